@@ -1,0 +1,148 @@
+"""What jobs leave on disk, and how it is read again: splits, true labels, predictions, curves.
+
+    prepare/   {split}.parquet        examples without labels     {split}.truth.parquet   their true labels
+               prepared.json          classes and counts
+    finetune/  predictions/{split}.parquet    at the recipe's stopping point, for every split but supervisor_train
+               stopping/{point}.parquet       test predictions at `last`, `weak-labels`, `true-labels`
+               curve.json                     one row per curve point
+    relabel/   predictions/{split}.parquet    for student_train and validation (and reserve)
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from w2slab.errors import DataError
+from w2slab.tasks.task import Examples, Truth
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STOPPING_POINTS = ("last", "weak-labels", "true-labels")
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Probabilities over the candidates of each example.
+
+    Args:
+        ids: Stable names of the examples.
+        probs: float32 [N, K]; each row sums to one over its own candidates and is 0 beyond them.
+        n_candidates: int64 [N].
+    """
+
+    ids: list[str]
+    probs: np.ndarray
+    n_candidates: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def choices(self) -> np.ndarray:
+        """The likeliest candidate of each example, the first of equals: int64 [N]."""
+        return self.probs.argmax(axis=1)
+
+    def slice(self, start: int, stop: int) -> Predictions:
+        """The examples from `start` (included) to `stop` (excluded)."""
+        return Predictions(self.ids[start:stop], self.probs[start:stop], self.n_candidates[start:stop])
+
+
+def _write_table(path: Path, columns: dict[str, Any]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path, compression="zstd")
+
+
+def read_table(path: Path) -> pa.Table:
+    """A Parquet file as an Arrow table.
+
+    Raises:
+        DataError: The file is missing or is not a Parquet file.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise DataError(f"{path}: cannot be read as Parquet: {error}") from None
+
+
+def _ragged(rows: np.ndarray, lengths: np.ndarray) -> pa.ListArray:
+    """The first `lengths[i]` values of each row, as an Arrow list column."""
+    import pyarrow as pa
+
+    kept = np.arange(rows.shape[1]) < lengths[:, None]
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(rows[kept]))
+
+
+def write_predictions(path: Path, predictions: Predictions) -> None:
+    """Write one row of probabilities per example."""
+    import pyarrow as pa
+
+    probs = _ragged(predictions.probs.astype(np.float32), predictions.n_candidates)
+    _write_table(path, {"id": pa.array(predictions.ids, pa.string()), "probs": probs})
+
+
+def read_predictions(path: Path) -> Predictions:
+    """Read what `write_predictions` wrote."""
+    table = read_table(path).combine_chunks()
+    lists = table.column("probs").combine_chunks()
+    offsets = lists.offsets.to_numpy()
+    lengths = np.diff(offsets).astype(np.int64)
+    probs = np.zeros((len(lengths), int(lengths.max(initial=0))), dtype=np.float32)
+    probs[np.arange(probs.shape[1]) < lengths[:, None]] = lists.values.to_numpy()[offsets[0] : offsets[-1]]
+    return Predictions(table.column("id").to_pylist(), probs, lengths)
+
+
+def write_split(folder: Path, split: str, examples: Examples, truth: Truth) -> None:
+    """Write the examples of a split and, apart from them, their true labels."""
+    import pyarrow as pa
+
+    _write_table(folder / f"{split}.parquet", {n: examples.table.column(n) for n in examples.table.column_names})
+    right = pa.array(truth.right, pa.list_(pa.int32()))
+    _write_table(folder / f"{split}.truth.parquet", {"id": pa.array(truth.ids, pa.string()), "right": right})
+
+
+def write_prepared(folder: Path, facts: dict[str, Any]) -> None:
+    """Write `prepared.json`; `facts["classes"]` is the list of classes, or null where candidates differ."""
+    (folder / "prepared.json").write_text(json.dumps(facts, indent=1, sort_keys=True))
+
+
+def read_prepared(folder: Path) -> dict[str, Any]:
+    """Read what `write_prepared` wrote."""
+    return json.loads((folder / "prepared.json").read_text())
+
+
+def read_examples(folder: Path, split: str) -> Examples:
+    """The examples of a split, without their labels."""
+    classes = read_prepared(folder)["classes"]
+    return Examples(read_table(folder / f"{split}.parquet"), None if classes is None else tuple(classes))
+
+
+def read_truth(folder: Path, split: str) -> Truth:
+    """The true labels of a split."""
+    table = read_table(folder / f"{split}.truth.parquet")
+    return Truth(table.column("id").to_pylist(), table.column("right").to_pylist())
+
+
+def write_curve(folder: Path, rows: list[dict[str, float]]) -> None:
+    """Write `curve.json`: per point `step`, `progress` in (0, 1], `loss` (mean since the last point),
+    `validation_accuracy` (on validation labels; weak ones for a student), `test_accuracy` (on true labels)."""
+    (folder / "curve.json").write_text(json.dumps(rows, indent=1))
+
+
+def read_curve(folder: Path) -> list[dict[str, float]]:
+    """Read what `write_curve` wrote; empty where no curve was asked for."""
+    path = folder / "curve.json"
+    return json.loads(path.read_text()) if path.exists() else []

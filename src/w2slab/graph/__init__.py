@@ -1,0 +1,1 @@
+"""A graph of jobs with content-addressed results. It knows nothing of learning."""

@@ -1,0 +1,119 @@
+"""Jobs and their graph: pure data, knowing nothing of learning.
+
+A *job* is a call of one function with a spec and the results of other jobs. Its *key* is decided by everything
+that decides its result, and by nothing else. A *graph* holds each job once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from w2slab.graph.fingerprint import canonical, digest
+
+_KEY_DIGITS = 24
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """One node of the graph.
+
+    Args:
+        kind: What sort of job it is, for example `finetune`; the readable prefix of the key.
+        version: Raised by one when the results of this kind change.
+        run: The function that does the work, as `module:function`; not part of the key.
+        spec: What is computed: JSON-like data, frozen dataclasses and `LocalFile`s.
+        inputs: The jobs whose results it reads, by the name under which it reads them.
+        title: What people see in a plan; not part of the key.
+    """
+
+    kind: str
+    version: int
+    run: str
+    spec: Any
+    inputs: Mapping[str, Job] = field(default_factory=dict)
+    title: str = ""
+
+    @cached_property
+    def payload(self) -> dict[str, Any]:
+        """Everything that decides the result, in canonical form; the record of a result repeats it."""
+        return {
+            "kind": self.kind,
+            "version": self.version,
+            "spec": canonical(self.spec),
+            "inputs": {name: job.key for name, job in sorted(self.inputs.items())},
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """Name of the result: the kind and a digest of the payload."""
+        return f"{self.kind}-{digest(self.payload)[:_KEY_DIGITS]}"
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Job) and self.key == other.key
+
+
+class Graph:
+    """Jobs by key, each after its inputs. *Wanted* jobs are those whose results somebody will read."""
+
+    def __init__(self) -> None:
+        self._jobs: dict[str, Job] = {}
+        self._wanted: dict[str, None] = {}
+
+    def add(self, job: Job, *, wanted: bool = False) -> Job:
+        """Put a job and what it reads into the graph; the job that is already there is returned."""
+        if job.key not in self._jobs:
+            for needed in job.inputs.values():
+                self.add(needed)
+            self._jobs[job.key] = job
+        if wanted:
+            self._wanted[job.key] = None
+        return self._jobs[job.key]
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs.values())
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __getitem__(self, key: str) -> Job:
+        return self._jobs[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._jobs
+
+    @property
+    def wanted(self) -> list[Job]:
+        """The jobs whose results are read after the run; all of them when none was named."""
+        return [self._jobs[key] for key in self._wanted] or list(self)
+
+
+class Stopped(Exception):  # noqa: N818 - not an error: the job was asked to stop, and has saved its place
+    """Raised by a job that was asked to stop, after it wrote its checkpoint."""
+
+
+@dataclass(frozen=True)
+class JobContext:
+    """What a job's function is given beside its spec.
+
+    Args:
+        inputs: Folder of each input's result.
+        out: Empty folder for this job's result; published as a whole when the function returns.
+        work: Folder that survives a killed attempt, for checkpoints; removed on publication.
+        options: How and where to compute (device, micro-batch, what to keep). Never changes a result.
+        progress: Called with the share done in [0, 1] and a few words.
+        stop_requested: True once the run wants to end; a long job saves its place and raises `Stopped`.
+    """
+
+    inputs: Mapping[str, Path]
+    out: Path
+    work: Path
+    options: Mapping[str, Any] = field(default_factory=dict)
+    progress: Callable[[float, str], None] = lambda share, words: None
+    stop_requested: Callable[[], bool] = lambda: False

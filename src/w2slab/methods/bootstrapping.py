@@ -1,0 +1,58 @@
+"""Bootstrapping through intermediate models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from w2slab.experiment import Setting
+    from w2slab.graph.job import Job
+    from w2slab.study import Rung, Study
+
+
+@dataclass(frozen=True)
+class Bootstrapping:
+    """Many small jumps: each model on the way labels examples for the next (Burns et al. 2023, section 4.3.1).
+
+    Where no rung lies in between, this is the naive method, and the very same job.
+
+    Args:
+        chain: Names of the rungs to go through; `None` is all between the two. Those of the chain that do not lie
+            between a pair are left out for that pair.
+        examples: Each step learns on `fresh` examples, disjoint from the steps before it, as in the paper (the splits
+            need a reserve), or all steps on the `same`.
+    """
+
+    chain: tuple[str, ...] | None = None
+    examples: Literal["fresh", "same"] = "fresh"
+
+    def problems(self, study: Study) -> Iterable[str]:
+        """Unknown rungs in the chain; a reserve too small for the longest chain."""
+        names = [rung.name for rung in study.ladder]
+        for name in self.chain or ():
+            if name not in names:
+                yield f'chain: "{name}" is no rung of the ladder. Allowed: {", ".join(names)}.'
+        known_pairs = study.pairs == "all" or all(name in names for pair in study.pairs for name in pair)
+        if self.examples == "same" or not known_pairs:
+            return
+        n_steps = max((len(self._on_the_way(study, weak, strong)) for weak, strong in study.all_pairs()), default=0)
+        size = study.splits.student_train
+        if n_steps and size is None:
+            yield "fresh examples need splits.student_train to be a number; or set examples: same"
+        elif n_steps and study.splits.reserve < n_steps * size:
+            yield (
+                f"fresh examples need splits.reserve of {n_steps * size} ({n_steps} steps of {size}), "
+                f"not {study.splits.reserve}; or set examples: same"
+            )
+
+    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+        """A chain of naive jobs, the last of which is the strong model's."""
+        on_the_way = [setting.study.rung(name) for name in self._on_the_way(setting.study, weak, strong)]
+        for step, rung in enumerate([*on_the_way, strong]):
+            labels = setting.finetune(rung, labels=labels, fresh=step if self.examples == "fresh" else 0)
+        return labels
+
+    def _on_the_way(self, study: Study, weak: Rung, strong: Rung) -> list[str]:
+        return [n for n in study.between(weak.name, strong.name) if self.chain is None or n in self.chain]

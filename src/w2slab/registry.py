@@ -1,0 +1,113 @@
+"""Tables of what plugs in: name -> `module:object`, from this package and from other distributions.
+
+A row's object is imported only when it is used. It is a frozen dataclass whose fields are what a study may write.
+Tasks, models and methods import without torch, so that a study can be checked and planned without it.
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import importlib
+import importlib.util
+import inspect
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, get_type_hints
+
+from pydantic import ConfigDict, ValidationError, create_model
+
+from w2slab.errors import StudyError
+
+TABLES = {
+    "tasks": "w2slab.tasks",
+    "models": "w2slab.models",
+    "methods": "w2slab.methods",
+    "objectives": "w2slab.training",
+}
+
+
+@cache
+def table(kind: str) -> Mapping[str, str]:
+    """Rows of one table: `module:object` by name, other distributions' rows included."""
+    rows = dict(importlib.import_module(TABLES[kind]).TABLE)
+    for entry in entry_points(group=f"w2slab.{kind}"):
+        rows.setdefault(entry.name, entry.value)
+    return dict(sorted(rows.items()))
+
+
+def closest(name: object, known: Mapping[str, Any] | list[str]) -> str:
+    """`Did you mean "x"?` and what is allowed, for an error message."""
+    near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
+    hint = f' Did you mean "{near[0]}"?' if near else ""
+    return f"{hint} Allowed: {', '.join(known)}."
+
+
+@cache
+def load(kind: str, name: str) -> Any:
+    """The object of a row.
+
+    Raises:
+        StudyError: The table has no such row.
+    """
+    rows = table(kind)
+    if name not in rows:
+        raise StudyError(f'unknown {kind.removesuffix("s")} "{name}".{closest(name, rows)}')
+    module, _, attribute = rows[name].partition(":")
+    return getattr(importlib.import_module(module), attribute)
+
+
+@cache
+def parameters(kind: str, name: str) -> dict[str, tuple[Any, Any]]:
+    """What a study may write for a row: annotation and default (`...` if required) by name."""
+    target = load(kind, name)
+    hints = get_type_hints(target)
+    signature = inspect.signature(target).parameters
+    return {
+        f.name: (hints[f.name], ... if signature[f.name].default is inspect.Parameter.empty else signature[f.name].default)
+        for f in fields(target)
+        if f.init
+    }
+
+
+@cache
+def model(kind: str, name: str) -> Any:
+    """A pydantic model of a row's parameters."""
+    return create_model(name, __config__=ConfigDict(extra="forbid"), **parameters(kind, name))
+
+
+def check(kind: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a row's parameters, with defaults written out.
+
+    Raises:
+        pydantic.ValidationError: A value is missing, unknown or of the wrong type.
+    """
+    checked = model(kind, name)(**values)
+    return {field: getattr(checked, field) for field in type(checked).model_fields}
+
+
+def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:
+    """The row's dataclass, made from a study's values.
+
+    Raises:
+        StudyError: A value does not fit.
+    """
+    try:
+        return load(kind, name)(**check(kind, name, values))
+    except ValidationError as error:
+        raise StudyError("; ".join(f"{name}: {e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+
+
+def describe(kind: str, name: str) -> str:
+    """First line of the docstring of a row's object, read from its source: nothing is imported."""
+    module, _, attribute = table(kind)[name].partition(":")
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        return ""
+    for node in ast.parse(Path(spec.origin).read_text()).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == attribute:
+            return (ast.get_docstring(node) or "").partition("\n")[0]
+    return ""

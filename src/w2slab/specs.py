@@ -1,0 +1,153 @@
+"""What each kind of job computes: frozen data that enters the job's key.
+
+Every spec names its kind, its version and the function that does the work. Raise the version when the results of
+a kind change; a change of defaults needs none, since defaults are written out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, TypeVar
+
+from pydantic import TypeAdapter
+
+from w2slab.graph.job import Job
+
+T = TypeVar("T")
+
+SPLITS = ("supervisor_train", "student_train", "validation", "test", "reserve")
+UNSEEN_BY_SUPERVISOR = ("student_train", "validation", "test", "reserve")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PluginSpec:
+    """A row of one of the tables (tasks, models, objectives) with its fields; files stand as `LocalFile`s."""
+
+    name: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    files: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareSpec:
+    """Task -> splits on disk.
+
+    Args:
+        sizes: Examples of each split; `None` takes an equal share of what is left. Groups are kept whole.
+        seed: Decides which examples go where; the test split does not depend on it.
+    """
+
+    KIND: ClassVar = "prepare"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.prepare:prepare"
+
+    task: PluginSpec
+    sizes: Mapping[str, int | None]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecipeSpec:
+    """How a model is finetuned.
+
+    Args:
+        epochs: Passes over the training examples.
+        batch_size: Examples of one optimizer step.
+        lr: Peak learning rate of AdamW.
+        warmup_frac: Share of all steps over which the rate rises linearly from 0.
+        decay: What the rate does after warm-up: falls to 0 along a line or a cosine, or stays.
+        weight_decay: Decoupled weight decay.
+        gradient_clip: Largest norm of the gradient; `None` does not clip.
+        curve_points: How often, evenly over training, test and validation are judged; 0 is never.
+        curve_examples: How many examples of each are used for it; `None` is all.
+        stop_at: The point whose predictions count: the last step, or the best accuracy on validation labels
+            (weak ones for a student).
+    """
+
+    epochs: int = 5
+    batch_size: int = 32
+    lr: float = 1e-3
+    warmup_frac: float = 0.1
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    weight_decay: float = 0.0
+    gradient_clip: float | None = 1.0
+    curve_points: int = 20
+    curve_examples: int | None = None
+    stop_at: Literal["last", "weak-labels"] = "last"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSpec:
+    """Model, examples and labels -> predictions.
+
+    Inputs: `data` (a `prepare` job) and, unless it learns on true labels, `labels` (a `finetune` or `relabel` job).
+
+    Args:
+        train_split: The split learned on.
+        train_range: First (included) and last (excluded) example of it; `None` is the whole split.
+        labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
+        seed: Decides new heads and the order of examples.
+    """
+
+    KIND: ClassVar = "finetune"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.finetune:finetune"
+
+    model: PluginSpec
+    train_split: str
+    train_range: tuple[int, int] | None = None
+    labels: Literal["true", "hard", "soft"]
+    objective: PluginSpec
+    recipe: RecipeSpec
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelabelSpec:
+    """Weak labels -> weak labels. Inputs: `data` and `labels`.
+
+    Args:
+        name: `shuffled`, `random` or `constant`: the controls.
+    """
+
+    KIND: ClassVar = "relabel"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.relabel:relabel"
+
+    name: Literal["shuffled", "random", "constant"]
+    seed: int
+
+
+def job(spec: Any, *, title: str, **inputs: Job) -> Job:
+    """A job of the spec's kind."""
+    return Job(kind=spec.KIND, version=spec.VERSION, run=spec.RUN, spec=spec, inputs=inputs, title=title)
+
+
+def restore(kind: type[T], payload: Mapping[str, Any]) -> T:
+    """The spec a worker was sent as plain JSON."""
+    return TypeAdapter(kind).validate_python(payload)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """One student beside its supervisor and its ceiling: a row of the results.
+
+    Args:
+        task, weak, strong, method: Names as the study gives them.
+        control: `None`, or what was done to the weak labels (`shuffled`, `random`, `constant`), or
+            `weak-is-strong` where the student is a copy of its supervisor.
+        data: The `prepare` job; it holds the test split and its true labels.
+        supervisor, student, ceiling: The `finetune` jobs.
+    """
+
+    task: str
+    weak: str
+    strong: str
+    method: str
+    seed: int
+    control: str | None
+    data: Job
+    supervisor: Job
+    student: Job
+    ceiling: Job

@@ -1,0 +1,83 @@
+"""Performance gap recovered: the share of the gap between supervisor and ceiling that a student closes.
+
+Nothing is clipped, and nothing is dropped. Where there is no gap to speak of the number is *undefined*: NaN, with the
+reason in words beside it.
+"""
+
+from __future__ import annotations
+
+from typing import overload
+
+import numpy as np
+
+from w2slab.stats.resampling import Estimate, interval
+
+
+@overload
+def performance_gap_recovered(supervisor: float, student: float, ceiling: float) -> float: ...
+@overload
+def performance_gap_recovered(supervisor: np.ndarray, student: np.ndarray, ceiling: np.ndarray) -> np.ndarray: ...
+def performance_gap_recovered(
+    supervisor: float | np.ndarray, student: float | np.ndarray, ceiling: float | np.ndarray
+) -> float | np.ndarray:
+    """(student - supervisor) / (ceiling - supervisor), and NaN where the ceiling equals the supervisor.
+
+    0 is no better than the supervisor, 1 as good as the ceiling. Values outside [0, 1] are kept: they are findings.
+
+    Args:
+        supervisor: Test metric of the supervisor; higher is better. Same for the other two.
+    """
+    gap = np.asarray(ceiling, dtype=float) - supervisor
+    ratio = np.divide(np.asarray(student, dtype=float) - supervisor, gap, out=np.full(gap.shape, np.nan), where=gap != 0)
+    return ratio if ratio.ndim else float(ratio)
+
+
+def undefined_reason(gap: Estimate, *, min_gap: float, n_units: int) -> str | None:
+    """Why no PGR can be given, in words, or `None` where one can.
+
+    Args:
+        gap: Ceiling minus supervisor, as a fraction, with its interval.
+        min_gap: The smallest gap that counts, as a fraction.
+        n_units: Independent test examples (groups, where examples come in groups).
+    """
+    if n_units < 2:
+        return f"{n_units} independent test example{'' if n_units == 1 else 's'}: no interval can be made"
+    if gap.value < 0:
+        return f"the ceiling is {-100 * gap.value:.1f} points below the supervisor"
+    if gap.value < min_gap:
+        return f"the gap of {100 * gap.value:.1f} points is below the smallest that counts, {100 * min_gap:g}"
+    if gap.low <= 0:
+        return f"the interval of the gap, {100 * gap.low:.1f} to {100 * gap.high:.1f} points, includes 0"
+    return None
+
+
+def ratio_draws(recovered: np.ndarray, gap: np.ndarray) -> np.ndarray:
+    """Resampled ratios whose order statistics make an interval.
+
+    A resample without a gap says that the ratio is beyond any number on the side of its numerator; a plain division
+    would put it on the other side of 0 and make the interval look narrow.
+
+    Args:
+        recovered: Resampled student minus supervisor.
+        gap: Resampled ceiling minus supervisor, of the same shape.
+    """
+    beyond = np.where(recovered > 0, np.inf, np.where(recovered < 0, -np.inf, 0.0))
+    return np.divide(recovered, gap, out=beyond, where=gap > 0)
+
+
+def pgr_estimate(
+    observed: tuple[float, float, float], draws: tuple[np.ndarray, np.ndarray, np.ndarray], *, reason: str | None, level: float
+) -> Estimate:
+    """PGR with its interval; NaN throughout where there is a reason that it is undefined.
+
+    Args:
+        observed: Metric of supervisor, student and ceiling.
+        draws: The same in each resample, each of shape [R].
+        reason: What `undefined_reason` says.
+        level: Coverage of the interval.
+    """
+    if reason is not None:
+        return Estimate(float("nan"), float("nan"), float("nan"))
+    supervisor, student, ceiling = draws
+    low, high = interval(ratio_draws(student - supervisor, ceiling - supervisor), level)
+    return Estimate(performance_gap_recovered(*observed), float(low), float(high))

@@ -1,0 +1,338 @@
+"""What the user writes: a study, checked as a whole before anything runs."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from w2slab import registry
+from w2slab.errors import Problem, StudyError
+from w2slab.specs import RecipeSpec
+from w2slab.study_file import Document, PathTuple, override, read_document
+
+Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
+Size = Annotated[int, Field(ge=1)]
+Control = Literal["shuffled", "random", "constant", "weak-is-strong"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Plugin(_Part):
+    """An entry whose other fields belong to a row of one of the tables; a bare name is an entry without fields."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the study wrote beside the entry's own fields."""
+        return dict(self.model_extra or {})
+
+
+class TaskEntry(_Plugin):
+    """A task: a row of `w2slab list tasks` with its fields."""
+
+    name: str
+    label: Name | None = Field(None, description="name in the results; the task's own name by default")
+
+
+class Rung(_Plugin):
+    """A model of the ladder: a row of `w2slab list models` with its fields."""
+
+    name: Name
+    family: str
+    lr: float | None = Field(None, gt=0, description="learning rate of this rung; the recipe's by default")
+
+
+class MethodEntry(_Plugin):
+    """A method: a row of `w2slab list methods` with its parameters."""
+
+    name: str
+    label: Name | None = Field(None, description="name in the results; needed where one method stands twice")
+
+
+class Splits(_Part):
+    """Examples of each split. `null` takes an equal share of what the others leave."""
+
+    supervisor_train: Size | None = None
+    student_train: Size | None = None
+    validation: Size | None = 500
+    test: Size | None = 2000
+    reserve: Annotated[int, Field(ge=0)] = Field(0, description="further unlabelled examples, for bootstrapping")
+
+
+class Recipe(_Part):
+    """How every model is finetuned; the fields and their defaults are those of `specs.RecipeSpec`."""
+
+    epochs: Annotated[int, Field(ge=1, le=10_000)] = 5
+    batch_size: Size = 32
+    lr: float = Field(1e-3, gt=0)
+    warmup_frac: float = Field(0.1, ge=0, lt=1)
+    decay: Literal["linear", "cosine", "none"] = "linear"
+    weight_decay: float = Field(0.0, ge=0)
+    gradient_clip: float | None = Field(1.0, gt=0)
+    curve_points: Annotated[int, Field(ge=0, le=1000)] = 20
+    curve_examples: Size | None = None
+    stop_at: Literal["last", "weak-labels"] = "last"
+
+
+class Statistics(_Part):
+    """How results are judged; changing it recomputes no model."""
+
+    level: float = Field(0.95, gt=0.5, lt=1)
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
+    min_gap: float = Field(0.01, ge=0, lt=1, description="smallest gap for which PGR is defined")
+
+
+class Study(_Part):
+    """A study of weak-to-strong generalization: tasks, a ladder, methods, seeds."""
+
+    name: Name
+    tasks: Annotated[list[TaskEntry], Field(min_length=1)]
+    ladder: Annotated[list[Rung], Field(min_length=1, description="models, weakest first")]
+    pairs: Literal["all"] | Annotated[list[tuple[str, str]], Field(min_length=1)] = Field(
+        "all", description="[weak, strong] by name, or all pairs in which the weak one stands before the strong one"
+    )
+    methods: Annotated[list[MethodEntry], Field(min_length=1)]
+    controls: list[Control] = []
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = [0]
+    splits: Splits = Splits()
+    weak_labels: Literal["hard", "soft"] = "soft"
+    ceiling_learns_on: Literal["student_train", "supervisor_train"] = "student_train"
+    recipe: Recipe = Recipe()
+    statistics: Statistics = Statistics()
+
+    @field_validator("tasks", "methods", mode="before")
+    @classmethod
+    def _bare_names(cls, entries: Any) -> Any:
+        return [{"name": e} if isinstance(e, str) else e for e in entries] if isinstance(entries, list) else entries
+
+    def rung(self, name: str) -> Rung:
+        """The model of the ladder with this name."""
+        return next(r for r in self.ladder if r.name == name)
+
+    def all_pairs(self) -> list[tuple[Rung, Rung]]:
+        """Every pair of the study, weak before strong, in ladder order."""
+        if self.pairs == "all":
+            return [(weak, strong) for j, strong in enumerate(self.ladder) for weak in self.ladder[:j]]
+        return [(self.rung(weak), self.rung(strong)) for weak, strong in self.pairs]
+
+    def between(self, weak: str, strong: str) -> list[str]:
+        """Names of the rungs between two others, weakest first."""
+        names = [r.name for r in self.ladder]
+        return names[names.index(weak) + 1 : names.index(strong)]
+
+    def recipe_of(self, rung: Rung) -> RecipeSpec:
+        """The recipe with the rung's own learning rate, as it enters a job."""
+        values = self.recipe.model_dump()
+        return RecipeSpec(**(values | ({"lr": rung.lr} if rung.lr is not None else {})))
+
+
+def label(entry: TaskEntry | MethodEntry) -> str:
+    """The entry's name in the results."""
+    return entry.label or entry.name
+
+
+def load_study(path: Path | str, settings: Sequence[str] = ()) -> Study:
+    """Read a study file, apply `--set` overrides and check everything.
+
+    Raises:
+        StudyError: With every problem found, each with its place.
+    """
+    path = Path(path)
+    document = read_document(path)
+    for setting in settings:
+        override(document, setting)
+    return check_study(document, base=path.parent)
+
+
+def check_study(document: Document, base: Path) -> Study:
+    """The study a document describes; relative paths in it start from `base`.
+
+    Raises:
+        StudyError: With every problem found, each with its place.
+    """
+    problems = list(document.problems)
+    study = None
+    if isinstance(document.values, dict):
+        try:
+            study = Study.model_validate(document.values)
+        except ValidationError as error:
+            problems += [_explain(document, e, Study) for e in error.errors()]
+        problems += _plugin_problems(document)
+    else:
+        problems.append(Problem(document.place(()), "a study is a mapping of fields. To write one: w2slab init"))
+    if study is not None:
+        problems += [Problem(document.place(path), message) for path, message in _cross_checks(study)]
+    if problems or study is None:
+        raise StudyError(problems)
+    return _with_fields(study, base)
+
+
+def _plugins(values: dict[str, Any]) -> Iterator[tuple[str, PathTuple, str, type[_Plugin], dict[str, Any]]]:
+    """Each entry of a table with its kind, path, row and own model; entries that are no mapping are left out."""
+    sections = (("tasks", "tasks", "name", TaskEntry), ("ladder", "models", "family", Rung), ("methods", "methods", "name", MethodEntry))
+    for section, kind, key, model in sections:
+        entries = values.get(section)
+        for i, entry in enumerate(entries if isinstance(entries, list) else []):
+            entry = {"name": entry} if isinstance(entry, str) and key == "name" else entry
+            if isinstance(entry, dict) and isinstance(entry.get(key), str):
+                yield kind, (section, i), key, model, entry
+
+
+def _plugin_problems(document: Document) -> list[Problem]:
+    problems = []
+    for kind, path, key, model, entry in _plugins(document.values):
+        row = entry[key]
+        if row not in registry.table(kind):
+            place = document.place((*path, key))
+            noun = "family" if kind == "models" else kind.removesuffix("s")
+            hint = registry.closest(row, registry.table(kind))
+            problems.append(Problem(place, f'unknown {noun} "{row}".{hint} To see them: w2slab list {kind}'))
+            continue
+        try:
+            registry.check(kind, row, _own_fields(kind, row, model, entry))
+        except ValidationError as error:
+            allowed = [n for n in registry.parameters(kind, row) if n != "name"]
+            own = [n for n in model.model_fields if n not in allowed]
+            for e in error.errors():
+                problems.append(_explain(document, e, [*own, *allowed], path))
+    return problems
+
+
+def _own_fields(kind: str, row: str, model: type[_Plugin], entry: dict[str, Any]) -> dict[str, Any]:
+    """What belongs to the table's row: all but the entry's own fields, and the rung's name where the row wants it."""
+    fields = {k: v for k, v in entry.items() if k not in model.model_fields}
+    if kind == "models" and "name" in registry.parameters(kind, row):
+        fields["name"] = entry.get("name", "")
+    return fields
+
+
+def _explain(document: Document, error: Any, allowed: Any, prefix: PathTuple = ()) -> Problem:
+    """A pydantic error in our words, at its place."""
+    path = (*prefix, *(part for part in error["loc"] if _is_real(part)))
+    kind, value = error["type"], error.get("input")
+    if kind == "extra_forbidden":
+        names = allowed if isinstance(allowed, list) else _fields_at(allowed, path)
+        hint = registry.closest(path[-1], names)
+        return Problem(document.place(path, of_key=True), f'unknown field "{path[-1]}".{hint}')
+    if kind == "missing":
+        return Problem(document.place(path), "is required and missing")
+    message = error["msg"][0].lower() + error["msg"][1:]
+    return Problem(document.place(path), f"{message}, not {value!r}" if len(repr(value)) < 200 else message)
+
+
+def _is_real(part: object) -> bool:
+    """Whether a part of pydantic's location stands in the file, and does not merely name a branch of a union."""
+    return isinstance(part, int) or (isinstance(part, str) and "[" not in part and part not in ("literal", "list"))
+
+
+def _fields_at(model: type[BaseModel], path: PathTuple) -> list[str]:
+    """Field names of the part of a study that holds the last element of the path."""
+    for part in path[:-1]:
+        annotation = model.model_fields[part].annotation if part in model.model_fields else None
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            model = annotation
+    return list(model.model_fields)
+
+
+def _cross_checks(study: Study) -> Iterator[tuple[PathTuple, str]]:
+    """What no single field shows: names that clash, pairs that lead nowhere, reserves that are too small."""
+    names = [r.name for r in study.ladder]
+    for section, labels in (
+        ("ladder", names),
+        ("methods", [label(m) for m in study.methods]),
+        ("tasks", [label(t) for t in study.tasks]),
+        ("seeds", study.seeds),
+        ("controls", study.controls),
+    ):
+        seen: Counter[Any] = Counter()
+        for i, name in enumerate(labels):
+            seen[name] += 1
+            if seen[name] > 1:
+                hint = "; give each a label of its own" if section in ("methods", "tasks") else ""
+                yield (section, i), f'"{name}" stands twice{hint}'
+    if study.pairs != "all":
+        for i, (weak, strong) in enumerate(study.pairs):
+            unknown = [n for n in (weak, strong) if n not in names]
+            for name in unknown:
+                yield ("pairs", i), f'"{name}" is no rung of the ladder.{registry.closest(name, names)}'
+            if not unknown and names.index(weak) >= names.index(strong):
+                yield ("pairs", i), f'"{weak}" does not stand before "{strong}" on the ladder, which goes weakest first'
+    elif len(names) < 2:
+        yield ("ladder",), "one rung makes no pair; add a stronger model"
+    for i, method in enumerate(study.methods):
+        for message in _method_problems(study, method):
+            yield ("methods", i), message
+
+
+def _method_problems(study: Study, entry: MethodEntry) -> Iterator[str]:
+    """What the method itself finds wrong with the study."""
+    try:
+        method = registry.build("methods", entry.name, entry.fields)
+    except StudyError:
+        return  # reported with its place already
+    yield from method.problems(study)
+
+
+def _with_fields(study: Study, base: Path) -> Study:
+    """The study with every plugin's fields complete, and paths that start from the study's folder."""
+
+    def complete(kind: str, row: str, model: type[_Plugin], entry: Any) -> Any:
+        values = registry.check(kind, row, _own_fields(kind, row, model, {**entry.model_dump()}))
+        values = {k: base / v if isinstance(v, Path) else v for k, v in values.items() if k != "name"}
+        own = {name: getattr(entry, name) for name in model.model_fields}
+        return model.model_validate(own | values)
+
+    return study.model_copy(
+        update={
+            "tasks": [complete("tasks", t.name, TaskEntry, t) for t in study.tasks],
+            "ladder": [complete("models", r.family, Rung, r) for r in study.ladder],
+            "methods": [complete("methods", m.name, MethodEntry, m) for m in study.methods],
+        }
+    )
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema of a study file, with every row's fields, for editors."""
+    result = Study.model_json_schema()
+    for kind, entry, key in (("tasks", "TaskEntry", "name"), ("models", "Rung", "family"), ("methods", "MethodEntry", "name")):
+        rows = [_row_schema(kind, row, key, result["$defs"][entry]) for row in registry.table(kind)]
+        bare = [{"enum": list(registry.table(kind))}] if key == "name" else []
+        result["$defs"][entry] = {"anyOf": [*bare, *rows]}
+    return result
+
+
+def _row_schema(kind: str, row: str, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+    own = registry.model(kind, row).model_json_schema()
+    properties = {**own.get("properties", {}), **entry["properties"], key: {"const": row}}
+    required = [name for name in {*own.get("required", []), *entry["required"]}]
+    return {
+        "type": "object",
+        "description": registry.describe(kind, row),
+        "properties": properties,
+        "required": sorted(required),
+        "additionalProperties": False,
+    }
+
+
+def to_yaml(study: Study) -> str:
+    """The study with every default written out, as YAML that describes the same study."""
+    import yaml
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: plain(v) for k, v in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(v) for v in value]
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            return plain(dataclasses.asdict(value))
+        return str(value) if isinstance(value, Path) else value
+
+    return yaml.safe_dump(plain(study.model_dump(exclude_none=True)), sort_keys=False, width=120)

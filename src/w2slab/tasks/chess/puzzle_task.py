@@ -1,0 +1,48 @@
+"""Chess puzzles: find the one move that wins."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from w2slab.tasks.task import Examples, Labelled, Truth
+
+SHIPPED = Path(__file__).parents[2] / "assets" / "chess" / "puzzles.parquet"
+
+
+@dataclass(frozen=True)
+class ChessPuzzles:
+    """Chess puzzles: the candidates are the legal moves, the right one wins (Burns et al. 2023, appendix A.2).
+
+    Args:
+        puzzles: A table made by `w2slab chess puzzles`; `None` is the shipped one.
+        difficulty: Keep only puzzles from the first to the second value (both included), on the table's own scale.
+    """
+
+    puzzles: Path | None = None
+    difficulty: tuple[Annotated[float, Field()], Annotated[float, Field()]] | None = None
+
+    balanced: ClassVar[bool] = False
+
+    def files(self) -> tuple[Path, ...]:
+        """The puzzle table."""
+        return (self.puzzles or SHIPPED,)
+
+    def load(self) -> Labelled:
+        """Every puzzle of the table, in the table's order."""
+        from w2slab.tasks.chess.table import read_puzzles
+
+        table = read_puzzles(self.files()[0])
+        if self.difficulty is not None:
+            low, high = self.difficulty
+            difficulty = table.column("difficulty").to_numpy()
+            table = table.filter((difficulty >= low) & (difficulty <= high))
+        truth = Truth(table.column("id").to_pylist(), table.column("right").to_pylist())
+        in_test = np.array([split == "test" for split in table.column("split").to_pylist()], dtype=bool)
+        kept = table.select(["id", "group", "fen", "setup", "moves", "difficulty"])
+        examples = Examples(kept.rename_columns(["id", "group", "fen", "setup", "candidates", "difficulty"]))
+        return Labelled(examples, truth, in_test)

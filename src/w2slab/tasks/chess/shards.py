@@ -1,0 +1,113 @@
+"""Work cut into shards: a shard is a file, made whole or not at all, so a killed command loses the one in hand."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from w2slab.errors import DataError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Put `content` at `path` by one rename, so that no reader ever meets half a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    """Write one JSON object a line, gzipped; the same rows give the same bytes."""
+    text = "".join(json.dumps(row, separators=(",", ":")) + "\n" for row in rows)
+    buffer = io.BytesIO()
+    # Neither the time nor the file's name enters the header: they would make equal shards differ.
+    with gzip.GzipFile(filename="", mode="wb", fileobj=buffer, mtime=0) as stream:
+        stream.write(text.encode())
+    write_atomically(path, buffer.getvalue())
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a shard that `write_rows` wrote."""
+    try:
+        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
+    except (OSError, EOFError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not a whole gzipped shard ({error}). Delete it and run the command again") from error
+    rows = []
+    for number, line in enumerate(lines, 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(f"{path}:{number}: not a JSON object ({error}). Delete the file and run again") from error
+        rows.append(row)
+    return rows
+
+
+def run_shards(
+    work: Callable[..., Any], arguments: list[tuple[Any, ...]], *, label: str, n_workers: int = 1
+) -> Iterator[Any]:
+    """Call `work` once per tuple of arguments and yield the results in the order they end.
+
+    One worker works in this process; more are fresh processes, so `work` must be a module's function.
+    """
+    with progress(label, len(arguments)) as advance:
+        if n_workers == 1:
+            for given in arguments:
+                result = work(*given)
+                advance()
+                yield result
+            return
+        with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
+            waiting: set[Future[Any]] = {pool.submit(work, *given) for given in arguments}
+            try:
+                while waiting:
+                    done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        result = future.result()
+                        advance()
+                        yield result
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+
+@contextmanager
+def progress(label: str, n_items: int) -> Iterator[Callable[[], None]]:
+    """A bar on a terminal, a plain line now and then elsewhere; call the yielded function once per item."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    if console.is_terminal:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        with Progress(*columns, console=console) as bar:
+            task = bar.add_task(label, total=n_items)
+            yield lambda: bar.advance(task)
+        return
+    yield PlainProgress(label, n_items)
+
+
+class PlainProgress:
+    """Progress as lines of text, at most one every `every_s` seconds, and one at the end."""
+
+    def __init__(self, label: str, n_items: int, every_s: float = 20.0) -> None:
+        self.label, self.n_items, self.every_s = label, n_items, every_s
+        self.n_done = 0
+        self.started = self.last = time.monotonic()
+
+    def __call__(self) -> None:
+        self.n_done += 1
+        now = time.monotonic()
+        if self.n_done < self.n_items and now - self.last < self.every_s:
+            return
+        self.last = now
+        print(f"{self.label}: {self.n_done}/{self.n_items} in {now - self.started:.0f} s", file=sys.stderr, flush=True)
