@@ -1,11 +1,27 @@
-"""A laboratory for weak-to-strong generalization.
+"""A laboratory for weak-to-strong generalization."""
 
-    import w2slab
-    study = w2slab.load_study("examples/toy.yaml")
-    results = w2slab.run(study)
-    print(w2slab.render(results))
-"""
+from importlib import import_module
+from typing import Any
 
-from w2slab.errors import DataError, JobError, StoreError, StudyError, UnavailableError, W2SError
+_PUBLIC = {
+    "DataError": "errors",
+    "JobError": "errors",
+    "StoreError": "errors",
+    "StudyError": "errors",
+    "UnavailableError": "errors",
+    "W2SError": "errors",
+    "load_results": "api",
+    "load_study": "study",
+    "plan": "experiment",
+    "run": "api",
+    "write_report": "api",
+}
 
-__all__ = ["DataError", "JobError", "StoreError", "StudyError", "UnavailableError", "W2SError"]
+__all__ = sorted(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that `w2slab --help` stays quick."""
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'w2slab' has no attribute {name!r}")
+    return getattr(import_module(f"w2slab.{_PUBLIC[name]}"), name)

@@ -83,6 +83,8 @@ class Setting:
         self.task = label(task)
         self.seed = seed
         self._models = models
+        self._recipes = {rung.name: study.recipe_of(rung) for rung in study.ladder}
+        self._jobs: dict[Any, Job] = {}  # the same job is asked for many times
         self.data = job(
             PrepareSpec(task=spec, sizes=study.splits.model_dump(), seed=seed), title=f"data {self.task} seed {seed}"
         )
@@ -105,6 +107,14 @@ class Setting:
             fresh: 0 learns on that split; k > 0 on as many examples of the reserve, the k-th such part of it.
             objective: A row of the objectives' table with all its fields.
         """
+        asked = (rung.name, labels, on, fresh, objective[0], tuple(objective[1].items()))
+        if asked not in self._jobs:
+            self._jobs[asked] = self._new_job(rung, labels, on, fresh, objective)
+        return self._jobs[asked]
+
+    def _new_job(
+        self, rung: Rung, labels: Job | None, on: str, fresh: int, objective: tuple[str, Mapping[str, Any]]
+    ) -> Job:
         size = self.study.splits.student_train
         spec = FinetuneSpec(
             model=self._models[rung.name],
@@ -112,7 +122,7 @@ class Setting:
             train_range=((fresh - 1) * size, fresh * size) if fresh and size else None,
             labels="true" if labels is None else self.study.weak_labels,
             objective=PluginSpec(name=objective[0], fields=objective[1]),
-            recipe=self.study.recipe_of(rung),
+            recipe=self._recipes[rung.name],
             seed=self.seed,
         )
         learns_from = "true labels" if labels is None else labels.title

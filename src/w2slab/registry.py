@@ -64,7 +64,7 @@ def load(kind: str, name: str) -> Any:
 def parameters(kind: str, name: str) -> dict[str, tuple[Any, Any]]:
     """What a study may write for a row: annotation and default (`...` if required) by name."""
     target = load(kind, name)
-    hints = get_type_hints(target)
+    hints = get_type_hints(target, include_extras=True)
     signature = inspect.signature(target).parameters
     return {
         f.name: (hints[f.name], ... if signature[f.name].default is inspect.Parameter.empty else signature[f.name].default)

@@ -18,6 +18,7 @@ from w2slab.errors import Problem, StudyError
 PathTuple = tuple[str | int, ...]
 
 _MAX_BYTES = 1_000_000
+_PLAIN_TAGS = {"null", "bool", "int", "float", "str", "timestamp"}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
 _INTEGER = re.compile(r"[-+]?[0-9]+")
@@ -125,7 +126,7 @@ def _scalar(node: yaml.Node, path: PathTuple, document: Document) -> Any:
     text = str(node.value)
     if node.style in ("'", '"', "|", ">"):
         return text
-    if not node.tag.startswith("tag:yaml.org,2002:"):
+    if node.tag.removeprefix("tag:yaml.org,2002:") not in _PLAIN_TAGS:
         document.problems.append(Problem(document.place(path), f"the tag {node.tag} is not supported; remove it"))
         return None
     return plain_scalar(text)

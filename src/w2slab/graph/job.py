@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from w2slab.graph.fingerprint import canonical, digest
+from w2slab.graph.fingerprint import canonical, digest_of_canonical
 
 _KEY_DIGITS = 24
 
@@ -37,6 +37,9 @@ class Job:
     inputs: Mapping[str, Job] = field(default_factory=dict)
     title: str = ""
 
+    def __post_init__(self) -> None:
+        self.key  # noqa: B018 - a spec without a stable form is refused where the job is made
+
     @cached_property
     def payload(self) -> dict[str, Any]:
         """Everything that decides the result, in canonical form; the record of a result repeats it."""
@@ -50,7 +53,7 @@ class Job:
     @cached_property
     def key(self) -> str:
         """Name of the result: the kind and a digest of the payload."""
-        return f"{self.kind}-{digest(self.payload)[:_KEY_DIGITS]}"
+        return f"{self.kind}-{digest_of_canonical(self.payload)[:_KEY_DIGITS]}"
 
     def __hash__(self) -> int:
         return hash(self.key)
@@ -68,10 +71,13 @@ class Graph:
 
     def add(self, job: Job, *, wanted: bool = False) -> Job:
         """Put a job and what it reads into the graph; the job that is already there is returned."""
-        if job.key not in self._jobs:
-            for needed in job.inputs.values():
-                self.add(needed)
-            self._jobs[job.key] = job
+        unplaced = [job]
+        while unplaced:  # not by recursion: a chain of a thousand jobs is no mistake
+            last = unplaced[-1]
+            before = [each for each in last.inputs.values() if each.key not in self._jobs]
+            unplaced.extend(reversed(before))
+            if not before:
+                self._jobs.setdefault(last.key, unplaced.pop())
         if wanted:
             self._wanted[job.key] = None
         return self._jobs[job.key]
@@ -94,8 +100,8 @@ class Graph:
         return [self._jobs[key] for key in self._wanted] or list(self)
 
 
-class Stopped(Exception):  # noqa: N818 - not an error: the job was asked to stop, and has saved its place
-    """Raised by a job that was asked to stop, after it wrote its checkpoint."""
+class Stopped(Exception):
+    """Raised by a job that was asked to stop, after it wrote its checkpoint: not an error."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor, nn
+
+from w2slab.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -19,7 +25,7 @@ class Architecture:
         heads: Softmax heads of a block; 0 leaves the lines of attack only.
         move_layers: Blocks over the moves.
         expansion: Width of a feed-forward layer, in multiples of `width`.
-        reads: What a move sees beside its own piece: nothing, or the pieces it would attack and be reached by.
+        sight: Which lines of attack are given: `"none"`, those between `"pieces"`, or also those that `"moves"` would make.
     """
 
     width: int
@@ -28,7 +34,7 @@ class Architecture:
     move_layers: int = 1
     expansion: int = 2
     relation_width: int = 0
-    reads: bool = True
+    sight: str = "moves"
 
 
 class FeedForward(nn.Module):
@@ -51,7 +57,7 @@ class PieceBlock(nn.Module):
         super().__init__()
         self.heads = a.heads
         self.inner = a.width if a.heads else 0
-        self.relation_width = a.relation_width or max(4, a.width // 2)
+        self.relation_width = 0 if a.sight == "none" else a.relation_width or max(4, a.width // 2)
         self.norm = nn.LayerNorm(a.width)
         self.project = nn.Linear(a.width, 3 * self.inner + 4 * self.relation_width)
         self.out = nn.Linear(self.inner + 4 * self.relation_width, a.width)
@@ -62,9 +68,10 @@ class PieceBlock(nn.Module):
         inner, r = self.inner, self.relation_width
         projected = self.project(self.norm(x))
         qkv, values = projected.split([3 * inner, 4 * r], dim=-1)
-        # relations [B, 4, T, T]
-        summed = relations @ values.view(B, T, 4, r).transpose(1, 2)
-        read = summed.transpose(1, 2).reshape(B, T, 4 * r)
+        read = x[..., :0]
+        if r:
+            summed = relations @ values.view(B, T, 4, r).transpose(1, 2)
+            read = summed.transpose(1, 2).reshape(B, T, 4 * r)
         if inner:
             q, k, v = qkv.view(B, T, 3, self.heads, inner // self.heads).permute(2, 0, 3, 1, 4)
             attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -85,7 +92,7 @@ class ChessformerNetwork(nn.Module):
         self.passant = nn.Embedding(9, d)
         self.blocks = nn.ModuleList(PieceBlock(a) for _ in range(a.layers))
         self.norm = nn.LayerNorm(d)
-        self.read = nn.Linear(d, (4 if a.reads else 2) * d)
+        self.read = nn.Linear(d, (4 if a.sight == "moves" else 2) * d)
         self.destination = nn.Embedding(64, d)
         self.becomes = nn.Embedding(7, d)
         self.move_blocks = nn.ModuleList(FeedForward(d, a.expansion) for _ in range(a.move_layers))
@@ -124,3 +131,37 @@ class ChessformerNetwork(nn.Module):
         for block in self.move_blocks:
             y = block(y)
         return self.logit(self.move_norm(y)).squeeze(-1).masked_fill(becomes == 0, -1e9)
+
+
+def build(architecture: Architecture, seed: int) -> ChessformerNetwork:
+    """A network with first weights drawn from a generator of its own."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ChessformerNetwork(architecture)
+
+
+def write_weights(network: ChessformerNetwork, path: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write the weights with the architecture beside them in one file, in one rename."""
+    tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in network.state_dict().items()}
+    unfinished = path.with_name(path.name + ".unfinished")
+    save_file(tensors, unfinished, {"architecture": json.dumps(asdict(network.architecture))})
+    unfinished.replace(path)
+
+
+def read_weights(path: Path) -> ChessformerNetwork:
+    """The network of a file that `write_weights` made, in float32.
+
+    Raises:
+        DataError: The file is missing, damaged or of another kind.
+    """
+    try:
+        with safe_open(path, framework="pt") as stored:
+            facts = json.loads((stored.metadata() or {}).get("architecture", "null"))
+            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+        if facts is None:
+            raise DataError(f"{path}: not the weights of a chessformer (no architecture inside); make them with: w2slab chess pretrain")
+        network = build(Architecture(**facts), 0)
+        network.load_state_dict(tensors)
+    except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
+        raise DataError(f"{path}: not the weights of a chessformer ({error}); make them with: w2slab chess pretrain") from None
+    return network

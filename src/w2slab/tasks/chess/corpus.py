@@ -241,3 +241,14 @@ def _chess() -> Any:
     except ImportError as error:
         raise UnavailableError("making a corpus needs python-chess: pip install 'w2slab[chess]'") from error
     return chess
+
+
+def join_corpora(corpora: Sequence[Corpus]) -> Corpus:
+    """Several corpora as one: a single one stays mapped, several are copied into memory; games keep apart."""
+    if len(corpora) == 1:
+        return corpora[0]
+    arrays = {name: np.concatenate([getattr(c, name) for c in corpora]) for name in _FILES if name != "games"}
+    n_games = np.cumsum([0] + [int(c.games.max(initial=-1)) + 1 for c in corpora])
+    games = np.concatenate([c.games + first for c, first in zip(corpora, n_games, strict=False)]).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)])
+    return Corpus(**arrays, games=games, offsets=offsets, card={"corpora": [c.card for c in corpora]})

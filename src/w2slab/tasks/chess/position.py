@@ -14,7 +14,8 @@ from w2slab.errors import DataError
 
 FILES = "abcdefgh"
 PIECES = "PNBRQKpnbrqk"
-_UCI = re.compile(r"([a-h])([1-8])([a-h])([1-8])([nbrq]?)")
+UCI_PATTERN = "([a-h])([1-8])([a-h])([1-8])([nbrq]?)"
+_UCI = re.compile(UCI_PATTERN)
 _CASTLING = re.compile(r"-|K?Q?k?q?")
 _EN_PASSANT = re.compile(r"-|[a-h][36]")
 _EMPTY = frozenset("12345678")

@@ -8,9 +8,10 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sized
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -52,36 +53,55 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def open_text(path: Path, encoding: str = "utf-8") -> io.TextIOWrapper:
+    """A text file for reading, unpacked as its name says (.gz, .zst)."""
+    import pyarrow as pa
+
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; give the path of one that exists")
+    try:
+        return io.TextIOWrapper(pa.input_stream(str(path), compression="detect"), encoding=encoding)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be opened ({error}); check that you may read it") from error
+
+
 def run_shards(
-    work: Callable[..., Any], arguments: list[tuple[Any, ...]], *, label: str, n_workers: int = 1
+    work: Callable[..., Any], arguments: Iterable[tuple[Any, ...]], *, label: str, n_workers: int = 1
 ) -> Iterator[Any]:
     """Call `work` once per tuple of arguments and yield the results in the order they end.
 
-    One worker works in this process; more are fresh processes, so `work` must be a module's function.
+    One worker works in this process; more are fresh processes, so `work` must be a module's function. Arguments are
+    taken as they are needed, so they may be read from a file that is larger than memory.
     """
-    with progress(label, len(arguments)) as advance:
+    if n_workers < 1:
+        raise DataError(f"workers: {n_workers} is too few; give at least 1")
+    total = len(arguments) if isinstance(arguments, Sized) else None
+    given = iter(arguments)
+    with progress(label, total) as advance:
         if n_workers == 1:
-            for given in arguments:
-                result = work(*given)
+            for values in given:
+                result = work(*values)
                 advance()
                 yield result
             return
         with ProcessPoolExecutor(n_workers, mp_context=get_context("spawn")) as pool:
-            waiting: set[Future[Any]] = {pool.submit(work, *given) for given in arguments}
+            waiting: set[Future[Any]] = set()
             try:
-                while waiting:
+                while True:
+                    waiting |= {pool.submit(work, *values) for values in islice(given, 2 * n_workers - len(waiting))}
+                    if not waiting:
+                        return
                     done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
                     for future in done:
                         result = future.result()
                         advance()
                         yield result
             finally:
-                for future in waiting:
-                    future.cancel()
+                pool.shutdown(wait=False, cancel_futures=True)
 
 
 @contextmanager
-def progress(label: str, n_items: int) -> Iterator[Callable[[], None]]:
+def progress(label: str, n_items: int | None) -> Iterator[Callable[[], None]]:
     """A bar on a terminal, a plain line now and then elsewhere; call the yielded function once per item."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -99,15 +119,17 @@ def progress(label: str, n_items: int) -> Iterator[Callable[[], None]]:
 class PlainProgress:
     """Progress as lines of text, at most one every `every_s` seconds, and one at the end."""
 
-    def __init__(self, label: str, n_items: int, every_s: float = 20.0) -> None:
+    def __init__(self, label: str, n_items: int | None, every_s: float = 20.0) -> None:
         self.label, self.n_items, self.every_s = label, n_items, every_s
         self.n_done = 0
         self.started = self.last = time.monotonic()
 
     def __call__(self) -> None:
+        """One more item is done."""
         self.n_done += 1
         now = time.monotonic()
-        if self.n_done < self.n_items and now - self.last < self.every_s:
+        if self.n_done != self.n_items and now - self.last < self.every_s:
             return
         self.last = now
-        print(f"{self.label}: {self.n_done}/{self.n_items} in {now - self.started:.0f} s", file=sys.stderr, flush=True)
+        of_all = "" if self.n_items is None else f"/{self.n_items}"
+        print(f"{self.label}: {self.n_done}{of_all} in {now - self.started:.0f} s", file=sys.stderr, flush=True)

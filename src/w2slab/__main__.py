@@ -1,0 +1,5 @@
+"""`python -m w2slab` is the command line."""
+
+from w2slab.cli import main
+
+main()

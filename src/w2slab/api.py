@@ -1,0 +1,123 @@
+"""The steps of a study, one call each; the command line calls the same ones."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from w2slab.errors import UnavailableError
+from w2slab.experiment import Plan, plan
+from w2slab.graph.executors import Inline, Processes
+from w2slab.graph import runner
+from w2slab.graph.runner import Event, Outcome
+from w2slab.graph.store import Store
+from w2slab.graph.fingerprint import digest, transport
+from w2slab.specs import PrepareSpec, restore
+from w2slab.study import Study, to_yaml
+
+if TYPE_CHECKING:
+    from w2slab.results import Results
+
+_WORKER_SETUP = "w2slab.jobs.setup:prepare_worker"
+
+
+def run(
+    study: Study,
+    store: Store | Path | str = ".w2slab",
+    *,
+    executor: Literal["processes", "inline"] = "processes",
+    workers: int | None = None,
+    threads: int = 1,
+    options: Mapping[str, Any] | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    max_seconds: float | None = None,
+) -> Outcome:
+    """Run what is missing of a study; what is in the store already is not computed again.
+
+    Args:
+        study: From `load_study`.
+        store: Where results are kept.
+        executor: Persistent worker processes, or this process.
+        workers: Worker processes; `None` is one per core.
+        threads: Threads of each worker.
+        options: How to compute: `device`, `micro_batch`, `keep_checkpoint`, `checkpoint_every_s`. No result depends
+            on them beyond rounding.
+        on_event: Told of every job that starts, goes on, ends or fails.
+        max_seconds: Stop on purpose after this time.
+
+    Raises:
+        DataError: A task's data are missing or malformed; nothing was started.
+        UnavailableError: The plan cannot be carried out here; nothing was started.
+    """
+    options = {"device": "auto", **(options or {})}
+    require_device(options["device"])
+    planned, opened = plan(study), open_store(store)
+    check_data(planned, opened)
+    chosen = (
+        Inline(setup=_WORKER_SETUP)
+        if executor == "inline"
+        else Processes(workers or os.cpu_count() or 1, threads, _WORKER_SETUP)
+    )
+    try:
+        return runner.run(planned.graph, opened, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
+    finally:
+        chosen.close()
+
+
+def load_results(study: Study, store: Store | Path | str = ".w2slab") -> Results:
+    """The results of what is done so far; comparisons that are not are listed in `missing`."""
+    from w2slab.results import collect
+
+    s = study.statistics
+    return collect(plan(study), open_store(store), resamples=s.resamples, level=s.level, min_gap=s.min_gap)
+
+
+def write_report(study: Study, store: Store | Path | str, out: Path | str, results: Results | None = None) -> Path:
+    """Write the report's page, figures and tables into a folder; the page is returned."""
+    from w2slab.report.page import write_report as write_page
+
+    results = results or load_results(study, store)
+    return write_page(results, plan(study), open_store(store), Path(out), study_text=to_yaml(study))
+
+
+def open_store(store: Store | Path | str) -> Store:
+    """The store in a folder; nothing is written until a job ends."""
+    return store if isinstance(store, Store) else Store(Path(store))
+
+
+def require_device(device: str) -> None:
+    """Refuse a device that this machine does not have; importing nothing where none was asked for.
+
+    Raises:
+        UnavailableError: There is no such device.
+    """
+    if device in ("auto", "cpu"):
+        return
+    import torch
+
+    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
+    if not available.get(device.partition(":")[0], lambda: False)():
+        raise UnavailableError(f"--device {device}: this machine has none. Use auto or cpu; see also: w2slab doctor")
+
+
+def check_data(planned: Plan, store: Store) -> None:
+    """Read the data of every task that is still to be split, so that a mistake in it is told before the first job.
+
+    Raises:
+        DataError: A file is malformed, or holds too few examples.
+    """
+    from w2slab.jobs.prepare import divide
+
+    states = runner.state(planned.graph, store)
+    seen = set()
+    for job in planned.graph:
+        if isinstance(job.spec, PrepareSpec) and states[job.key] != "cached":
+            task = digest(job.spec.task)
+            if task not in seen:  # seeds differ only in who goes where
+                seen.add(task)
+                divide(restore(PrepareSpec, transport(job.spec)))
+
+
+__all__ = ["check_data", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

@@ -1,0 +1,233 @@
+"""The command line. Thin: parses, calls, prints; heavy things are imported inside the commands."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from w2slab.cli_chess import app as chess_app
+from w2slab.errors import StudyError, W2SError
+
+if TYPE_CHECKING:
+    from w2slab.experiment import Plan
+    from w2slab.graph.store import Store
+    from w2slab.study import Study
+
+app = typer.Typer(
+    help="w2slab: when a strong model learns from a weak one, how much does it recover, and how sure are we?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(chess_app, name="chess")
+
+StudyPath = Annotated[Path, typer.Argument(help="A study file; `w2slab init` writes one.", show_default=False)]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value, e.g. --set seeds=[0,1].")
+]
+StorePath = Annotated[
+    Path | None, typer.Option("--store", envvar="W2SLAB_STORE", help="Where results are kept. [.w2slab beside the study]")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the command line; explained errors end it with their exit code and without a traceback."""
+    try:
+        app()
+    except W2SError as error:
+        typer.echo(f"error: {error}" if "\n" not in str(error) else str(error), err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
+
+
+def _store(study: Path, store: Path | None) -> Store:
+    from w2slab.graph.store import Store
+
+    return Store(store or study.parent / ".w2slab")
+
+
+def _plan(study: Path, settings: list[str] | None) -> Plan:
+    from w2slab.experiment import plan
+    from w2slab.study import load_study
+
+    return plan(load_study(study, settings or []))
+
+
+@app.command()
+def init(
+    path: Annotated[Path, typer.Argument(help="Where to write it.")] = Path("study.yaml"),
+    force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
+) -> None:
+    """Write a first study, with a comment on every field."""
+    from importlib.resources import files
+
+    if path.exists() and not force:
+        raise StudyError(f"{path} is there already; choose another name, or add --force")
+    if not path.parent.is_dir():
+        raise StudyError(f"{path}: the folder {path.parent} does not exist; make it first")
+    path.write_text((files("w2slab") / "assets" / "study.yaml").read_text())
+    typer.echo(f"wrote {path}\nnext: w2slab plan {path}, then w2slab run {path}")
+
+
+@app.command()
+def plan(study: StudyPath, settings: Settings = None, store: StorePath = None, as_json: AsJson = False) -> None:
+    """Show every job of a study as cached, missing or failed; run nothing."""
+    from w2slab.graph.runner import state
+
+    planned, opened = _plan(study, settings), _store(study, store)
+    states = state(planned.graph, opened)
+    if as_json:
+        rows = [{"key": j.key, "kind": j.kind, "title": j.title, "state": states[j.key]} for j in planned.graph]
+        typer.echo(json.dumps(rows, indent=1))
+        return
+    for job in planned.graph:
+        typer.echo(f"{states[job.key]:8}  {job.key}  {job.title}")
+    typer.echo(_counts(states))
+
+
+def _counts(states: dict[str, str]) -> str:
+    total = {name: sum(s == name for s in states.values()) for name in ("cached", "missing", "failed")}
+    return f"{len(states)} jobs: " + ", ".join(f"{n} {name}" for name, n in total.items())
+
+
+@app.command()
+def run(
+    study: StudyPath,
+    settings: Settings = None,
+    store: StorePath = None,
+    executor: Annotated[Literal["processes", "inline"], typer.Option(help="Where jobs run.")] = "processes",
+    workers: Annotated[
+        int | None, typer.Option(min=1, envvar="W2SLAB_WORKERS", help="Worker processes. [one per core]")
+    ] = None,
+    threads: Annotated[int, typer.Option(min=1, envvar="W2SLAB_THREADS", help="Threads of each worker.")] = 1,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    micro_batch: Annotated[int | None, typer.Option(min=1, help="Split each step to save memory.")] = None,
+    keep_checkpoints: Annotated[bool, typer.Option(help="Keep the weights of models trained in this run.")] = False,
+    checkpoint_every: Annotated[float, typer.Option(min=1, help="Seconds between checkpoints within a job.")] = 60.0,
+    max_hours: Annotated[float | None, typer.Option(min=0, help="Stop on purpose after this time (exit 75).")] = None,
+    report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
+    out: Annotated[Path | None, typer.Option(help="Folder of the report. [NAME-report beside the study]")] = None,
+    progress: Annotated[bool, typer.Option(help="Show a line per running job.")] = True,
+) -> None:
+    """Run what is missing of a study, then print its table and write its report. Resumes by itself."""
+    from w2slab import api
+    from w2slab.progress import Display, summary
+    from w2slab.study import load_study
+
+    loaded, opened = load_study(study, settings or []), _store(study, store)
+    options = {
+        "device": device,
+        "micro_batch": micro_batch,
+        "keep_checkpoint": keep_checkpoints,
+        "checkpoint_every_s": checkpoint_every,
+    }
+    started = time.monotonic()
+    with Display(enabled=progress) as display:
+        outcome = api.run(
+            loaded,
+            opened,
+            executor=executor,
+            workers=workers,
+            threads=threads,
+            options=options,
+            on_event=display.on_event,
+            max_seconds=None if max_hours is None else max_hours * 3600,
+        )
+    for line in summary(outcome, api.plan(loaded).graph, time.monotonic() - started):
+        typer.echo(line, err=True)
+    if outcome.stopped:
+        typer.echo(f"stopped; what is done is kept. To go on: w2slab run {study}", err=True)
+    elif report:
+        _report(loaded, opened, study, out)
+    sys.exit(outcome.exit_code)
+
+
+@app.command()
+def status(study: StudyPath, settings: Settings = None, store: StorePath = None, as_json: AsJson = False) -> None:
+    """Count the jobs of a study that are done, missing and failed, and show why they failed."""
+    from w2slab.graph.runner import state
+
+    planned, opened = _plan(study, settings), _store(study, store)
+    states = state(planned.graph, opened)
+    failures = {key: opened.failure(key) or {} for key, s in states.items() if s == "failed"}
+    if as_json:
+        typer.echo(json.dumps({"states": states, "failures": failures}, indent=1))
+    else:
+        for key, failure in failures.items():
+            typer.echo(f"failed  {key}  {planned.graph[key].title}\n        {failure.get('message', '')}")
+        typer.echo(_counts(states))
+    sys.exit(1 if failures else 0)
+
+
+@app.command()
+def report(
+    study: StudyPath,
+    settings: Settings = None,
+    store: StorePath = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the report. [NAME-report beside the study]")] = None,
+) -> None:
+    """Print the table and write the report of what is done so far; trains nothing."""
+    from w2slab.study import load_study
+
+    _report(load_study(study, settings or []), _store(study, store), study, out)
+
+
+def _report(study: Study, store: Store, path: Path, out: Path | None) -> None:
+    from w2slab import api
+    from w2slab.results import render
+
+    results = api.load_results(study, store)
+    if not results.rows:
+        raise StudyError(f"nothing of {study.name} is done yet; start it with: w2slab run {path}")
+    typer.echo(render(results))
+    page = api.write_report(study, store, out or path.parent / f"{study.name}-report", results)
+    typer.echo(f"report: {page}")
+
+
+@app.command("list")
+def list_rows(
+    kind: Annotated[Literal["tasks", "models", "methods", "objectives", "rungs"] | None, typer.Argument()] = None,
+) -> None:
+    """Show what a study may name: tasks, models, methods, objectives, and the shipped rungs."""
+    from w2slab import registry
+
+    for name in [kind] if kind else [*registry.TABLES, "rungs"]:
+        typer.echo(f"{name}:")
+        rows = _rungs() if name == "rungs" else {row: registry.describe(name, row) for row in registry.table(name)}
+        for row, description in rows.items():
+            typer.echo(f"  {row:22} {description}")
+
+
+def _rungs() -> dict[str, str]:
+    from importlib.resources import files
+
+    card = json.loads((files("w2slab") / "assets" / "chess" / "ladder.json").read_text())
+    return {r["name"]: f"chessformer, {r['n_parameters']:,} parameters" for r in card["rungs"]}
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a study file, for editors."""
+    from w2slab.study import schema as study_schema
+
+    typer.echo(json.dumps(study_schema(), indent=1))
+
+
+@app.command()
+def doctor() -> None:
+    """Show what this machine offers: versions, cores, GPU, Stockfish, browser, shipped assets."""
+    from w2slab.doctor import examine
+
+    findings: list[dict[str, Any]] = examine()
+    for finding in findings:
+        typer.echo(f"{'ok' if finding['ok'] else '--':3} {finding['what']:16} {finding['found']}")

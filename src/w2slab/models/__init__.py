@@ -1,0 +1,9 @@
+"""The model families: a row per family, imported only when it is used.
+
+Other distributions add rows through the entry-point group `w2slab.models`.
+"""
+
+TABLE: dict[str, str] = {
+    "chessformer": "w2slab.models.chessformer:Chessformer",
+    "linear": "w2slab.models.linear:Linear",
+}

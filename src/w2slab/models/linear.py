@@ -1,0 +1,90 @@
+"""Logistic regression on given features: the smallest ladder there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import Field
+
+from w2slab.errors import DataError
+
+if TYPE_CHECKING:
+    import torch
+
+    from w2slab.tasks.task import Examples
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Logistic regression on some of an example's features.
+
+    A model of n features reads the n that follow the first n of the list. So models whose sizes differ by a factor of
+    two or more read different ones. If a large model read all that a small one reads, it could copy the small one's
+    labels exactly, errors included, and no weak-to-strong generalization would be left to see.
+
+    Args:
+        name: The rung's name.
+        n_features: Features that the model reads; `None` is all of them.
+    """
+
+    name: str
+    n_features: Annotated[int, Field(ge=1)] | None = None
+
+    def files(self) -> tuple[Path, ...]:
+        """None: training starts from zero."""
+        return ()
+
+    def n_parameters(self) -> int | None:
+        """Unknown before the task is: it depends on the number of classes."""
+        return None
+
+    def build(self, examples: Examples, seed: int) -> torch.nn.Module:
+        """The network before training: all weights are zero, whatever the seed.
+
+        Raises:
+            DataError: The examples have no common classes or too few features.
+        """
+        import torch
+
+        if examples.classes is None:
+            raise DataError(f"{self.name}: linear models need common classes; this task's candidates differ by example")
+        width = self.encode(examples.take(np.arange(1))).shape[1]
+        network = torch.nn.utils.skip_init(torch.nn.Linear, width, len(examples.classes))
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.zero_()
+        return network
+
+    def encode(self, examples: Examples) -> Any:
+        """The features that the model reads: a float32 tensor [N, features].
+
+        Raises:
+            DataError: The task has no features, or too few.
+        """
+        import torch
+
+        if "features" not in examples.table.column_names:
+            raise DataError(f"{self.name}: linear models read the column `features`; this task has none")
+        lists = examples.table.column("features").combine_chunks()
+        values = np.asarray(lists.flatten(), dtype=np.float32).reshape(len(examples), -1)
+        if self.n_features is not None:
+            if 2 * self.n_features > values.shape[1]:
+                raise DataError(
+                    f"{self.name}: n_features {self.n_features} needs a task of at least {2 * self.n_features} "
+                    f"features, and there are {values.shape[1]}; ask for at most {values.shape[1] // 2}, or for all"
+                )
+            values = values[:, self.n_features : 2 * self.n_features]
+        return torch.from_numpy(values.copy())
+
+    def collate(self, encoded: torch.Tensor, indices: np.ndarray) -> dict[str, torch.Tensor]:
+        """The features of some examples, under the name that `torch.nn.Linear` gives them."""
+        import torch
+
+        return {"input": encoded[torch.from_numpy(indices)]}
+
+    def lengths(self, encoded: torch.Tensor) -> np.ndarray:
+        """All examples are of one length."""
+        return np.ones(len(encoded), dtype=np.int64)

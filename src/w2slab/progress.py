@@ -1,0 +1,97 @@
+"""What a run shows of itself: a line per running job and a total on a terminal, plain lines elsewhere. All on stderr."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from w2slab.graph.job import Graph
+    from w2slab.graph.runner import Event, Outcome
+
+_PLAIN_EVERY_S = 10.0
+_TITLE_WIDTH = 44
+
+
+class Display:
+    """Shows the events of one run; to be used as a context."""
+
+    def __init__(self, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._is_terminal = enabled and sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._spoken = self._started
+        self._n_made = 0
+        self._rich: Any = None
+        self._rows: dict[str, Any] = {}
+        self._total: Any = None
+
+    def __enter__(self) -> Display:
+        if self._is_terminal:
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn
+
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[words]}"))
+            self._rich = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._total = self._rich.add_task("all jobs", total=None, words="")
+            self._rich.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._rich is not None:
+            self._rich.stop()
+
+    def on_event(self, event: Event) -> None:
+        """Show one event."""
+        if event.kind == "finished":
+            self._n_made += 1
+        if not self._enabled:
+            return
+        if self._rich is not None:
+            self._draw(event)
+        else:
+            self._say(event)
+
+    def _draw(self, event: Event) -> None:
+        key = event.job.key
+        if event.kind in ("started", "retried", "waiting"):
+            words = "" if event.kind == "started" else event.kind
+            self._rows[key] = self._rich.add_task(_short(event.job.title), total=1.0, words=words)
+        elif event.kind == "progress" and key in self._rows:
+            self._rich.update(self._rows[key], completed=event.share, words=event.words)
+        elif event.kind in ("finished", "failed", "stopped", "cached") and key in self._rows:
+            self._rich.remove_task(self._rows.pop(key))
+        if event.kind == "failed":
+            self._rich.console.print(f"failed: {event.job.title}: {event.words}", markup=False)
+        made, left = self._n_made, event.n_left
+        self._rich.update(self._total, total=made + left, completed=made, words=f"{made}/{made + left} {self._left(left)}")
+
+    def _say(self, event: Event) -> None:
+        if event.kind == "failed":
+            print(f"failed: {event.job.title}: {event.words}", file=sys.stderr, flush=True)
+        elif event.kind == "finished" and (time.monotonic() - self._spoken > _PLAIN_EVERY_S or event.n_left == 0):
+            self._spoken = time.monotonic()
+            total = self._n_made + event.n_left
+            words = f"{self._n_made} of {total} jobs done {self._left(event.n_left)}; last: {event.job.title}"
+            print(words, file=sys.stderr, flush=True)
+
+    def _left(self, n_left: int) -> str:
+        """The time left, if jobs go on at the pace so far."""
+        if not self._n_made or not n_left:
+            return ""
+        seconds = (time.monotonic() - self._started) / self._n_made * n_left
+        return f"(about {seconds:.0f} s left)" if seconds < 100 else f"(about {seconds / 60:.0f} min left)"
+
+
+def summary(outcome: Outcome, graph: Graph, seconds: float) -> list[str]:
+    """How a run ended, in a few lines; failed jobs with their reason."""
+    lines = [f"failed  {key}  {graph[key].title}: {words}" for key, words in outcome.failed.items()]
+    counts = {"made": outcome.done, "cached": outcome.cached, "failed": outcome.failed, "not begun": outcome.skipped}
+    counts["stopped"] = outcome.stopped
+    parts = [f"{len(keys)} {name}" for name, keys in counts.items() if keys or name in ("made", "cached")]
+    return [*lines, f"{', '.join(parts)} in {seconds:.1f} s"]
+
+
+def _short(title: str) -> str:
+    return title if len(title) <= _TITLE_WIDTH else "…" + title[1 - _TITLE_WIDTH :]

@@ -1,0 +1,146 @@
+"""What the report says in words: numbers as people write them, text from data made harmless, the answer itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from math import isnan
+from statistics import median
+from typing import Any
+
+from w2slab.results import BASELINE, Results
+from w2slab.stats.resampling import FEW_SEEDS
+
+Row = dict[str, Any]
+LONGEST_TEXT = 400
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+
+
+def inert(text: object, limit: int = LONGEST_TEXT) -> str:
+    """Text from data that cannot change how the page reads: cut, and without marks that hide or reorder.
+
+    Escaping for HTML is the template's business, and always on.
+    """
+    words = str(text)
+    cut = f"{words[:limit]} … ({len(words):,} characters)" if len(words) > limit else words
+    return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", cut)
+
+
+def percent(value: float | None, digits: int = 1) -> str:
+    """A fraction as a percentage without its sign; an en dash where there is none."""
+    if value is None or isnan(value):
+        return "–"
+    return f"{round(100 * value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+def span(row: Row, name: str, digits: int = 1) -> str:
+    """The interval of a number, as `low to high` in percent."""
+    return f"{percent(row[f'{name}_low'], digits)} to {percent(row[f'{name}_high'], digits)}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 pair`, `2 pairs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def size(parameters: float | None) -> str:
+    """A number of parameters: 61 k, 1.6 M."""
+    if parameters is None:
+        return "–"
+    for scale, letter in ((1e12, " T"), (1e9, " B"), (1e6, " M"), (1e3, " k")):
+        if parameters >= 0.9995 * scale:
+            return f"{parameters / scale:.3g}{letter}"
+    return f"{parameters:g}"
+
+
+def duration(seconds: float) -> str:
+    """A time as people say it: 4.2 s, 3 min 20 s, 2 h 5 min."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def baseline(rows: Sequence[Row]) -> str | None:
+    """The method against which others are held: the naive one, or the study's first."""
+    names = list(dict.fromkeys(row["method"] for row in rows))
+    return BASELINE if BASELINE in names else next(iter(names), None)
+
+
+def answer(results: Results) -> list[str]:
+    """The answer to the study's question, the most important sentence first."""
+    rows = results.reported()
+    base = baseline(rows)
+    if base is None:
+        return ["Nothing can be said yet: no comparison of this study is finished."]
+    return [_first(rows, base, results.level), *_undefined(rows, base), *_best(results, rows, base)]
+
+
+def _first(rows: Sequence[Row], base: str, level: float) -> str:
+    own = [row for row in rows if row["method"] == base]
+    defined = [row for row in own if row["pgr_reason"] is None]
+    who = "A student trained on its supervisor’s labels" + ("" if base == BASELINE else f" by the method {base}")
+    if not own or not defined:
+        return f"No gap to recover was shown: PGR is undefined in {'the only pair' if len(own) == 1 else f'all {len(own)} pairs'}."
+    value = median(row["pgr"] for row in defined)
+    worse = ", which is to say that it did worse than its supervisor" if value < 0 else ""
+    if len(defined) == 1:
+        return (
+            f"{who} recovered {percent(value, 0)} % of the gap between supervisor and ceiling{worse} "
+            f"({100 * level:g} % interval {span(defined[0], 'pgr', 0)} %)."
+        )
+    above = sum(row["pgr_low"] > 0 for row in defined)
+    n_tasks = len({row["task"] for row in defined})
+    where = f" on {n_tasks} tasks" if n_tasks > 1 else ""
+    shown = "in no pair is the interval above 0" if above == 0 else f"in {above} of {count(len(defined), 'pair')}{where} the interval is above 0"
+    return f"{who} recovered a median of {percent(value, 0)} % of the gap between supervisor and ceiling{worse}; {shown}."
+
+
+def _undefined(rows: Sequence[Row], base: str) -> list[str]:
+    own = [row for row in rows if row["method"] == base]
+    without = sum(row["pgr_reason"] is not None for row in own)
+    if without in (0, len(own)):
+        return []
+    return [f"In {count(without, 'further pair')} PGR is undefined, because the gap is too small to be sure of."]
+
+
+def _best(results: Results, rows: Sequence[Row], base: str) -> list[str]:
+    medians = {}
+    for method in dict.fromkeys(row["method"] for row in rows):
+        values = [row["pgr"] for row in rows if row["method"] == method and row["pgr_reason"] is None]
+        if values:
+            medians[method] = median(values)
+    others = {method: value for method, value in medians.items() if method != base}
+    if not others:
+        return []
+    best = max(others, key=lambda method: others[method])
+    own = [d for d in results.differences if d["method"] == best]
+    better = sum(d["verdict"] == "better" for d in own)
+    worse = sum(d["verdict"] == "worse" for d in own)
+    if base in medians and others[best] <= medians[base]:
+        ahead = sum(d["verdict"] == "better" for d in results.differences)
+        return [] if ahead else [f"No other method is shown to be better than {base} on any pair."]
+    sentence = f"With {best} the median is {percent(others[best], 0)} %"
+    if better == 0:
+        return [f"{sentence}, but on no single pair is it shown to be better than {base}."]
+    tail = f" and worse in {worse}" if worse else ""
+    return [f"{sentence}; it is shown to be better than {base} in {better} of {count(len(own), 'pair')}{tail}."]
+
+
+def caveats(results: Results) -> list[str]:
+    """What a reader must know before citing a number."""
+    notes = []
+    n_seeds = {len(row["seeds"]) for row in results.summary}
+    if n_seeds == {1}:
+        notes.append("There is one seed, so intervals speak of test examples only: another seed could lie outside them.")
+    elif n_seeds and min(n_seeds) < FEW_SEEDS:
+        notes.append(
+            f"Intervals cover test examples and seeds, but {min(n_seeds)} seeds are few; they are widened for that."
+        )
+    if results.missing:
+        done = len({(r["task"], r["weak"], r["strong"], r["method"], r["control"], r["seed"]) for r in results.rows})
+        notes.append(f"This is a partial report: {len(results.missing)} of {count(done + len(results.missing), 'comparison')} are not finished.")
+    smallest = min((row["n_test"] for row in results.summary), default=0)
+    if 0 < smallest < 200:
+        notes.append(f"The test set is small: {count(smallest, 'example')}.")
+    return notes

@@ -1,0 +1,345 @@
+"""Graph and store in, one tidy table out: predictions become accuracies, PGR, agreement, each with its interval.
+
+Rows are plain dicts with these columns; shares are fractions, never percent:
+
+    task weak strong method control seed stopping_point is_reported     which student this is, stopped where
+    supervisor_accuracy student_accuracy ceiling_accuracy chance        on test; `_low`, `_high` beside them
+    pgr pgr_low pgr_high pgr_reason level                               NaN with the reason where undefined
+    agreement_all agreement_right agreement_wrong                       student with supervisor, at the reported point
+    n_test n_groups weak_parameters strong_parameters seconds           size of things; seconds of the student's job
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+import numpy as np
+
+from w2slab.results_reading import Asked, Judgement, Reading, stopping_point
+from w2slab.results_table import render
+from w2slab.stats.pgr import pgr_estimate, ratio_draws, undefined_reason
+from w2slab.stats.resampling import (
+    DEFAULT_RESAMPLES,
+    Estimate,
+    covers,
+    holm,
+    interval,
+    mean_estimate,
+    p_value,
+    pool,
+    verdict,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from w2slab.specs import Comparison
+
+__all__ = ["Missing", "Results", "collect", "render", "write_csv"]
+
+Row = dict[str, Any]
+BASELINE = "naive"
+ROLES = ("supervisor", "student", "ceiling")
+
+
+class Planned(Protocol):
+    """What is asked of a plan."""
+
+    @property
+    def comparisons(self) -> Sequence[Comparison]:
+        """Students beside their supervisors and ceilings."""
+        ...
+
+
+class Missing(NamedTuple):
+    """A comparison that cannot be judged yet, and the titles of the jobs that are not in the store."""
+
+    comparison: Comparison
+    absent: list[str]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a study shows so far.
+
+    Args:
+        rows: A row per task, pair, method, control, seed and stopping point; intervals over test examples.
+        summary: Seeds pooled: a row per task, pair, method, control and stopping point; `interval_covers` says in
+            words what the intervals speak of.
+        differences: Each method against the naive one on each pair, paired over seeds and examples; `p_adjusted` is
+            corrected (Holm) over all of them, `verdict` is better, worse or no difference shown.
+        over_tasks: The median over tasks of per-task PGRs, with how many were undefined.
+        missing: Comparisons whose jobs are not all in the store.
+    """
+
+    rows: list[Row]
+    summary: list[Row]
+    differences: list[Row]
+    over_tasks: list[Row]
+    missing: list[Missing]
+    level: float
+    min_gap: float
+    n_resamples: int
+
+    def table(self) -> pa.Table:
+        """The rows as an Arrow table."""
+        import pyarrow as pa
+
+        return pa.Table.from_pylist(self.rows)
+
+    def to_csv(self, path: Path | str) -> Path:
+        """Write the rows as CSV; undefined numbers stand empty, their reason beside them."""
+        return write_csv(self.rows, Path(path))
+
+    def reported(self, *, control: bool = False) -> list[Row]:
+        """Summary rows at the stopping point that counts, of the methods or of the controls."""
+        return [r for r in self.summary if r["is_reported"] and (r["control"] is not None) == control]
+
+
+def write_csv(rows: Sequence[Row], path: Path) -> Path:
+    """Write rows as CSV; the header comes from the first row, NaN and `None` are left empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(rows[0].keys() if rows else [])
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return path
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and np.isnan(value)):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value
+
+
+def collect(
+    plan: Planned, store: Reading, *, resamples: int = DEFAULT_RESAMPLES, level: float = 0.95, min_gap: float = 0.01
+) -> Results:
+    """Judge every comparison of a plan whose jobs are in the store.
+
+    Args:
+        plan: What `experiment.plan` gave.
+        store: Where the jobs' results are.
+        resamples: How often test examples and seeds are drawn again.
+        level: Coverage of the intervals.
+        min_gap: The smallest gap between supervisor and ceiling, as a fraction, for which PGR is defined.
+
+    Raises:
+        DataError: What is stored for two jobs does not fit together; the message names the file.
+    """
+    present, missing = _present(plan.comparisons, store)
+    results = Results([], [], [], [], missing, level, min_gap, resamples)
+    pgr_draws: dict[tuple[str, ...], list[np.ndarray]] = {}
+    for task in dict.fromkeys(c.task for c in present):
+        judgement = Judgement(task, store, n_resamples=resamples, level=level)
+        students = [(c, judgement.take_in(c)) for c in present if c.task == task]
+        judge = _Judge(judgement, level, min_gap)
+        results.rows.extend(_rows(judge, students, store))
+        _summarize(judge, students, results, pgr_draws)
+    adjusted = holm([row["p"] for row in results.differences])
+    for row, p_adjusted in zip(results.differences, adjusted, strict=True):
+        row |= {"p_adjusted": p_adjusted, "verdict": verdict(row["accuracy_difference"], p_adjusted, level)}
+    results.over_tasks.extend(_over_tasks(results, pgr_draws))
+    return results
+
+
+def _present(comparisons: Iterable[Comparison], store: Reading) -> tuple[list[Comparison], list[Missing]]:
+    present, missing, known = [], [], dict[str, bool]()
+    for comparison in comparisons:
+        jobs = (comparison.data, comparison.supervisor, comparison.student, comparison.ceiling)
+        for job in jobs:
+            if job.key not in known:
+                known[job.key] = store.has(job.key)
+        absent = list(dict.fromkeys(job.title or job.key for job in jobs if not known[job.key]))
+        if absent:
+            missing.append(Missing(comparison, absent))
+        else:
+            present.append(comparison)
+    return present, missing
+
+
+Students = list[tuple["Comparison", dict[str, Asked]]]
+
+
+@dataclass(frozen=True)
+class _Judge:
+    """Estimates from one task's predictions."""
+
+    judgement: Judgement
+    level: float
+    min_gap: float
+
+    def mean(self, value: float, draws: np.ndarray, *, lowest: float = 0.0) -> Estimate:
+        n_units = self.judgement.test.n_groups
+        return mean_estimate(value, draws, level=self.level, n_units=n_units, lowest=lowest)
+
+    def share(self, part: float, part_draws: np.ndarray, whole: float, whole_draws: np.ndarray) -> Estimate:
+        if whole <= 0:
+            return Estimate(float("nan"), float("nan"), float("nan"))
+        return self.mean(part / whole, np.clip(ratio_draws(part_draws, whole_draws), 0.0, 1.0))
+
+    def recovered(
+        self, observed: tuple[float, float, float], draws: tuple[np.ndarray, np.ndarray, np.ndarray]
+    ) -> tuple[Estimate, str | None]:
+        gap = self.mean(observed[2] - observed[0], draws[2] - draws[0], lowest=-1.0)
+        reason = undefined_reason(gap, min_gap=self.min_gap, n_units=self.judgement.test.n_groups)
+        return pgr_estimate(observed, draws, reason=reason, level=self.level), reason
+
+    def pooled(self, asked: Sequence[Asked], seeds: tuple[int, ...]) -> tuple[float, np.ndarray]:
+        observed = self.judgement.mean(asked)
+        return float(observed.mean()), pool(self.judgement.draws(asked), observed, self.judgement.seed_draws(seeds))
+
+    def row(self, asked: Sequence[dict[str, Asked]], point: str | None, seeds: tuple[int, ...]) -> tuple[Row, np.ndarray]:
+        """Accuracies, PGR and agreement of students that differ only in their seed; and the draws of PGR."""
+        student = point or "student"
+        parts = {name: self.pooled([a[key] for a in asked], seeds) for name, key in zip(ROLES, ("supervisor", student, "ceiling"), strict=True)}
+        row: Row = {}
+        for role, (value, draws) in parts.items():
+            if len(seeds) == 1:
+                estimate = self.judgement.estimate(asked[0][student if role == "student" else role])
+            else:
+                estimate = self.mean(value, draws)
+            row |= _columns(f"{role}_accuracy", estimate)
+        values, draws_of_roles = zip(*parts.values(), strict=True)
+        pgr, reason = self.recovered(values, draws_of_roles)
+        row |= {"chance": self.judgement.test.chance} | _columns("pgr", pgr) | {"pgr_reason": reason, "level": self.level}
+        row |= self._agreement(asked, seeds, parts["supervisor"]) if point is None else _NO_AGREEMENT
+        return row, ratio_draws(draws_of_roles[1] - draws_of_roles[0], draws_of_roles[2] - draws_of_roles[0])
+
+    def _agreement(self, asked: Sequence[dict[str, Asked]], seeds: tuple[int, ...], right: tuple[float, np.ndarray]) -> Row:
+        agrees, agrees_draws = self.pooled([a["agrees"] for a in asked], seeds)
+        both, both_draws = self.pooled([a["agrees-right"] for a in asked], seeds)
+        return (
+            _columns("agreement_all", self.mean(agrees, agrees_draws))
+            | _columns("agreement_right", self.share(both, both_draws, right[0], right[1]))
+            | _columns("agreement_wrong", self.share(agrees - both, agrees_draws - both_draws, 1 - right[0], 1 - right[1]))
+        )
+
+
+def _columns(name: str, estimate: Estimate) -> Row:
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
+
+
+_NO_AGREEMENT = {
+    f"agreement_{of}{end}": float("nan") for of in ("all", "right", "wrong") for end in ("", "_low", "_high")
+}
+
+
+def _points(comparison: Comparison, asked: dict[str, Asked]) -> list[tuple[str, str | None]]:
+    """Stopping points of a student, the one that counts first, with the name under which it was asked."""
+    fixed = {*ROLES, "agrees", "agrees-right"}
+    return [(stopping_point(comparison.student), None), *((name, name) for name in asked if name not in fixed)]
+
+
+def _identity(comparison: Comparison, point: str, is_reported: bool) -> Row:
+    names = {name: getattr(comparison, name) for name in ("task", "weak", "strong", "method", "control")}
+    return names | {"stopping_point": point, "is_reported": is_reported}
+
+
+def _rows(judge: _Judge, students: Students, store: Reading) -> list[Row]:
+    rows, test = [], judge.judgement.test
+    records = {key: store.record(key) for c, _ in students for key in (c.supervisor.key, c.student.key, c.ceiling.key)}
+    for comparison, asked in students:
+        size = {
+            "n_test": len(test),
+            "n_groups": test.n_groups,
+            "weak_parameters": _number(records[comparison.supervisor.key].get("facts", {}), "n_parameters"),
+            "strong_parameters": _number(records[comparison.ceiling.key].get("facts", {}), "n_parameters"),
+            "seconds": _number(records[comparison.student.key], "seconds"),
+        }
+        for point, name in _points(comparison, asked):
+            identity = _identity(comparison, point, name is None)
+            row, _ = judge.row([asked], name, (comparison.seed,))
+            rows.append({**identity, "seed": comparison.seed, **row, **size})
+    return rows
+
+
+def _number(record: Row, name: str) -> float | None:
+    value = record.get(name)
+    return value if isinstance(value, int | float) else None
+
+
+def _summarize(judge: _Judge, students: Students, results: Results, pgr_draws: dict[tuple[str, ...], list[np.ndarray]]) -> None:
+    task = students[0][0].task
+    sizes = {(r["weak"], r["strong"]): r for r in results.rows if r["task"] == task}
+    cells: dict[tuple[Any, ...], list[tuple[int, dict[str, Asked], str | None]]] = {}
+    identities = {}
+    for comparison, asked in students:
+        for point, name in _points(comparison, asked):
+            identity = _identity(comparison, point, name is None)
+            identities.setdefault(tuple(identity.values()), identity)
+            cells.setdefault(tuple(identity.values()), []).append((comparison.seed, asked, name))
+    for key, identity in identities.items():
+        members = sorted(cells[key], key=lambda member: member[0])
+        seeds = tuple(seed for seed, _, _ in members)
+        row, draws = judge.row([asked for _, asked, _ in members], members[0][2], seeds)
+        first = sizes[identity["weak"], identity["strong"]]
+        size = {name: first[name] for name in ("n_test", "n_groups", "weak_parameters", "strong_parameters")}
+        results.summary.append({**identity, "seeds": seeds, **row, "interval_covers": covers(len(seeds)), **size})
+        if identity["is_reported"] and identity["control"] is None and row["pgr_reason"] is None:
+            pgr_draws.setdefault((identity["weak"], identity["strong"], identity["method"]), []).append(draws)
+    _compare(judge, students, results)
+
+
+def _compare(judge: _Judge, students: Students, results: Results) -> None:
+    """Each method against the naive one (the study's first, where it has no naive one), seed by seed."""
+    by_method: dict[tuple[str, str], dict[str, dict[int, dict[str, Asked]]]] = {}
+    for c, asked in students:
+        if c.control is None:
+            by_method.setdefault((c.weak, c.strong), {}).setdefault(c.method, {})[c.seed] = asked
+    names = list(dict.fromkeys(c.method for c, _ in students if c.control is None))
+    against = BASELINE if BASELINE in names else next(iter(names), None)
+    for (weak, strong), methods in by_method.items():
+        for method, own in methods.items():
+            seeds = tuple(sorted(own.keys() & methods.get(str(against), {}).keys()))
+            if method == against or not seeds:
+                continue
+            identity = {"task": students[0][0].task, "weak": weak, "strong": strong, "method": method, "against": against}
+            base = methods[str(against)]
+            row = _difference(judge, [own[s] for s in seeds], [base[s] for s in seeds], seeds)
+            results.differences.append({**identity, "seeds": seeds, **row, "interval_covers": covers(len(seeds))})
+
+
+def _difference(judge: _Judge, own: list[dict[str, Asked]], base: list[dict[str, Asked]], seeds: tuple[int, ...]) -> Row:
+    pooled = {role: judge.pooled([a[role] for a in own], seeds) for role in ROLES}
+    other, other_draws = judge.pooled([a["student"] for a in base], seeds)
+    difference, draws = pooled["student"][0] - other, pooled["student"][1] - other_draws
+    values, role_draws = zip(*pooled.values(), strict=True)
+    _, reason = judge.recovered(values, role_draws)
+    pgr = Estimate(float("nan"), float("nan"), float("nan"))
+    if reason is None:
+        gap = values[2] - values[0]
+        pgr = Estimate(difference / gap, *interval(ratio_draws(draws, role_draws[2] - role_draws[0]), judge.level))
+    return (
+        _columns("accuracy_difference", judge.mean(difference, draws, lowest=-1.0))
+        | _columns("pgr_difference", pgr)
+        | {"pgr_reason": reason, "level": judge.level, "p": p_value(difference, draws)}
+    )
+
+
+def _over_tasks(results: Results, pgr_draws: dict[tuple[str, ...], list[np.ndarray]]) -> list[Row]:
+    cells: dict[tuple[str, ...], list[Row]] = {}
+    for row in results.reported():
+        cells.setdefault((row["weak"], row["strong"], row["method"]), []).append(row)
+    table = []
+    for key, rows in cells.items():
+        defined = [r["pgr"] for r in rows if r["pgr_reason"] is None]
+        pgr = Estimate(float("nan"), float("nan"), float("nan"))
+        if defined:
+            # A resample without a gap is infinite; a median over tasks needs it as a number beyond all others.
+            draws = np.nan_to_num(np.array(pgr_draws[key]), posinf=1e12, neginf=-1e12)
+            pgr = Estimate(float(np.median(defined)), *interval(np.median(draws, axis=0), results.level))
+        table.append(
+            dict(zip(("weak", "strong", "method"), key, strict=True))
+            | {"n_tasks": len(rows), "n_undefined": len(rows) - len(defined)}
+            | {f"{role}_accuracy": float(np.median([r[f"{role}_accuracy"] for r in rows])) for role in ROLES}
+            | _columns("pgr", pgr)
+            | {name: rows[0][name] for name in ("level", "weak_parameters", "strong_parameters")}
+        )
+    return table

@@ -1,0 +1,1 @@
+"""Numbers that one may cite: PGR, intervals, agreement. NumPy only, no files."""

@@ -1,0 +1,282 @@
+"""The training loop: one network, one objective, one set of labels.
+
+Dropout is off: the network is in evaluation mode throughout, as in the code of Burns et al. 2023. Nothing is drawn from
+a global generator, and the order of examples is a function of seed and epoch, so a training that was stopped goes on
+with the same bits.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from w2slab.errors import JobError
+from w2slab.specs import RecipeSpec
+from w2slab.training import batches, checkpoint, schedules
+from w2slab.training.batches import Encoded
+from w2slab.training.checkpoint import Progress
+from w2slab.training.objectives import Objective
+from w2slab.training.placement import Placement
+from w2slab.training.predict import predict
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+STOPPING_METRICS = {"weak-labels": "validation_accuracy", "true-labels": "test_accuracy"}
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything that decides a training, beside the network it starts from.
+
+    Args:
+        examples: What is learned on.
+        targets: Their labels, float32 [N, K], rows that sum to one.
+        shared_candidates: Whether candidates are common to all examples.
+        judges: By column of the curve (`validation_accuracy`, `test_accuracy`): examples, and a function from a choice
+            for each of them [M] to whether it is right [M]. Empty if no curve is wanted.
+    """
+
+    examples: Encoded
+    targets: np.ndarray
+    shared_candidates: bool
+    objective: Objective
+    recipe: RecipeSpec
+    seed: int
+    judges: Mapping[str, tuple[Encoded, Callable[[np.ndarray], np.ndarray]]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole training."""
+        return self.recipe.epochs * batches.steps_per_epoch(len(self.examples), self.recipe.batch_size)
+
+
+@dataclass(frozen=True)
+class Running:
+    """How a training is carried out; none of it changes the result but by rounding.
+
+    Args:
+        micro_batch: Most examples in one forward and backward pass; `None` is the whole optimizer batch.
+        prediction_batch: Most examples in one pass without gradient.
+        work: Folder for the checkpoint; `None` keeps none.
+        checkpoint_every_s: Seconds from one checkpoint to the next.
+        progress: Called with the share done and a few words, at most twice a second.
+        stop_requested: Asked after every step.
+    """
+
+    placement: Placement
+    micro_batch: int | None = None
+    prediction_batch: int = 256
+    work: Path | None = None
+    checkpoint_every_s: float = 60.0
+    progress: Callable[[float, str], None] = lambda share, words: None
+    stop_requested: Callable[[], bool] = lambda: False
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training leaves; the network holds the weights of the last step.
+
+    Args:
+        curve: One row per curve point.
+        snapshots: Weights at the best point by each metric, by name of the stopping point.
+        steps: Optimizer steps.
+        seconds: Time of this attempt, curve included.
+        steps_here: Steps of this attempt; fewer than `steps` if it went on from a checkpoint.
+    """
+
+    curve: list[dict[str, float]]
+    snapshots: dict[str, dict[str, Tensor]]
+    steps: int
+    seconds: float
+    steps_here: int
+
+
+def finetune(network: torch.nn.Module, training: Training, running: Running) -> Trained | None:
+    """Train the network in place; `None` if `running.stop_requested` said so before the end, and the place is saved.
+
+    Raises:
+        JobError: A loss is not finite; the step that would have used it was not made.
+    """
+    return _Loop(network, training, running).run()
+
+
+class _Loop:
+    def __init__(self, network: torch.nn.Module, training: Training, running: Running) -> None:
+        import torch
+
+        self.training, self.running, self.placement = training, running, running.placement
+        self.network = self.placement.place(network).eval()
+        self.wrapped = self.placement.wrap(self.network)
+        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
+        recipe = training.recipe
+        self.optimizer = torch.optim.AdamW(
+            self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=_can_fuse(self.parameters)
+        )
+        self.targets = torch.from_numpy(np.ascontiguousarray(training.targets)).to(self.placement.device)
+        self.needs_statistic = training.objective.needs_statistic(training.shared_candidates)
+        self.per_epoch = batches.steps_per_epoch(len(training.examples), recipe.batch_size)
+        self.curve_steps = set(schedules.evenly(recipe.curve_points, training.steps)) if training.judges else set()
+        self.identity = {
+            "steps": training.steps,
+            "seed": training.seed,
+            "examples": len(training.examples),
+            "parameters": sum(p.numel() for p in self.parameters),
+        }
+        self.state = Progress()
+        is_whole = running.micro_batch is None or running.micro_batch >= recipe.batch_size
+        self.backward = self._backward_whole if is_whole and self.placement.is_plain else self._backward_in_parts
+
+    def run(self) -> Trained | None:
+        started, work = time.perf_counter(), self.running.work
+        if work is not None:
+            self.state = checkpoint.load(work, self.identity, self.network, self.optimizer)
+        first, total = self.state.step, self.training.steps
+        saved = said = time.monotonic()
+        for epoch in range(first // self.per_epoch, self.training.recipe.epochs):
+            order = batches.order(len(self.training.examples), self.training.seed, epoch)
+            for index in range(max(first - epoch * self.per_epoch, 0), self.per_epoch):
+                size = self.training.recipe.batch_size
+                self._step(order[index * size : (index + 1) * size])
+                now = time.monotonic()
+                stop = self.placement.agree(self.running.stop_requested())
+                if stop or self.placement.agree(now - saved >= self.running.checkpoint_every_s):
+                    self._save()
+                    saved = now
+                if stop:
+                    return None
+                if now - said >= 0.5:
+                    self.running.progress(self.state.step / total, f"step {self.state.step} of {total}")
+                    said = now
+        seconds = time.perf_counter() - started
+        return Trained(self.state.curve, self.state.snapshots, total, seconds, total - first)
+
+    def _step(self, indices: np.ndarray) -> None:
+        """One update of the weights, and the point of the curve that may follow it."""
+        recipe, state, total = self.training.recipe, self.state, self.training.steps
+        # The middle of the step: so neither the first nor the last update has a rate of zero.
+        progress = (state.step + 0.5) / total
+        self.optimizer.param_groups[0]["lr"] = recipe.lr * schedules.rate_factor(
+            progress, recipe.warmup_frac, recipe.decay
+        )
+        self.optimizer.zero_grad(set_to_none=True)
+        state.loss_sum += self.backward(indices, progress)
+        if recipe.gradient_clip is not None:
+            _clip(self.parameters, recipe.gradient_clip)
+        self.optimizer.step()
+        state.step += 1
+        state.loss_steps += 1
+        if state.step in self.curve_steps:
+            self._judge(state.step / total)
+
+    def _backward_whole(self, indices: np.ndarray, progress: float) -> float:
+        """Gradient of the mean loss of the batch in one pass; its logits serve the statistic as well."""
+        training = self.training
+        logits = self.network(**training.examples.batch(indices))
+        targets = self._targets(indices, logits.shape[1])
+        statistic = None
+        if self.needs_statistic:
+            statistic = training.objective.statistic(logits.detach(), targets, training.shared_candidates)
+        loss = training.objective(logits, targets, progress, statistic).mean()
+        value = loss.item()
+        if not math.isfinite(value):
+            raise self._not_finite(indices, value)
+        loss.backward()
+        return value
+
+    def _backward_in_parts(self, indices: np.ndarray, progress: float) -> float:
+        """The same gradient from micro-batches and from this process's share of the batch."""
+        training, placement = self.training, self.placement
+        statistic = self._statistic(indices) if self.needs_statistic else None
+        own = placement.share(np.arange(len(indices)))
+        weight = placement.world / len(indices) if len(own) else 0.0
+        own = own if len(own) else np.zeros(1, dtype=np.int64)  # every process must take part in the average
+        parts = batches.micro_batches(own, training.examples.lengths[indices], self.running.micro_batch)
+        total = self.targets.new_zeros(())
+        for number, part in enumerate(parts):
+            is_last = number == len(parts) - 1
+            with _nothing() if is_last else placement.no_sync(self.wrapped):
+                logits = self._logits(self.wrapped, indices[part])
+                targets = self._targets(indices[part], logits.shape[1])
+                entries = None if statistic is None else statistic[part]
+                loss = training.objective(logits, targets, progress, entries).sum() * weight
+                loss.backward()
+            total += loss.detach()
+        value = placement.sum(total).item() / placement.world
+        if not math.isfinite(value):
+            raise self._not_finite(indices, value)
+        return value
+
+    def _statistic(self, indices: np.ndarray) -> Tensor | None:
+        """The objective's statistic of the whole optimizer batch, from a first pass without gradient."""
+        import torch
+
+        training = self.training
+        targets = self._targets(indices, self.targets.shape[1])
+        logits = torch.zeros_like(targets)
+        own = self.placement.share(np.arange(len(indices)))
+        parts = batches.micro_batches(own, training.examples.lengths[indices], self.running.micro_batch)
+        with torch.no_grad():
+            for part in parts if len(own) else ():
+                rows = self._logits(self.network, indices[part])
+                logits[part, : rows.shape[1]] = rows
+            return training.objective.statistic(self.placement.sum(logits), targets, training.shared_candidates)
+
+    def _targets(self, indices: np.ndarray, n_candidates: int) -> Tensor:
+        """Labels of some examples; a batch may have fewer candidates than the widest example of all."""
+        import torch
+
+        targets = self.targets.index_select(0, torch.from_numpy(indices).to(self.targets.device))
+        return targets if n_candidates == targets.shape[1] else targets[:, :n_candidates]
+
+    def _logits(self, network: torch.nn.Module, indices: np.ndarray) -> Tensor:
+        with self.placement.autocast():
+            logits: Tensor = network(**self.placement.to_device(self.training.examples.batch(indices)))
+        return logits.float()
+
+    def _not_finite(self, indices: np.ndarray, value: float) -> JobError:
+        ids = [self.training.examples.ids[i] for i in indices]
+        return JobError(
+            f"step {self.state.step + 1} of {self.training.steps}: the loss is {value}; no update was made from it. "
+            f"Lower the learning rate, or look at these examples: {', '.join(ids)}"
+        )
+
+    def _judge(self, progress: float) -> None:
+        state = self.state
+        row = {"step": state.step, "progress": progress, "loss": state.loss_sum / state.loss_steps}
+        for column, (examples, is_right) in self.training.judges.items():
+            probs = predict(self.network, examples, self.placement, self.running.prediction_batch)
+            row[column] = float(is_right(probs.argmax(axis=1)).mean())
+        state.curve.append(row)
+        state.loss_sum, state.loss_steps = 0.0, 0
+        for point, column in STOPPING_METRICS.items():
+            if column in row and row[column] > state.best.get(point, -1.0):
+                state.best[point] = row[column]
+                state.snapshots[point] = checkpoint.copied(checkpoint.trainable(self.network))
+
+    def _save(self) -> None:
+        if self.running.work is not None and self.placement.is_main:
+            checkpoint.save(self.running.work, self.identity, self.state, self.network, self.optimizer)
+
+
+def _clip(parameters: list[Any], largest: float) -> None:
+    import torch
+
+    torch.nn.utils.clip_grad_norm_(parameters, largest)
+
+
+def _can_fuse(parameters: list[Any]) -> bool:
+    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import ClassVar
+
+import pytest
+
+from w2slab.errors import DataError
+from w2slab.graph.fingerprint import LocalFile, canonical, digest, local_files, transport
+
+
+@dataclass(frozen=True)
+class InnerSpec:
+    KIND: ClassVar = "inner"
+    name: str = "a"
+
+
+@dataclass(frozen=True)
+class OuterSpec:
+    inner: InnerSpec = field(default_factory=InnerSpec)
+    sizes: MappingProxyType = field(default_factory=lambda: MappingProxyType({"b": None, "a": 1}))
+    files: tuple = ()
+
+
+def test_dataclasses_mappings_and_tuples_become_plain_data():
+    assert canonical(OuterSpec()) == {"inner": {"name": "a"}, "sizes": {"a": 1, "b": None}, "files": []}
+
+
+def test_an_integer_and_a_float_of_one_value_are_told_apart():
+    assert digest(1) != digest(1.0) != digest(True) != digest("1")
+
+
+def test_a_worker_is_told_the_path_of_a_file_and_the_digest_is_not(tmp_path):
+    (tmp_path / "a").write_text("content")
+    file = LocalFile.of(tmp_path / "a")
+    spec = OuterSpec(files=(file,))
+
+    assert canonical(spec)["files"] == [{"file": file.digest}]
+    assert transport(spec)["files"] == [{"file": file.digest, "path": str(tmp_path / "a")}]
+    assert list(local_files({"deep": [spec]})) == [file]
+
+
+def test_a_file_that_was_written_anew_is_digested_anew(tmp_path):
+    path = tmp_path / "a"
+    path.write_text("one")
+    before = LocalFile.of(path)
+    assert before.is_unchanged()
+    path.write_text("two")
+
+    assert not before.is_unchanged()
+    assert LocalFile.of(path) != before
+
+
+def test_a_link_counts_as_what_it_leads_to(tmp_path):
+    for name in ("linked", "copied", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "elsewhere" / "blob").write_text("weights")
+    (tmp_path / "linked" / "model").symlink_to(tmp_path / "elsewhere" / "blob")
+    (tmp_path / "linked" / "folder").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "copied" / "model").write_text("weights")
+    (tmp_path / "copied" / "folder").mkdir()
+    (tmp_path / "copied" / "folder" / "blob").write_text("weights")
+
+    assert LocalFile.of(tmp_path / "linked") == LocalFile.of(tmp_path / "copied")
+
+
+def test_a_folder_that_links_to_itself_is_an_error_and_not_an_endless_walk(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "again").symlink_to(tmp_path / "folder")
+
+    with pytest.raises(DataError, match="Remove the link"):
+        LocalFile.of(tmp_path / "folder")
+
+
+def test_a_missing_file_is_an_error_with_its_path(tmp_path):
+    with pytest.raises(DataError, match=r"nowhere\.csv: no such file or folder"):
+        LocalFile.of(tmp_path / "nowhere.csv")
+
+
+def test_a_file_of_the_same_size_and_time_is_not_read_again(tmp_path):
+    path = tmp_path / "big"
+    path.write_bytes(os.urandom(1000))
+    first = LocalFile.of(path)
+    found = path.stat()
+    path.write_bytes(os.urandom(1000))
+    os.utime(path, ns=(found.st_atime_ns, found.st_mtime_ns))
+
+    assert LocalFile.of(path) == first

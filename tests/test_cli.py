@@ -1,0 +1,50 @@
+"""The command line's own words."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from tests.conftest import w2slab
+
+
+def test_list_shows_every_row_with_a_description():
+    shown = w2slab("list").stdout
+    for name in ("toy", "chess", "linear", "chessformer", "naive", "auxiliary-confidence", "bootstrapping"):
+        assert any(line.split()[0] == name and len(line.split()) > 3 for line in shown.splitlines() if line.strip())
+
+
+def test_list_of_one_kind_shows_only_that():
+    assert "naive" in w2slab("list", "methods").stdout
+    assert "linear" not in w2slab("list", "methods").stdout
+
+
+def test_schema_is_json_and_names_the_fields():
+    schema = json.loads(w2slab("schema").stdout)
+    assert {"name", "tasks", "ladder", "methods", "seeds"} <= schema["properties"].keys()
+
+
+def test_doctor_says_what_is_here():
+    shown = w2slab("doctor").stdout
+    for word in ("torch", "cores", "gpu", "shipped ladder"):
+        assert word in shown
+
+
+def test_status_counts_and_exits_with_0_when_nothing_failed(finished_toy_study):
+    done = w2slab("status", finished_toy_study)
+    assert done.returncode == 0
+    assert "0 missing, 0 failed" in done.stdout
+
+
+def test_report_of_a_study_that_has_not_begun_says_how_to_begin(toy_study):
+    done = w2slab("report", toy_study)
+    assert done.returncode == 2
+    assert "w2slab run" in done.stderr
+    assert [p.name for p in toy_study.parent.iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.parametrize("arguments", [["run"], ["run", "missing.yaml"], ["fly"], ["run", "x.yaml", "--workers", "0"]])
+def test_wrong_usage_exits_with_2(arguments, tmp_path):
+    assert w2slab(*arguments, cwd=tmp_path).returncode == 2
+    assert not list(tmp_path.iterdir())
