@@ -43,7 +43,7 @@ def large_study(n_seeds: int) -> str:
     return f"name: large\ntasks: [toy]\nladder:\n{rungs}\nmethods: {methods}\nseeds: {list(range(n_seeds))}\n"
 
 
-def plan_large(n_seeds: int = 95) -> tuple[float, float, int]:
+def plan_large(n_seeds: int = 110) -> tuple[float, float, int]:
     """Seconds to check, plan and look up a study; seconds to digest as many records of that size; jobs."""
     text = large_study(n_seeds)
     with tempfile.TemporaryDirectory() as folder:

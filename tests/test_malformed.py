@@ -42,7 +42,7 @@ def invoke(monkeypatch, *arguments: str) -> int:
         pytest.param(TOY + "name: y\n", 2, ["study.yaml:9:1: name", "stands twice"], id="a key twice"),
         pytest.param(TOY.replace("naive", "naiv"), 2, ["study.yaml:6:11: methods.0", 'Did you mean "naive"?'], id="method"),
         pytest.param(TOY.replace("toy", "tooy"), 2, ["study.yaml:2:9", 'Did you mean "toy"?'], id="task"),
-        pytest.param(TOY.replace("linear", "liner"), 2, ["study.yaml:4:22", 'Did you mean "linear"?'], id="family"),
+        pytest.param(TOY.replace("linear", "liner"), 2, ["study.yaml:4:23", 'Did you mean "linear"?'], id="family"),
         pytest.param(TOY.replace("n_features: 2", "n_feature: 2"), 2, ['"n_features"'], id="field of a family"),
         pytest.param(TOY.replace("epochs: 1", "epochs: many"), 2, ["recipe.epochs", "'many'"], id="not a number"),
         pytest.param(TOY.replace("epochs: 1", "epochs: -1"), 2, ["greater than or equal to 1", "-1"], id="negative"),

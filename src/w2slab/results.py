@@ -85,6 +85,11 @@ class Results:
     min_gap: float
     n_resamples: int
 
+    @property
+    def n_judged(self) -> int:
+        """How many comparisons could be judged: each counts once, whatever its stopping points."""
+        return sum(row["is_reported"] for row in self.rows)
+
     def table(self) -> pa.Table:
         """The rows as an Arrow table."""
         import pyarrow as pa
@@ -195,10 +200,15 @@ class _Judge:
         observed = self.judgement.mean(asked)
         return float(observed.mean()), pool(self.judgement.draws(asked), observed, self.judgement.seed_draws(seeds))
 
-    def row(self, asked: Sequence[dict[str, Asked]], point: str | None, seeds: tuple[int, ...]) -> tuple[Row, np.ndarray]:
+    def row(
+        self, asked: Sequence[dict[str, Asked]], point: str | None, seeds: tuple[int, ...]
+    ) -> tuple[Row, np.ndarray]:
         """Accuracies, PGR and agreement of students that differ only in their seed; and the draws of PGR."""
         student = point or "student"
-        parts = {name: self.pooled([a[key] for a in asked], seeds) for name, key in zip(ROLES, ("supervisor", student, "ceiling"), strict=True)}
+        parts = {
+            name: self.pooled([a[key] for a in asked], seeds)
+            for name, key in zip(ROLES, ("supervisor", student, "ceiling"), strict=True)
+        }
         row: Row = {}
         for role, (value, draws) in parts.items():
             if len(seeds) == 1:
@@ -208,17 +218,23 @@ class _Judge:
             row |= _columns(f"{role}_accuracy", estimate)
         values, draws_of_roles = zip(*parts.values(), strict=True)
         pgr, reason = self.recovered(values, draws_of_roles)
-        row |= {"chance": self.judgement.test.chance} | _columns("pgr", pgr) | {"pgr_reason": reason, "level": self.level}
+        row |= (
+            {"chance": self.judgement.test.chance} | _columns("pgr", pgr) | {"pgr_reason": reason, "level": self.level}
+        )
         row |= self._agreement(asked, seeds, parts["supervisor"]) if point is None else _NO_AGREEMENT
         return row, ratio_draws(draws_of_roles[1] - draws_of_roles[0], draws_of_roles[2] - draws_of_roles[0])
 
-    def _agreement(self, asked: Sequence[dict[str, Asked]], seeds: tuple[int, ...], right: tuple[float, np.ndarray]) -> Row:
+    def _agreement(
+        self, asked: Sequence[dict[str, Asked]], seeds: tuple[int, ...], right: tuple[float, np.ndarray]
+    ) -> Row:
         agrees, agrees_draws = self.pooled([a["agrees"] for a in asked], seeds)
         both, both_draws = self.pooled([a["agrees-right"] for a in asked], seeds)
         return (
             _columns("agreement_all", self.mean(agrees, agrees_draws))
             | _columns("agreement_right", self.share(both, both_draws, right[0], right[1]))
-            | _columns("agreement_wrong", self.share(agrees - both, agrees_draws - both_draws, 1 - right[0], 1 - right[1]))
+            | _columns(
+                "agreement_wrong", self.share(agrees - both, agrees_draws - both_draws, 1 - right[0], 1 - right[1])
+            )
         )
 
 
@@ -265,11 +281,13 @@ def _number(record: Row, name: str) -> float | None:
     return value if isinstance(value, int | float) else None
 
 
-def _summarize(judge: _Judge, students: Students, results: Results, pgr_draws: dict[tuple[str, ...], list[np.ndarray]]) -> None:
+def _summarize(
+    judge: _Judge, students: Students, results: Results, pgr_draws: dict[tuple[str, ...], list[np.ndarray]]
+) -> None:
     task = students[0][0].task
     sizes = {(r["weak"], r["strong"]): r for r in results.rows if r["task"] == task}
     cells: dict[tuple[Any, ...], list[tuple[int, dict[str, Asked], str | None]]] = {}
-    identities = {}
+    identities: dict[tuple[Any, ...], Row] = {}
     for comparison, asked in students:
         for point, name in _points(comparison, asked):
             identity = _identity(comparison, point, name is None)
@@ -300,13 +318,21 @@ def _compare(judge: _Judge, students: Students, results: Results) -> None:
             seeds = tuple(sorted(own.keys() & methods.get(str(against), {}).keys()))
             if method == against or not seeds:
                 continue
-            identity = {"task": students[0][0].task, "weak": weak, "strong": strong, "method": method, "against": against}
+            identity = {
+                "task": students[0][0].task,
+                "weak": weak,
+                "strong": strong,
+                "method": method,
+                "against": against,
+            }
             base = methods[str(against)]
             row = _difference(judge, [own[s] for s in seeds], [base[s] for s in seeds], seeds)
             results.differences.append({**identity, "seeds": seeds, **row, "interval_covers": covers(len(seeds))})
 
 
-def _difference(judge: _Judge, own: list[dict[str, Asked]], base: list[dict[str, Asked]], seeds: tuple[int, ...]) -> Row:
+def _difference(
+    judge: _Judge, own: list[dict[str, Asked]], base: list[dict[str, Asked]], seeds: tuple[int, ...]
+) -> Row:
     pooled = {role: judge.pooled([a[role] for a in own], seeds) for role in ROLES}
     other, other_draws = judge.pooled([a["student"] for a in base], seeds)
     difference, draws = pooled["student"][0] - other, pooled["student"][1] - other_draws
@@ -319,7 +345,11 @@ def _difference(judge: _Judge, own: list[dict[str, Asked]], base: list[dict[str,
     return (
         _columns("accuracy_difference", judge.mean(difference, draws, lowest=-1.0))
         | _columns("pgr_difference", pgr)
-        | {"pgr_reason": reason, "level": judge.level, "p": p_value(difference, draws)}
+        | {
+            "pgr_reason": reason,
+            "level": judge.level,
+            "p": p_value(difference, draws, n_units=judge.judgement.test.n_groups),
+        }
     )
 
 

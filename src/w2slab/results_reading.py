@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 
 from w2slab.artifacts import STOPPING_POINTS, Predictions, read_examples, read_predictions, read_truth
 from w2slab.errors import DataError
+from w2slab.randomness import rng
 from w2slab.stats.resampling import Estimate, mean_estimate, resample_means, resample_seeds
 
 if TYPE_CHECKING:
@@ -130,8 +130,8 @@ class Judgement:
             self._test = test
         elif test.ids != self._test.ids:
             raise DataError(
-                f"{self._store.folder(key)}: its {len(test)} test examples are not the {len(self._test)} of the other seeds "
-                f"of task {self._task}. The test split must not depend on the seed; run the study's data jobs again."
+                f"{self._store.folder(key)}: its {len(test)} test examples are not the {len(self._test)} of the other "
+                f"seeds of task {self._task}. The test split must not depend on the seed; run the data jobs again."
             )
         self._seen.add(key)
 
@@ -141,7 +141,10 @@ class Judgement:
             path = self._store.folder(key) / (f"stopping/{point}.parquet" if point else "predictions/test.parquet")
             predictions: Predictions = read_predictions(path)
             if predictions.ids != self.test.ids:
-                raise DataError(f"{path}: these are not predictions for the test examples of task {self._task}. Remove its folder and run again.")
+                raise DataError(
+                    f"{path}: these are not predictions for the test examples of task {self._task}. "
+                    "Remove its folder and run the study again."
+                )
             self._choices[key, point] = predictions.choices
         return self._choices[key, point]
 
@@ -157,13 +160,13 @@ class Judgement:
 
     @cached_property
     def _means(self) -> np.ndarray:
-        return np.array([row.mean() for row in self._values])
+        return np.array([row.mean() if len(row) else np.nan for row in self._values])
 
     @cached_property
     def _draws(self) -> np.ndarray:
-        rng = generator(self._task, "test examples")
+        draws = rng(0, self._task, "test examples")
         groups = self.test.groups if self.test.n_groups < len(self.test) else None
-        return resample_means(np.array(self._values), rng=rng, groups=groups, n_resamples=self._n_resamples)
+        return resample_means(np.array(self._values), rng=draws, groups=groups, n_resamples=self._n_resamples)
 
     def mean(self, asked: Asked | Iterable[Asked]) -> Any:
         """Share of yes, or an array of them."""
@@ -187,16 +190,11 @@ class Judgement:
     def seed_draws(self, seeds: tuple[int, ...]) -> np.ndarray:
         """How seeds are drawn; the same for everything that is compared over these seeds."""
         if seeds not in self._seed_draws:
-            rng = generator(self._task, "seeds", *map(str, seeds))
+            draws = rng(0, self._task, "seeds", *map(str, seeds))
             self._seed_draws[seeds] = resample_seeds(
-                len(seeds), rng=rng, n_resamples=self._n_resamples, level=self._level
+                len(seeds), rng=draws, n_resamples=self._n_resamples, level=self._level
             )
         return self._seed_draws[seeds]
-
-
-def generator(*names: str) -> np.random.Generator:
-    """A random generator by name: the same names give the same draws on every machine."""
-    return np.random.default_rng(int.from_bytes(hashlib.sha256("\x1f".join(names).encode()).digest(), "big"))
 
 
 def stopping_point(job: Job) -> str:

@@ -28,13 +28,17 @@ def render(results: Results) -> str:
     covered = dict.fromkeys(row["interval_covers"] for row in results.summary)
     lines += ["", f"In percent, with {100 * results.level:g} % intervals over {'; '.join(covered) or 'nothing yet'}."]
     if results.missing:
-        total = len(results.missing) + len({(*_key(r), r["seed"]) for r in results.rows})
+        total = len(results.missing) + results.n_judged
         lines.append(f"Partial: {len(results.missing)} of {total} comparisons are not done yet; run the study again.")
     return "\n".join(lines)
 
 
 def _line(row: dict[str, Any]) -> tuple[str, ...]:
-    pgr = f"{percent(row['pgr'], 0)} {span(row, 'pgr', 0)}" if row["pgr_reason"] is None else f"undefined ({row['pgr_reason']})"
+    pgr = (
+        f"{percent(row['pgr'], 0)} {span(row, 'pgr', 0)}"
+        if row["pgr_reason"] is None
+        else f"undefined ({row['pgr_reason']})"
+    )
     return (
         row["task"],
         f"{row['weak']} → {row['strong']}",
@@ -44,10 +48,6 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
         percent(row["ceiling_accuracy"]),
         pgr,
     )
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    return tuple(row[name] for name in ("task", "weak", "strong", "method", "control"))
 
 
 def _aligned(rows: list[tuple[str, ...]]) -> list[str]:

@@ -47,7 +47,7 @@ def test_a_file_that_was_written_anew_is_digested_anew(tmp_path):
     path.write_text("one")
     before = LocalFile.of(path)
     assert before.is_unchanged()
-    path.write_text("two")
+    path.write_text("three")
 
     assert not before.is_unchanged()
     assert LocalFile.of(path) != before

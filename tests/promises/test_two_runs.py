@@ -51,8 +51,12 @@ def test_when_one_of_two_runs_is_killed_the_other_ends_well(store, tmp_path, sta
 
     assert second.wait(20) == 0, second.stderr.read()
     assert all(store.verify(job) for job in slow_graph(n_steps=N_STEPS))
-    ended = began_and_ended(tmp_path / "first.txt")[1] + began_and_ended(tmp_path / "second.txt")[1]
-    assert ended == Counter(["0", "1", "2", "100", "101", "102", "1000"])
+    (began_first, _), (began_second, ended_second) = map(
+        began_and_ended, (tmp_path / "first.txt", tmp_path / "second.txt")
+    )
+    assert set(began_second.values()) == {1}
+    assert began_second == ended_second
+    assert len(began_first & began_second) <= 2  # what the first one's two workers had in hand
 
 
 # 9. "neither does the other's job twice": a failure of the other is taken as such, too

@@ -6,7 +6,6 @@ errors. Positions are well-known traps and mates, written by hand.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -132,7 +131,9 @@ class Simulation:
             for control in controls:
                 weak, strong = (rungs[0], rungs[-1]) if control != "weak-is-strong" else (rungs[0], rungs[0])
                 student = self._control(control, weak, strong, seed, data, weak_models[weak])
-                comparisons.append(self._row(weak, strong, "naive", seed, control, data, weak_models, student, ceilings))
+                comparisons.append(
+                    self._row(weak, strong, "naive", seed, control, data, weak_models, student, ceilings)
+                )
         for comparison in comparisons:
             for judged in (comparison.data, comparison.supervisor, comparison.ceiling, comparison.student):
                 graph.add(judged, wanted=True)
@@ -165,7 +166,9 @@ class Simulation:
         }  # fmt: skip
         return folder
 
-    def _job(self, rung: str, seed: int, data: Job, *, on: str, labels: Job | None, objective: str = "cross-entropy") -> Job:
+    def _job(
+        self, rung: str, seed: int, data: Job, *, on: str, labels: Job | None, objective: str = "cross-entropy"
+    ) -> Job:
         spec = FinetuneSpec(
             model=PluginSpec(name=rung), train_split=on, labels="true" if labels is None else "soft",
             objective=PluginSpec(name=objective), recipe=RecipeSpec(), seed=seed,
@@ -248,7 +251,18 @@ class Simulation:
         write_predictions(path, Predictions(self.task.examples.ids, probs.astype(np.float32), n))
 
 
-STUDY_TEXT = json.dumps({"name": "chess-ladder"}, indent=1).join(["# study.yaml\n", "\n"])
+STUDY_TEXT = """\
+name: chess-ladder
+tasks: [chess-puzzles]
+ladder:
+  - {name: tiny, family: chessformer}
+  - {name: small, family: chessformer}
+  - {name: medium, family: chessformer}
+  - {name: large, family: chessformer}
+methods: [naive, auxiliary-confidence, bootstrapping]
+controls: [shuffled, random, constant, weak-is-strong]
+seeds: [0, 1, 2]
+"""
 
 
 def chess_study(root: Path, *, n_test: int = 1200, seeds: tuple[int, ...] = (0, 1, 2)) -> tuple[FakePlan, FakeStore]:

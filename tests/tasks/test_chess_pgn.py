@@ -33,7 +33,7 @@ Qh4# 0-1
 [FEN "4k3/P7/8/8/8/8/8/R3K3 w Q - 0 1"]
 [Result "*"]
 
-1. O-O-O Kd7 2. a8=Q *
+1. O-O-O Kf7 2. a8=Q *
 """
 
 
@@ -51,7 +51,7 @@ def test_main_lines_are_read_and_bad_games_are_counted(tmp_path, name, pack):
     assert [game.moves for game in games] == [
         ("e2e4", "e7e5", "d1h5", "b8c6", "f1c4", "g8f6", "h5f7"),
         ("f2f3", "e7e5", "g2g4", "d8h4"),
-        ("e1c1", "e8d7", "a7a8q"),
+        ("e1c1", "e8f7", "a7a8q"),
     ]
     assert [game.result for game in games] == ["1-0", "0-1", "*"]
     assert games[2].start == "4k3/P7/8/8/8/8/8/R3K3 w Q - 0 1"

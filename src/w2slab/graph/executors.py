@@ -77,7 +77,10 @@ class Inline:
         if ticket is None:
             return []
         if self._setup is not None:
-            named_function(self._setup)()
+            try:
+                named_function(self._setup)()
+            except Exception as error:
+                raise UnavailableError(f"{self._setup}: cannot be set up: {type(error).__name__}: {error}") from error
             self._setup = None
         messages: list[Progress | End] = []
         self._is_busy = True

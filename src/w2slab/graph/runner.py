@@ -12,8 +12,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from types import FrameType
 from typing import Any, Literal
 
@@ -137,8 +137,7 @@ def run(
     finally:
         flow.close()
         store.save_marks()
-    flow.count_the_stopped()
-    return Outcome(**{**flow.outcome.__dict__, "interrupted": flow.interrupted})
+    return replace(flow.outcome, stopped=list(flow.left), interrupted=flow.interrupted)
 
 
 def _survey(
@@ -175,7 +174,7 @@ class _Flow:
         self.deadline: float | None = None
         self._is_forced = False
         self._jobs = {job.key: job for job in needed}
-        self._left = dict.fromkeys(self._jobs)
+        self.left = dict.fromkeys(self._jobs)
         self._readers: dict[str, list[str]] = {key: [] for key in self._jobs}
         self._n_awaited: dict[str, int] = {}
         for job in needed:
@@ -203,7 +202,7 @@ class _Flow:
                 self._begin_jobs()
             if not self._is_open():
                 self.executor.cancel(force=self._is_forced)
-            n_left = len(self._left)
+            n_left = len(self.left)
             timeout = pause if self._elsewhere else self._until_deadline(longest)
             if self._running:
                 for message in self.executor.wait(timeout):
@@ -212,23 +211,17 @@ class _Flow:
                 time.sleep(timeout)
             if self._is_open():
                 self._look_elsewhere()
-            pause = shortest if len(self._left) < n_left else min(2 * pause, longest)
+            pause = shortest if len(self.left) < n_left else min(2 * pause, longest)
 
     def close(self) -> None:
         """Leave nothing running and nothing locked, also after an error."""
         patience = time.monotonic() + 10.0
         while self._running and time.monotonic() < patience:
             self.executor.cancel(force=True)
-            for message in self.executor.wait(0.1):
-                if isinstance(message, End):
-                    self._running.discard(message.key)
-        for lock in self._locks.values():
-            lock.release()
-        self._locks.clear()
-
-    def count_the_stopped(self) -> None:
-        """What is left after the end was not made since the run was ended."""
-        self.outcome.stopped.extend(self._left)
+            with suppress(W2SError):  # what ended the run was raised already
+                self._running -= {each.key for each in self.executor.wait(0.1) if isinstance(each, End)}
+        for key in list(self._locks):
+            self._unlock(key)
 
     @contextmanager
     def answering_signals(self) -> Iterator[None]:
@@ -321,7 +314,7 @@ class _Flow:
                 is_whole = self.store.check(each)
             except W2SError as error:
                 return str(error)
-            if not is_whole:
+            if not is_whole:  # seldom: it was whole when the run began
                 return f"its input `{name}` ({each.key}) was damaged or removed during the run. Run again to remake it."
         for file in local_files(job.spec):
             if not file.is_unchanged():
@@ -359,7 +352,7 @@ class _Flow:
         self.tell("finished" if by_us else "cached", job, seconds=seconds)
         for reader in self._readers[job.key]:
             self._n_awaited[reader] -= 1
-            if self._n_awaited[reader] == 0 and reader in self._left:
+            if self._n_awaited[reader] == 0 and reader in self.left:
                 heapq.heappush(self._ready, (self._rank[reader], reader))
 
     def _record_failure(self, job: Job, end: End) -> None:
@@ -375,14 +368,14 @@ class _Flow:
         unseen = list(self._readers[job.key])
         while unseen:
             key = unseen.pop()
-            if key in self._left:
-                del self._left[key]
+            if key in self.left:
+                del self.left[key]
                 self.outcome.skipped[key] = job.key
                 self.tell("skipped", self._jobs[key], words=f"{job.title or job.key} failed")
                 unseen.extend(self._readers[key])
 
     def _settle(self, key: str) -> None:
-        del self._left[key]
+        del self.left[key]
         self._unlock(key)
 
     def _unlock(self, key: str) -> None:
@@ -392,7 +385,7 @@ class _Flow:
 
     def tell(self, kind: Any, job: Job, **about: Any) -> None:
         """Announce an event."""
-        self.on_event(Event(kind, job, n_left=len(self._left), **about))
+        self.on_event(Event(kind, job, n_left=len(self.left), **about))
 
 
 def _ranks(needed: list[Job], readers: Mapping[str, list[str]]) -> dict[str, tuple[int, int]]:

@@ -135,10 +135,10 @@ class Store:
     def save_marks(self) -> None:
         """Keep for the next run which results were found whole. Without it they are read again."""
         if self._has_news:
-            try:
-                write_atomically(self.root / "verified.json", json.dumps(self._trusted()))
-            except OSError:
-                return  # a store that one may only read
+            known, self._verified = self._trusted(), None
+            self._verified = {**self._trusted(), **known}  # with what other runs found meanwhile
+            with suppress(OSError):  # a store that one may only read
+                write_atomically(self.root / "verified.json", json.dumps(self._verified))
             self._has_news = False
 
     def _trusted(self) -> dict[str, str]:

@@ -7,25 +7,39 @@ depend on the length of the whole, so a training that was stopped in it may go o
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from w2slab.errors import DataError, JobError
-from w2slab.models.chessformer import collate
+from w2slab.models.chessformer import Architecture, collate
 from w2slab.randomness import derived_seed, rng
 from w2slab.tasks.chess.corpus import Corpus, join_corpora, read_corpus
 
 if TYPE_CHECKING:
     import torch
 
-    from w2slab.models.chessformer_network import Architecture, ChessformerNetwork
-
+_TRAINING_FIELDS = ("batch_size", "lr", "weight_decay", "warmup_steps", "cooldown_frac", "validation_games", "seed")
 BATCHES_PER_POOL = 64  # drawn together at random, then sorted by size, so that little is padded
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A shipped rung: its shape, how many positions it saw and at which peak learning rate."""
+
+    architecture: Architecture
+    positions: int
+    lr: float
+
+
+RUNGS = {
+    "chess-500k": Rung(Architecture(width=96, layers=4, heads=2, move_layers=2), 2_000_000, 2e-3),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,10 +76,15 @@ class PretrainSpec:
         """Optimizer steps of the whole."""
         return max(1, self.positions // self.batch_size)
 
+    @property
+    def cooldown_start(self) -> int:
+        """The first step of the cool-down."""
+        return round((1 - self.cooldown_frac) * self.steps)
+
     def rate(self, step: int) -> float:
         """The learning rate of a step, counted from 0."""
-        cooldown = max(1, round(self.cooldown_frac * self.steps))
-        return self.lr * min(1.0, (step + 1) / self.warmup_steps, (self.steps - step) / cooldown)
+        left = (self.steps - step) / max(1, self.steps - self.cooldown_start)
+        return self.lr * min(1.0, (step + 1) / self.warmup_steps, left)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +106,34 @@ class PretrainOptions:
     time_limit_s: float | None = None
     log_every_steps: int = 200
     command: str = ""
+
+
+def rung_spec(
+    name: str, corpora: Sequence[Path], shape: Mapping[str, int | None], **settings: Any
+) -> PretrainSpec:
+    """The spec of a shipped rung, or of one of the user's own shape.
+
+    Args:
+        shape: Fields of `Architecture`; `None` takes the shipped rung's.
+        settings: Fields of `PretrainSpec`; `None` takes the shipped rung's, or the default.
+
+    Raises:
+        DataError: The rung is not a shipped one, and its shape is not whole.
+    """
+    given = {key: value for key, value in shape.items() if value is not None}
+    preset = RUNGS.get(name)
+    if preset is None and not {"width", "layers", "heads"} <= set(given):
+        raise DataError(f'rung "{name}": give width, layers and heads, or take one of {", ".join(RUNGS)}')
+    chosen = {key: value for key, value in settings.items() if value is not None}
+    if preset is None:
+        architecture, defaults = Architecture(**given), {"positions": 1_000_000}
+    else:
+        architecture, defaults = replace(preset.architecture, **given), {"positions": preset.positions, "lr": preset.lr}
+    if architecture.heads and (architecture.width // 2) % architecture.heads:
+        raise DataError(f"heads: {architecture.heads} must divide half the width, {architecture.width // 2}")
+    return PretrainSpec(
+        name=name, corpora=tuple(map(str, corpora)), architecture=architecture, **{**defaults, **chosen}
+    )
 
 
 def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = None) -> dict[str, Any]:
@@ -125,31 +172,46 @@ class _Run:
             self.network.parameters(), lr=spec.lr, betas=(0.9, 0.98), weight_decay=spec.weight_decay, fused=True
         )
         self.work = out / f"{spec.name}.work"
+        self.log = out / f"{spec.name}.log.jsonl"
+        # Not the number of positions: until the cool-down begins, it decides nothing.
         self.identity = {key: value for key, value in asdict(spec).items() if key not in ("positions", "corpora")}
         self.identity["corpus"] = len(self.corpus)
         self.state = checkpoint.load(self.work, self.identity, self.network, self.optimizer)
-        if self.state.step > spec.steps * (1 - spec.cooldown_frac) and self.state.best.get("positions") not in (
-            None,
-            spec.positions,
-        ):
-            raise JobError(f"{self.work}: the cool-down to another number of positions has begun; delete it to begin anew")
+        self._check_length()
+        self.seconds_before = self.state.curve[-1]["seconds"] if self.state.curve else 0.0
+        self.started = time.monotonic()
+
+    def _check_length(self) -> None:
+        """Refuse to go on to another number of positions once the rate has begun to fall."""
+        before = int(self.state.curve[-1]["of_positions"]) if self.state.curve else self.spec.positions
+        begun = min(self.spec.cooldown_start, replace(self.spec, positions=before).cooldown_start)
+        if before != self.spec.positions and self.state.step > begun:
+            raise JobError(
+                f"{self.work}: this training was to end after {before} positions and has begun to cool down or is past "
+                f"the point where it would for {self.spec.positions}; ask for {before}, or delete the folder to begin anew"
+            )
+
+    @property
+    def seconds(self) -> float:
+        """Time spent so far, earlier attempts included."""
+        return self.seconds_before + time.monotonic() - self.started
 
     def train(self) -> None:
         """All steps that are left."""
         from w2slab.graph.job import Stopped
 
-        started = saved = time.monotonic()
-        before = self.state.best.get("seconds", 0.0)
+        self.out.mkdir(parents=True, exist_ok=True)
+        self.log.write_text("".join(json.dumps(line) + "\n" for line in self.state.curve))
+        limit, saved = self.options.time_limit_s, time.monotonic()
         for indices in self._batches():
             self._step(indices)
-            now = time.monotonic()
-            self.state.best |= {"seconds": before + now - started, "positions": self.spec.positions}
-            if self.state.step % self.options.log_every_steps == 0:
+            stop = limit is not None and time.monotonic() - self.started >= limit
+            save = stop or time.monotonic() - saved >= self.options.checkpoint_every_s
+            if save or self.state.step % self.options.log_every_steps == 0:
                 self._log()
-            stop = self.options.time_limit_s is not None and now - started > self.options.time_limit_s
-            if stop or now - saved > self.options.checkpoint_every_s:
+            if save:
                 self._save()
-                saved = now
+                saved = time.monotonic()
             if stop:
                 raise Stopped(f"stopped after step {self.state.step} of {self.spec.steps}; its place is saved")
 
@@ -168,14 +230,13 @@ class _Run:
             "validation_positions": len(self.validation),
             "validation_loss": round(loss, 4),
             "move_match": round(matches, 4),
-            "seconds": round(self.state.best.get("seconds", 0.0), 1),
-            "training": {
-                key: value for key, value in asdict(self.spec).items() if key not in ("name", "architecture", "corpora")
-            },
+            "seconds": round(self.seconds, 1),
+            "training": {key: value for key, value in asdict(self.spec).items() if key in _TRAINING_FIELDS},
             "command": self.options.command,
         }
         write_weights(self.network, self.out / f"{self.spec.name}.safetensors")
         (self.out / f"{self.spec.name}.json").write_text(json.dumps(card, indent=2) + "\n")
+        shutil.rmtree(self.work, ignore_errors=True)
         return card
 
     def _batches(self) -> Iterator[np.ndarray]:
@@ -240,15 +301,18 @@ class _Run:
         return loss / len(order), matches / len(order)
 
     def _log(self) -> None:
+        state = self.state
         line = {
-            "step": self.state.step,
-            "positions": self.state.step * self.spec.batch_size,
-            "loss": round(self.state.loss_sum / self.state.loss_steps, 4),
-            "lr": self.spec.rate(self.state.step - 1),
-            "seconds": round(self.state.best["seconds"], 1),
+            "step": state.step,
+            "positions": state.step * self.spec.batch_size,
+            "of_positions": self.spec.positions,
+            "loss": round(state.loss_sum / state.loss_steps, 4),
+            "lr": self.spec.rate(state.step - 1),
+            "seconds": round(self.seconds, 1),
         }
-        self.state.loss_sum, self.state.loss_steps = 0.0, 0
-        with (self.out / f"{self.spec.name}.log.jsonl").open("a") as log:
+        state.curve.append(line)
+        state.loss_sum, state.loss_steps = 0.0, 0
+        with self.log.open("a") as log:
             log.write(json.dumps(line) + "\n")
 
     def _save(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -13,28 +13,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from w2slab.errors import DataError
+from w2slab.models.chessformer import Architecture
 
-
-@dataclass(frozen=True)
-class Architecture:
-    """Shape of a chessformer.
-
-    Args:
-        width: Size of a piece's and of a move's state.
-        layers: Blocks over the pieces.
-        heads: Softmax heads of a block; 0 leaves the lines of attack only.
-        move_layers: Blocks over the moves.
-        expansion: Width of a feed-forward layer, in multiples of `width`.
-        sight: Which lines of attack are given: `"none"`, those between `"pieces"`, or also those that `"moves"` would make.
-    """
-
-    width: int
-    layers: int
-    heads: int
-    move_layers: int = 1
-    expansion: int = 2
-    relation_width: int = 0
-    sight: str = "moves"
+HIDDEN = -1e9  # the logit of a candidate that an example does not have; finite, so that gradients stay numbers
 
 
 class FeedForward(nn.Module):
@@ -56,27 +37,32 @@ class PieceBlock(nn.Module):
     def __init__(self, a: Architecture) -> None:
         super().__init__()
         self.heads = a.heads
-        self.inner = a.width if a.heads else 0
-        self.relation_width = 0 if a.sight == "none" else a.relation_width or max(4, a.width // 2)
+        self.inner = a.width // 2 if a.heads else 0
+        self.relation_width = max(2, a.width // 2)
         self.norm = nn.LayerNorm(a.width)
         self.project = nn.Linear(a.width, 3 * self.inner + 4 * self.relation_width)
         self.out = nn.Linear(self.inner + 4 * self.relation_width, a.width)
         self.feed = FeedForward(a.width, a.expansion)
 
-    def forward(self, x: Tensor, mask: Tensor | None, relations: Tensor) -> Tensor:
+    def forward(self, x: Tensor, bias: Tensor | None, relations: Tensor) -> Tensor:
         B, T, _ = x.shape
-        inner, r = self.inner, self.relation_width
         projected = self.project(self.norm(x))
-        qkv, values = projected.split([3 * inner, 4 * r], dim=-1)
-        read = x[..., :0]
-        if r:
-            summed = relations @ values.view(B, T, 4, r).transpose(1, 2)
-            read = summed.transpose(1, 2).reshape(B, T, 4 * r)
-        if inner:
-            q, k, v = qkv.view(B, T, 3, self.heads, inner // self.heads).permute(2, 0, 3, 1, 4)
-            attended = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
-            read = torch.cat([attended.transpose(1, 2).reshape(B, T, inner), read], dim=-1)
+        queries_keys_values, values = projected.split([3 * self.inner, 4 * self.relation_width], dim=-1)
+        summed = relations @ values.view(B, T, 4, self.relation_width).transpose(1, 2)
+        read = summed.transpose(1, 2).reshape(B, T, 4 * self.relation_width)
+        if self.inner:
+            read = torch.cat([self._attend(queries_keys_values, bias), read], dim=-1)
         return self.feed(x + self.out(read))
+
+    def _attend(self, queries_keys_values: Tensor, bias: Tensor | None) -> Tensor:
+        """Softmax attention written out: at two dozen tokens it is faster on a CPU than the fused kernel."""
+        B, T, _ = queries_keys_values.shape
+        size = self.inner // self.heads
+        q, k, v = queries_keys_values.view(B, T, 3, self.heads, size).permute(2, 0, 3, 1, 4)
+        scores = (q * size**-0.5) @ k.transpose(-1, -2)
+        if bias is not None:
+            scores = scores + bias
+        return (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(B, T, self.inner)
 
 
 class ChessformerNetwork(nn.Module):
@@ -92,7 +78,7 @@ class ChessformerNetwork(nn.Module):
         self.passant = nn.Embedding(9, d)
         self.blocks = nn.ModuleList(PieceBlock(a) for _ in range(a.layers))
         self.norm = nn.LayerNorm(d)
-        self.read = nn.Linear(d, (4 if a.sight == "moves" else 2) * d)
+        self.read = nn.Linear(d, 4 * d)
         self.destination = nn.Embedding(64, d)
         self.becomes = nn.Embedding(7, d)
         self.move_blocks = nn.ModuleList(FeedForward(d, a.expansion) for _ in range(a.move_layers))
@@ -115,22 +101,21 @@ class ChessformerNetwork(nn.Module):
         T, M = P + 1, movers.shape[1]
         state = self.castling(states[:, 0]) + self.passant(states[:, 1])
         x = torch.cat([state[:, None], self.piece(pieces) + self.square(squares)], dim=1)
-        mask = None
-        if not bool(pieces.all()):
-            mask = F.pad(pieces > 0, (1, 0), value=True)[:, None, None, :]
+        bias = None
+        if not bool(pieces.all()):  # padding is not attended to
+            bias = F.pad(pieces == 0, (1, 0)).to(x.dtype)[:, None, None, :] * HIDDEN
         for block in self.blocks:
-            x = block(x, mask, relations)
+            x = block(x, bias, relations)
         d = self.architecture.width
         read = self.read(self.norm(x))
         flat = torch.arange(B, device=x.device)[:, None] * T
-        own, taken, *touched = read.split(d, dim=-1)
+        own, taken, reached, reaching = read.split(d, dim=-1)
         y = F.embedding(movers + 1 + flat, own.reshape(-1, d)) + F.embedding(captured + flat, taken.reshape(-1, d))
         y = y + self.destination(destinations) + self.becomes(becomes)
-        if touched:
-            y = y + touches @ torch.cat(touched, dim=1)  # [B, M, 2T] @ [B, 2T, D]
+        y = y + touches @ torch.cat([reached, reaching], dim=1)
         for block in self.move_blocks:
             y = block(y)
-        return self.logit(self.move_norm(y)).squeeze(-1).masked_fill(becomes == 0, -1e9)
+        return self.logit(self.move_norm(y)).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
 
 
 def build(architecture: Architecture, seed: int) -> ChessformerNetwork:
@@ -159,9 +144,10 @@ def read_weights(path: Path) -> ChessformerNetwork:
             facts = json.loads((stored.metadata() or {}).get("architecture", "null"))
             tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
         if facts is None:
-            raise DataError(f"{path}: not the weights of a chessformer (no architecture inside); make them with: w2slab chess pretrain")
+            raise ValueError("no architecture inside")
         network = build(Architecture(**facts), 0)
         network.load_state_dict(tensors)
     except (SafetensorError, OSError, TypeError, ValueError, RuntimeError) as error:
-        raise DataError(f"{path}: not the weights of a chessformer ({error}); make them with: w2slab chess pretrain") from None
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: no weights of a chessformer ({reason}); make some: w2slab chess pretrain") from None
     return network

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from html import escape
-from math import hypot
+from math import gcd, hypot
 from typing import Any, NamedTuple
 
 from w2slab.errors import DataError
@@ -15,6 +15,9 @@ from w2slab.tasks.chess.position import FILES, Position, parse_move, parse_posit
 _GLYPHS = {"k": "♚", "q": "♛", "r": "♜", "b": "♝", "n": "♞", "p": "♟"}
 _NAMES = {"k": "K", "q": "Q", "r": "R", "b": "B", "n": "N", "p": ""}
 _EM = 0.82  # of a square
+_ASIDE = 0.14
+
+_Contour = list[tuple[str, list[tuple[float, float]]]]
 
 
 class Arrow(NamedTuple):
@@ -39,25 +42,25 @@ def _piece(letter: str) -> str:
     box = outline.get_extents()
     scale = _EM / 0.92
     contours = _contours(outline)
-    solid = [c for c in contours if _area(c) * _area(contours[0]) > 0]
-    inside = [c for c in contours if _area(c) * _area(contours[0]) <= 0]
-
-    def drawn(chosen: list[list[tuple[str, list[tuple[float, float]]]]]) -> str:
-        parts = []
-        for contour in chosen:
-            for code, points in contour:
-                placed = ((x - (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2 - y) for x, y in points)
-                parts.append(code + " ".join(f"{x * scale:.3f} {y * scale:.3f}" for x, y in placed))
-            parts.append("Z")
-        return "".join(parts)
-
-    lines = f'<path class="detail" d="{drawn(inside)}"/>' if inside else ""
-    return f'<path class="body" d="{drawn(solid)}"/>{lines}'
+    outside = _area(contours[0])
+    # From the outside in: what lies inside a hole is body again (the king has both).
+    return "".join(
+        f'<path class="{"body" if _area(contour) * outside > 0 else "detail"}" d="{_drawn(contour, box, scale)}"/>'
+        for contour in contours
+    )
 
 
-def _contours(outline: Any) -> list[list[tuple[str, list[tuple[float, float]]]]]:
+def _drawn(contour: _Contour, box: Any, scale: float) -> str:
+    parts = []
+    for code, points in contour:
+        placed = ((x - (box.x0 + box.x1) / 2, (box.y0 + box.y1) / 2 - y) for x, y in points)
+        parts.append(code + " ".join(f"{x * scale:.3f} {y * scale:.3f}" for x, y in placed))
+    return "".join([*parts, "Z"])
+
+
+def _contours(outline: Any) -> list[_Contour]:
     """The closed lines of a glyph, the longest way round first."""
-    contours: list[list[tuple[str, list[tuple[float, float]]]]] = []
+    contours: list[_Contour] = []
     for points, code in outline.iter_segments(simplify=False):
         letter = {1: "M", 2: "L", 3: "Q", 4: "C"}.get(int(code))
         if letter == "M":
@@ -67,7 +70,7 @@ def _contours(outline: Any) -> list[list[tuple[str, list[tuple[float, float]]]]]
     return sorted(contours, key=lambda contour: -abs(_area(contour)))
 
 
-def _area(contour: list[tuple[str, list[tuple[float, float]]]]) -> float:
+def _area(contour: _Contour) -> float:
     ends = [points[-1] for _, points in contour]
     return sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(ends, ends[1:] + ends[:1], strict=True)) / 2
 
@@ -100,7 +103,7 @@ def board_svg(fen: str, *, setup: str | None = None, arrows: Sequence[Arrow] = (
             x, y = _corner(square, flipped)
             side = "white" if piece.isupper() else "black"
             parts.append(f'<use class="{side}" href="#piece-{piece.lower()}" x="{x + 0.5}" y="{y + 0.5}"/>')
-    parts += [_arrow(arrow, flipped) for arrow in arrows]
+    parts += [_arrow(arrow, flipped, aside) for arrow, aside in zip(arrows, _asides(arrows), strict=True)]
     return "".join([*parts, "</svg>"])
 
 
@@ -111,15 +114,30 @@ def _corner(square: int, flipped: bool) -> tuple[int, int]:
 
 def _coordinates(flipped: bool) -> str:
     ranks = [f'<text x=".05" y="{(r if flipped else 7 - r) + 0.25}">{r + 1}</text>' for r in range(8)]
-    files = [f'<text x="{(7 - f if flipped else f) + 0.95}" y="7.94" text-anchor="end">{FILES[f]}</text>' for f in range(8)]
+    files = [
+        f'<text x="{(7 - f if flipped else f) + 0.95}" y="7.94" text-anchor="end">{FILES[f]}</text>' for f in range(8)
+    ]
     return f'<g class="coordinates" font-size=".22">{"".join(ranks + files)}</g>'
 
 
-def _arrow(arrow: Arrow, flipped: bool) -> str:
+def _asides(arrows: Sequence[Arrow]) -> list[float]:
+    """How far each arrow is moved to its side: two that leave one square the same way would cover each other."""
+    ways = []
+    for arrow in arrows:
+        move = parse_move(arrow.move)
+        files, ranks = move.target % 8 - move.origin % 8, move.target // 8 - move.origin // 8
+        steps = gcd(files, ranks) or 1
+        ways.append((move.origin, files // steps, ranks // steps))
+    alike = [[j for j, other in enumerate(ways) if other == way] for way in ways]
+    return [_ASIDE * (2 * own.index(i) - len(own) + 1) for i, own in enumerate(alike)]
+
+
+def _arrow(arrow: Arrow, flipped: bool, aside: float) -> str:
     move = parse_move(arrow.move)
     (x0, y0), (x1, y1) = ((x + 0.5, y + 0.5) for x, y in (_corner(move.origin, flipped), _corner(move.target, flipped)))
-    length = hypot(x1 - x0, y1 - y0)
+    length = hypot(x1 - x0, y1 - y0) or 1.0
     ux, uy = (x1 - x0) / length, (y1 - y0) / length
+    x0, y0, x1, y1 = x0 - aside * uy, y0 + aside * ux, x1 - aside * uy, y1 + aside * ux
     x0, y0, neck, tip = x0 + 0.28 * ux, y0 + 0.28 * uy, 0.42, 0.06
     nx, ny, tx, ty = x1 - neck * ux, y1 - neck * uy, x1 - tip * ux, y1 - tip * uy
     head = f"M{tx:.3f} {ty:.3f}L{nx - 0.19 * uy:.3f} {ny + 0.19 * ux:.3f}L{nx + 0.19 * uy:.3f} {ny - 0.19 * ux:.3f}Z"

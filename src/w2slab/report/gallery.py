@@ -74,7 +74,8 @@ class _Judged:
 
     @property
     def mended(self) -> np.ndarray:
-        return ~self.supervisor_right & self.truth.is_right(self.student.choices)
+        mended: np.ndarray = ~self.supervisor_right & self.truth.is_right(self.student.choices)
+        return mended
 
 
 def galleries(results: Results, comparisons: Sequence[Comparison], store: Reading) -> Iterator[Gallery]:
@@ -83,7 +84,9 @@ def galleries(results: Results, comparisons: Sequence[Comparison], store: Readin
     missing = {id(m.comparison) for m in results.missing}
     base = baseline(reported)
     for task in dict.fromkeys(r["task"] for r in reported):
-        own = [r for r in reported if r["task"] == task and r["method"] == base] or [r for r in reported if r["task"] == task]
+        own = [r for r in reported if r["task"] == task and r["method"] == base] or [
+            r for r in reported if r["task"] == task
+        ]
         # The pair with the most errors to mend and the student that mended most of them.
         row = max(own, key=lambda r: (1 - r["supervisor_accuracy"]) * r["student_accuracy"])
         names = ("task", "weak", "strong", "method", "control")
@@ -127,7 +130,9 @@ def _exhibits(judged: _Judged, mended: np.ndarray) -> Iterator[Exhibit]:
         example = judged.examples.table.slice(int(place), 1).to_pylist()[0]
         if example[shown] in seen:
             continue
-        exhibit = _position(judged, int(place), example) if shown == "fen" else _text(judged, int(place), example, shown)
+        exhibit = (
+            _position(judged, int(place), example) if shown == "fen" else _text(judged, int(place), example, shown)
+        )
         if exhibit is not None:
             seen.add(example[shown])
             yield exhibit
@@ -139,7 +144,9 @@ def _position(judged: _Judged, place: int, example: dict[str, Any]) -> Exhibit |
     words = [move_words(fen, move) for move in (wrong, right)]
     label = f"Chess position; the supervisor chose {words[0]}, the student {words[1]}"
     try:
-        board = board_svg(fen, setup=example.get("setup"), arrows=[Arrow(wrong, "wrong"), Arrow(right, "right")], label=label)
+        board = board_svg(
+            fen, setup=example.get("setup"), arrows=[Arrow(wrong, "wrong"), Arrow(right, "right")], label=label
+        )
     except DataError:
         return None
     return Exhibit(board, None, *_choices(judged, place, words), _difficulty(example))
@@ -151,9 +158,10 @@ def _text(judged: _Judged, place: int, example: dict[str, Any], shown: str) -> E
     return Exhibit(None, inert(example[shown]), *_choices(judged, place, words), _difficulty(example))
 
 
-def _choices(judged: _Judged, place: int, words: list[str]) -> list[str]:
+def _choices(judged: _Judged, place: int, words: list[str]) -> tuple[str, str]:
     sure = [float(p.probs[place].max()) for p in (judged.supervisor, judged.student)]
-    return [f"{word}, {percent(share, 0)} %" for word, share in zip(words, sure, strict=True)]
+    supervisor, student = (f"{word}, {percent(share, 0)} %" for word, share in zip(words, sure, strict=True))
+    return supervisor, student
 
 
 def _difficulty(example: dict[str, Any]) -> str | None:

@@ -16,8 +16,9 @@ import numpy as np
 from w2slab.artifacts import read_curve
 from w2slab.report import words
 from w2slab.report.boards import piece_definitions
-from w2slab.report.figures import Look, Studio
+from w2slab.report.figures import Studio
 from w2slab.report.gallery import Gallery, galleries
+from w2slab.report.look import Look
 from w2slab.report.paper_curves import NAMES, Setting
 from w2slab.report.svg import SUPERVISORS, Drawing, settings
 from w2slab.results import Results, write_csv
@@ -62,9 +63,15 @@ class Sizes:
 
 
 def write_report(
-    results: Results, plan: Planned, store: Reading, out: Path, *, study_text: str, command: str = "w2slab run study.yaml"
+    results: Results,
+    plan: Planned,
+    store: Reading,
+    out: Path,
+    *,
+    study_text: str,
+    command: str = "w2slab run study.yaml",
 ) -> Path:
-    """Write `index.html`, `results.csv`, `summary.csv` and `figures/` into a folder.
+    """Write `index.html`, `results.csv`, `summary.csv`, `differences.csv` and `figures/` into a folder.
 
     Args:
         results: What `collect` gave.
@@ -81,6 +88,7 @@ def write_report(
     out.mkdir(parents=True, exist_ok=True)
     results.to_csv(out / "results.csv")
     write_csv(results.summary, out / "summary.csv")
+    write_csv(results.differences, out / "differences.csv")
     rows = results.reported()
     with settings():
         drawn = _draw(results, rows, plan.comparisons, store, out / "figures") if rows else {}
@@ -166,7 +174,11 @@ def _medians(results: Results, rows: list[Row]) -> list[Row]:
     table = []
     for row in results.over_tasks:
         own = [r for r in rows if all(r[name] == row[name] for name in ("weak", "strong", "method"))]
-        agreements = {n: float(np.nanmedian([r[n] for r in own])) if any(r[n] == r[n] for r in own) else float("nan") for n in own[0] if n.startswith("agreement")}
+        agreements = {
+            n: float(np.nanmedian([r[n] for r in own])) if any(r[n] == r[n] for r in own) else float("nan")
+            for n in own[0]
+            if n.startswith("agreement")
+        }
         reason = "undefined on every task" if row["n_undefined"] == row["n_tasks"] else None
         chance = {"chance": float(np.median([r["chance"] for r in own]))}
         table.append(row | agreements | chance | {"pgr_reason": reason})
@@ -255,7 +267,7 @@ def _made(results: Results, graph: Iterable[Job], store: Reading) -> list[tuple[
         ("Jobs made with", used or "not recorded"),
         ("Seeds", ", ".join(map(str, seeds)) or "none"),
         ("Intervals", f"{100 * results.level:g} %, from {results.n_resamples:,} resamples"),
-        ("Smallest gap that counts", f"{100 * results.min_gap:g} points of accuracy"),
+        ("Smallest gap that counts", f"{100 * results.min_gap:g} % of test examples"),
     ]
 
 
@@ -274,7 +286,11 @@ def _render(**context: Any) -> str:
     from markupsafe import Markup
 
     environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     filters = {n: getattr(words, n) for n in ("inert", "percent", "span", "count", "size", "duration")}
     environment.filters.update(filters)
@@ -284,7 +300,14 @@ def _render(**context: Any) -> str:
         f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
-    defaults = {"sizes": [], "agreements": [], "agreement_setting": None, "forest": None, "stopping": [], "stops": []}
+    defaults: dict[str, Any] = {
+        "sizes": [],
+        "agreements": [],
+        "agreement_setting": None,
+        "forest": None,
+        "stopping": [],
+        "stops": [],
+    }
     template = environment.get_template("report.html")
     return template.render(**(defaults | context), style=Markup(style), script=Markup(script), policy=policy)
 

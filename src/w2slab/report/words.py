@@ -43,6 +43,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def _of(some: int, all_of_them: int) -> str:
+    if some == all_of_them == 2:
+        return "both pairs"
+    return f"all {all_of_them} pairs" if some == all_of_them > 1 else f"{some} of {count(all_of_them, 'pair')}"
+
+
 def size(parameters: float | None) -> str:
     """A number of parameters: 61 k, 1.6 M."""
     if parameters is None:
@@ -81,7 +87,8 @@ def _first(rows: Sequence[Row], base: str, level: float) -> str:
     defined = [row for row in own if row["pgr_reason"] is None]
     who = "A student trained on its supervisor’s labels" + ("" if base == BASELINE else f" by the method {base}")
     if not own or not defined:
-        return f"No gap to recover was shown: PGR is undefined in {'the only pair' if len(own) == 1 else f'all {len(own)} pairs'}."
+        pairs = "the only pair" if len(own) == 1 else _of(len(own), len(own))
+        return f"No gap to recover was shown: PGR is undefined in {pairs}."
     value = median(row["pgr"] for row in defined)
     worse = ", which is to say that it did worse than its supervisor" if value < 0 else ""
     if len(defined) == 1:
@@ -92,8 +99,14 @@ def _first(rows: Sequence[Row], base: str, level: float) -> str:
     above = sum(row["pgr_low"] > 0 for row in defined)
     n_tasks = len({row["task"] for row in defined})
     where = f" on {n_tasks} tasks" if n_tasks > 1 else ""
-    shown = "in no pair is the interval above 0" if above == 0 else f"in {above} of {count(len(defined), 'pair')}{where} the interval is above 0"
-    return f"{who} recovered a median of {percent(value, 0)} % of the gap between supervisor and ceiling{worse}; {shown}."
+    shown = (
+        "in no pair is the interval above 0"
+        if above == 0
+        else f"in {_of(above, len(defined))}{where} the interval is above 0"
+    )
+    return (
+        f"{who} recovered a median of {percent(value, 0)} % of the gap between supervisor and ceiling{worse}; {shown}."
+    )
 
 
 def _undefined(rows: Sequence[Row], base: str) -> list[str]:
@@ -124,7 +137,7 @@ def _best(results: Results, rows: Sequence[Row], base: str) -> list[str]:
     if better == 0:
         return [f"{sentence}, but on no single pair is it shown to be better than {base}."]
     tail = f" and worse in {worse}" if worse else ""
-    return [f"{sentence}; it is shown to be better than {base} in {better} of {count(len(own), 'pair')}{tail}."]
+    return [f"{sentence}; it is shown to be better than {base} in {_of(better, len(own))}{tail}."]
 
 
 def caveats(results: Results) -> list[str]:
@@ -132,14 +145,17 @@ def caveats(results: Results) -> list[str]:
     notes = []
     n_seeds = {len(row["seeds"]) for row in results.summary}
     if n_seeds == {1}:
-        notes.append("There is one seed, so intervals speak of test examples only: another seed could lie outside them.")
+        notes.append(
+            "There is one seed, so intervals speak of test examples only: another seed could lie outside them."
+        )
     elif n_seeds and min(n_seeds) < FEW_SEEDS:
         notes.append(
             f"Intervals cover test examples and seeds, but {min(n_seeds)} seeds are few; they are widened for that."
         )
     if results.missing:
-        done = len({(r["task"], r["weak"], r["strong"], r["method"], r["control"], r["seed"]) for r in results.rows})
-        notes.append(f"This is a partial report: {len(results.missing)} of {count(done + len(results.missing), 'comparison')} are not finished.")
+        n_all = results.n_judged + len(results.missing)
+        lacking = f"{len(results.missing)} of {count(n_all, 'comparison')}"
+        notes.append(f"This is a partial report: {lacking} are not finished.")
     smallest = min((row["n_test"] for row in results.summary), default=0)
     if 0 < smallest < 200:
         notes.append(f"The test set is small: {count(smallest, 'example')}.")

@@ -35,6 +35,4 @@ def agreement(student: np.ndarray, supervisor: np.ndarray, supervisor_is_right: 
     """
     agree = student == supervisor
     everywhere = np.ones(agree.shape, dtype=bool)
-    return Agreement(
-        _share(agree, everywhere), _share(agree, supervisor_is_right), _share(agree, ~supervisor_is_right)
-    )
+    return Agreement(_share(agree, everywhere), _share(agree, supervisor_is_right), _share(agree, ~supervisor_is_right))

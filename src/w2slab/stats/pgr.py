@@ -25,10 +25,14 @@ def performance_gap_recovered(
     0 is no better than the supervisor, 1 as good as the ceiling. Values outside [0, 1] are kept: they are findings.
 
     Args:
-        supervisor: Test metric of the supervisor; higher is better. Same for the other two.
+        supervisor: Test metric of the supervisor; higher is better.
+        student: The same of the student.
+        ceiling: The same of the ceiling.
     """
     gap = np.asarray(ceiling, dtype=float) - supervisor
-    ratio = np.divide(np.asarray(student, dtype=float) - supervisor, gap, out=np.full(gap.shape, np.nan), where=gap != 0)
+    ratio = np.divide(
+        np.asarray(student, dtype=float) - supervisor, gap, out=np.full(gap.shape, np.nan), where=gap != 0
+    )
     return ratio if ratio.ndim else float(ratio)
 
 
@@ -62,11 +66,16 @@ def ratio_draws(recovered: np.ndarray, gap: np.ndarray) -> np.ndarray:
         gap: Resampled ceiling minus supervisor, of the same shape.
     """
     beyond = np.where(recovered > 0, np.inf, np.where(recovered < 0, -np.inf, 0.0))
-    return np.divide(recovered, gap, out=beyond, where=gap > 0)
+    ratios: np.ndarray = np.divide(recovered, gap, out=beyond, where=gap > 0)
+    return ratios
 
 
 def pgr_estimate(
-    observed: tuple[float, float, float], draws: tuple[np.ndarray, np.ndarray, np.ndarray], *, reason: str | None, level: float
+    observed: tuple[float, float, float],
+    draws: tuple[np.ndarray, np.ndarray, np.ndarray],
+    *,
+    reason: str | None,
+    level: float,
 ) -> Estimate:
     """PGR with its interval; NaN throughout where there is a reason that it is undefined.
 

@@ -27,7 +27,11 @@ class Estimate(NamedTuple):
 
 
 def resample_means(
-    values: np.ndarray, *, rng: np.random.Generator, groups: np.ndarray | None = None, n_resamples: int = DEFAULT_RESAMPLES
+    values: np.ndarray,
+    *,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
 ) -> np.ndarray:
     """Means of every row of `values` over resampled examples: float64 [R, M]; a draw is shared by all rows.
 
@@ -37,6 +41,8 @@ def resample_means(
         groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
         n_resamples: How often examples are drawn.
     """
+    if values.shape[1] == 0:
+        return np.full((n_resamples, values.shape[0]), np.nan)
     if groups is not None:
         _, members = np.unique(groups, return_inverse=True)
         sizes = np.bincount(members)
@@ -48,7 +54,8 @@ def resample_means(
     if 2 * len(counts) > values.shape[1]:
         return _draw_units(values.astype(np.float32), np.ones(values.shape[1], np.float32), rng, n_resamples)
     drawn = rng.multinomial(values.shape[1], counts / counts.sum(), size=n_resamples)
-    return drawn @ cells.T.astype(float) / values.shape[1]
+    means: np.ndarray = drawn @ cells.T.astype(float) / values.shape[1]
+    return means
 
 
 def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -110,7 +117,8 @@ def pool(example_draws: np.ndarray, observed: np.ndarray, seed_draws: np.ndarray
         observed: The metric of each seed as it is, [S].
         seed_draws: What `resample_seeds` gave, [R, S].
     """
-    return example_draws.mean(axis=1) + seed_draws @ observed
+    pooled: np.ndarray = example_draws.mean(axis=1) + seed_draws @ observed
+    return pooled
 
 
 def interval(draws: np.ndarray, level: float) -> tuple[float, float]:
@@ -144,14 +152,17 @@ def mean_estimate(
     return Estimate(float(value), max(lowest, low), min(highest, high))
 
 
-def p_value(difference: float, draws: np.ndarray) -> float:
+def p_value(difference: float, draws: np.ndarray, *, n_units: int) -> float:
     """Two-sided p-value of a mean difference against 0, normal with the resampled standard error.
 
     Counting draws beyond 0 could not go below 1 / resamples, too coarse once many comparisons are corrected for.
+    Where all n independent units differ alike there is no standard error, and the sign test answers: 2 / 2^n.
     """
     error = float(draws.std())
+    if np.isnan(difference) or difference == 0:
+        return 1.0
     if error == 0:
-        return 1.0 if difference == 0 else 0.0
+        return min(1.0, 2.0 ** (1 - n_units))
     return erfc(abs(difference) / error / sqrt(2))
 
 
@@ -167,7 +178,7 @@ def holm(p_values: list[float]) -> list[float]:
 
 def verdict(difference: float, adjusted_p: float, level: float = 0.95) -> str:
     """`better`, `worse` or `no difference shown`."""
-    if adjusted_p >= 1 - level:
+    if adjusted_p + level >= 1:
         return "no difference shown"
     return "better" if difference > 0 else "worse"
 

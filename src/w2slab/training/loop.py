@@ -166,10 +166,11 @@ class _Loop:
         self.optimizer.param_groups[0]["lr"] = recipe.lr * schedules.rate_factor(
             progress, recipe.warmup_frac, recipe.decay
         )
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self.parameters:
+            parameter.grad = None
         state.loss_sum += self.backward(indices, progress)
         if recipe.gradient_clip is not None:
-            _clip(self.parameters, recipe.gradient_clip)
+            clip(self.parameters, recipe.gradient_clip)
         self.optimizer.step()
         state.step += 1
         state.loss_steps += 1
@@ -266,10 +267,20 @@ class _Loop:
             checkpoint.save(self.running.work, self.identity, self.state, self.network, self.optimizer)
 
 
-def _clip(parameters: list[Any], largest: float) -> None:
+def clip(parameters: list[Any], largest: float) -> None:
+    """Scale the gradient down to a norm of `largest` if it is longer.
+
+    Does what `torch.nn.utils.clip_grad_norm_` does, which takes a sixth of a step of the smallest models.
+    """
     import torch
 
-    torch.nn.utils.clip_grad_norm_(parameters, largest)
+    with torch.no_grad():
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        if norm.device.type != "cpu":  # reading the norm would make the device wait
+            torch._foreach_mul_(gradients, (largest / (norm + 1e-6)).clamp(max=1.0))
+        elif (length := norm.item()) > largest:
+            torch._foreach_mul_(gradients, largest / (length + 1e-6))
 
 
 def _can_fuse(parameters: list[Any]) -> bool:

@@ -111,17 +111,16 @@ class AuxiliaryConfidence:
             return None
         counts = self._counts(targets)
         if len(counts) == 2:
-            log_odds = logits[:, 1] - logits[:, 0]
-            hardened = log_odds.new_zeros(len(log_odds)).long()
-            hardened[log_odds.argsort(descending=True, stable=True)[: counts[1]]] = 1
-            return hardened
+            zeroth, first = logits.unbind(dim=1)
+            surest_first = (first - zeroth).argsort(descending=True, stable=True)
+            return surest_first.new_zeros(len(surest_first)).index_fill_(0, surest_first[: counts[1]], 1)
         return _surest_first(logits, counts)
 
     def _counts(self, targets: Tensor) -> list[int]:
         n_examples, n_classes = targets.shape
         if self.prior == "half":
             return apportion([1.0 / n_classes] * n_classes, n_examples)
-        return apportion(targets.double().mean(dim=0).tolist(), n_examples)
+        return apportion(targets.mean(dim=0).tolist(), n_examples)
 
     def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
         """The loss of each example, [B]."""
@@ -135,12 +134,15 @@ class AuxiliaryConfidence:
 
 def apportion(shares: list[float], total: int) -> list[int]:
     """Whole numbers in these proportions whose sum is `total`: largest remainders first, later ones among equals."""
-    # Nine digits: the shares are means of float32 rows, and 2.4999999 of a batch is a tie.
-    exact = [round(share * total / sum(shares), 9) for share in shares]
+    # Five digits: the shares are means of float32 rows, and 2.4999998 of a batch is a tie.
+    scale = total / sum(shares)
+    exact = [round(share * scale, 5) for share in shares]
     counts = [int(value) for value in exact]
-    by_remainder = sorted(range(len(shares)), key=lambda c: (exact[c] - counts[c], c), reverse=True)
-    for chosen in by_remainder[: total - sum(counts)]:
-        counts[chosen] += 1
+    missing = total - sum(counts)
+    if missing:
+        by_remainder = sorted(range(len(shares)), key=lambda c: (exact[c] - counts[c], c), reverse=True)
+        for chosen in by_remainder[:missing]:
+            counts[chosen] += 1
     return counts
 
 

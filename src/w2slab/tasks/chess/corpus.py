@@ -2,35 +2,38 @@
 
 A position is stored as its side to move sees it (ranks mirrored and colours swapped for Black), so a network never
 has to learn the same thing twice. The arrays are flat files that are mapped into memory, never read as a whole.
-python-chess is needed to *make* a corpus, and only here; training on one does without.
+python-chess is needed to *make* a corpus; training on one does without.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from w2slab.errors import DataError, UnavailableError
+from w2slab.errors import DataError
+from w2slab.randomness import rng
+from w2slab.tasks.chess.engine import require_chess
+from w2slab.tasks.chess.games import Game, game_shards, read_card, read_games
 
 if TYPE_CHECKING:
     import chess
     from numpy.typing import NDArray
 
 FORMAT = 1
-PROMOTIONS = "nbrq"
+CARD_FILE = "corpus.json"
 _FILES: dict[str, Any] = {
-    "boards": np.int8,  # [N, 64] 0 empty, 1-6 own pawn to king, 7-12 enemy pawn to king
-    "states": np.uint8,  # [N, 2] castling rights (own K, own Q, enemy K, enemy Q as bits), en passant file + 1
-    "moves": np.uint16,  # flat: from | to << 6 | promotion << 12
-    "counts": np.uint8,  # [N] number of legal moves
-    "targets": np.uint8,  # [N] index of the move that was played
-    "games": np.int32,  # [N] number of the game
+    "boards": np.int8,
+    "states": np.uint8,
+    "moves": np.uint16,
+    "counts": np.uint8,
+    "targets": np.uint8,
+    "games": np.int32,
 }
 
 
@@ -39,13 +42,14 @@ class Corpus:
     """Positions and the move played in each, mapped from disk.
 
     Args:
-        boards: `[N, 64]`, pieces by square as the side to move sees them.
-        states: `[N, 2]`, castling rights and en passant file.
-        moves: `[sum(counts)]`, the legal moves of all positions, sorted by their UCI form.
+        boards: `[N, 64]`, 0 for an empty square, 1-6 for the mover's pawn to king, 7-12 for the other side's.
+        states: `[N, 2]`, castling rights as bits (own king's side, own queen's side, enemy's) and en passant file + 1.
+        moves: `[sum(counts)]`, from | to << 6 | promotion << 12; of one position sorted by their UCI form.
         counts: `[N]`, how many of `moves` belong to each position.
         offsets: `[N + 1]`, where each position's moves begin.
         targets: `[N]`, index of the move played among the position's own.
         games: `[N]`, which game the position is from.
+        card: How it was made.
     """
 
     boards: NDArray[np.int8]
@@ -61,70 +65,119 @@ class Corpus:
         return len(self.targets)
 
 
-class CorpusWriter:
-    """Appends positions to the files of a corpus; the card is written last, by leaving the block without an error."""
+@dataclass(frozen=True, kw_only=True)
+class CorpusSpec:
+    """What decides the positions of a corpus.
 
-    def __init__(self, out: Path, source: dict[str, Any]) -> None:
-        self._out = out
-        self._source = source
-        self._n = 0
-        self._last_game = -1
-        self._files: dict[str, BinaryIO] = {}
+    Args:
+        first_game: How many games are skipped before the first one.
+        n_games: How many are read; `None` is all that are left.
+        per_game: Positions kept of one game, at most: few of many games teach more than many of few.
+        skip_plies: Plies at the start of a game that are never kept.
+        seed: Decides which positions of a game are kept.
+    """
 
-    def __enter__(self) -> CorpusWriter:
-        self._out.mkdir(parents=True, exist_ok=True)
-        (self._out / "corpus.json").unlink(missing_ok=True)
-        self._files = {name: (self._out / f"{name}.bin").open("wb") for name in _FILES}
-        return self
+    first_game: int = 0
+    n_games: int | None = None
+    per_game: int = 24
+    skip_plies: int = 6
+    seed: int = 0
 
-    @property
-    def n_positions(self) -> int:
-        """How many positions have been added."""
-        return self._n
 
-    def add(self, board: chess.Board, played: chess.Move, game: int) -> None:
-        """Append one position and the move that was played in it."""
-        squares, state, moves, uci = encode_board(board)
-        row = {
-            "boards": squares,
-            "states": state,
-            "moves": moves,
-            "counts": [len(moves)],
-            "targets": [uci.index(played.uci())],
-            "games": [game],
-        }
-        for name, values in row.items():
-            self._files[name].write(np.asarray(values, _FILES[name]).tobytes())
-        self._n += 1
+def make_corpus(
+    games: Path, out: Path, spec: CorpusSpec, *, excluded: frozenset[bytes] = frozenset(), command: str = ""
+) -> dict[str, Any]:
+    """Encode positions of a folder of games into the folder `out`; return the card that is written there, last.
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for file in self._files.values():
+    A move that was drawn as a blunder on purpose is not imitated: its position is left out.
+
+    Args:
+        excluded: Position keys (`position_key`) that must not enter, such as those of the puzzles of a test.
+    """
+    chosen = islice(_all_games(games), spec.first_game, None if spec.n_games is None else spec.first_game + spec.n_games)
+    return write_corpus(chosen, out, spec, excluded=excluded, source={"games": read_card(games), "command": command})
+
+
+def write_corpus(
+    games: Iterable[Game],
+    out: Path,
+    spec: CorpusSpec,
+    *,
+    excluded: frozenset[bytes] = frozenset(),
+    source: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Encode positions of `games`, whatever their origin; equal games give equal bytes."""
+    chess = require_chess()
+    generator = rng(spec.seed, "corpus")
+    card = {"format": FORMAT, "positions": 0, "n_games_read": 0, "n_excluded": 0, **asdict(spec), **(source or {})}
+    out.mkdir(parents=True, exist_ok=True)
+    (out / CARD_FILE).unlink(missing_ok=True)
+    files = {name: (out / f"{name}.bin").open("wb") for name in _FILES}
+    try:
+        for number, game in enumerate(games):
+            card["n_games_read"] += 1
+            kept = _sampled(len(game.moves), spec, generator) - set(game.blunders or ())
+            for board, move in _positions(chess, game, kept):
+                if excluded and position_key(encode_pieces(board)) in excluded:
+                    card["n_excluded"] += 1
+                else:
+                    _append(files, board, move, number)
+                    card["positions"] += 1
+    finally:
+        for file in files.values():
             file.close()
-        if kind is None:
-            card = {"format": FORMAT, "positions": self._n, **self._source}
-            (self._out / "corpus.json").write_text(json.dumps(card, indent=2) + "\n")
+    (out / CARD_FILE).write_text(json.dumps(card, indent=2) + "\n")
+    return card
 
 
-def encode_board(board: chess.Board) -> tuple[NDArray[np.int8], list[int], list[int], list[str]]:
-    """Board, state, legal moves and their UCI forms of one position, the first three as the side to move sees them."""
-    mirror = 0 if board.turn else 56
-    squares = encode_pieces(board)
-    own, enemy = board.turn, not board.turn
-    rights = (
-        board.has_kingside_castling_rights(own)
-        | board.has_queenside_castling_rights(own) << 1
-        | board.has_kingside_castling_rights(enemy) << 2
-        | board.has_queenside_castling_rights(enemy) << 3
-    )
-    legal = sorted(((move.uci(), move) for move in board.legal_moves), key=lambda pair: pair[0])
-    # An en passant square counts only where the capture is legal: writers of FEN differ in the other cases.
-    takes = board.ep_square is not None and any(board.is_en_passant(move) for _, move in legal)
-    passant = 1 + board.ep_square % 8 if takes else 0  # type: ignore[operator]
-    moves = [
-        (move.from_square ^ mirror) | (move.to_square ^ mirror) << 6 | max(0, (move.promotion or 1) - 1) << 12
-        for _, move in legal
-    ]
-    return squares, [int(rights), passant], moves, [uci for uci, _ in legal]
+def read_corpus(path: Path) -> Corpus:
+    """Map the corpus in folder `path`.
+
+    Raises:
+        DataError: There is no finished corpus, or a file has another size than the card says.
+    """
+    again = "make it again with: w2slab chess corpus"
+    try:
+        card = json.loads((path / CARD_FILE).read_text())
+        n = int(card["positions"])
+        arrays = {name: np.memmap(path / f"{name}.bin", dtype, "r") for name, dtype in _FILES.items()}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: no finished corpus here ({error}); {again}") from None
+    if card.get("format") != FORMAT:
+        raise DataError(f"{path / CARD_FILE}: format {card.get('format')!r} is not {FORMAT}; {again}")
+    offsets = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)])
+    expected = {"boards": n * 64, "states": n * 2, "moves": int(offsets[-1]), "counts": n, "targets": n, "games": n}
+    for name, size in expected.items():
+        if len(arrays[name]) != size:
+            raise DataError(f"{path / name}.bin: {len(arrays[name])} values where {size} are due; {again}")
+    arrays["boards"] = arrays["boards"].reshape(n, 64)
+    arrays["states"] = arrays["states"].reshape(n, 2)
+    return Corpus(**arrays, offsets=offsets, card=card)
+
+
+def join_corpora(corpora: Sequence[Corpus]) -> Corpus:
+    """Several corpora as one: a single one stays mapped, several are copied into memory; games keep apart."""
+    if len(corpora) == 1:
+        return corpora[0]
+    arrays = {name: np.concatenate([getattr(c, name) for c in corpora]) for name in _FILES if name != "games"}
+    firsts = np.cumsum([0] + [int(c.games.max(initial=-1)) + 1 for c in corpora[:-1]])
+    games = np.concatenate([c.games + first for c, first in zip(corpora, firsts, strict=True)]).astype(np.int32)
+    offsets = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)])
+    return Corpus(**arrays, games=games, offsets=offsets, card={"corpora": [c.card for c in corpora]})
+
+
+def position_key(board: NDArray[np.int8]) -> bytes:
+    """Identity of a position for exclusion, `[64]` to bytes: the pieces as the side to move sees them."""
+    return np.ascontiguousarray(board, np.int8).tobytes()
+
+
+def puzzle_keys(tables: Iterable[Path]) -> frozenset[bytes]:
+    """The position keys of all puzzles of some tables."""
+    from w2slab.tasks.chess.table import read_puzzles
+
+    chess = require_chess()
+    fens = [fen for table in tables for fen in read_puzzles(table).column("fen").to_pylist()]
+    return frozenset(position_key(encode_pieces(chess.Board(fen))) for fen in fens)
 
 
 def encode_pieces(board: chess.Board) -> NDArray[np.int8]:
@@ -136,119 +189,50 @@ def encode_pieces(board: chess.Board) -> NDArray[np.int8]:
     return squares
 
 
-def sample_plies(n_plies: int, per_game: int, skip: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Which plies of a game are kept: up to `per_game`, without the first `skip`, in order."""
-    candidates = np.arange(skip, n_plies)
-    return np.sort(rng.choice(candidates, min(per_game, len(candidates)), replace=False))
+def _all_games(folder: Path) -> Iterator[Game]:
+    for shard in game_shards(folder):
+        yield from read_games(shard)
 
 
-def write_corpus(
-    games: Iterable[Sequence[str]],
-    out: Path,
-    *,
-    per_game: int = 24,
-    skip: int = 6,
-    seed: int = 0,
-    excluded: frozenset[bytes] = frozenset(),
-    source: dict[str, Any] | None = None,
-    progress_every: int = 20_000,
-) -> dict[str, Any]:
-    """Encode positions of `games` into the folder `out`; return the card that is written there.
-
-    A game is a sequence of moves in SAN or UCI from the start position. It is read up to its first move that is
-    not legal there. Equal seed and games give equal bytes.
-
-    Args:
-        per_game: Positions kept of one game, at most; few of many games are worth more than many of few.
-        skip: Plies at the start of a game that are never kept.
-        excluded: Position keys (`position_key`) that must not enter, such as those of the puzzles of a test.
-    """
-    chess = _chess()
-    rng = np.random.default_rng([seed, 0xC0])
-    card = {"per_game": per_game, "skip": skip, "seed": seed, "n_games": 0, "n_excluded": 0, **(source or {})}
-    with CorpusWriter(out, card) as writer:
-        for number, moves in enumerate(games):
-            kept = set(sample_plies(len(moves), per_game, skip, rng).tolist())
-            board = chess.Board()
-            card["n_games"] += 1
-            for ply, text in enumerate(moves):
-                try:
-                    move = board.push_san(text) if ply not in kept else board.parse_san(text)
-                except ValueError:
-                    break
-                if ply in kept:
-                    if excluded and position_key(encode_pieces(board)) in excluded:
-                        card["n_excluded"] += 1
-                    else:
-                        writer.add(board, move, number)
-                    board.push(move)
-            if (number + 1) % progress_every == 0:
-                print(f"{number + 1} games, {writer.n_positions} positions", flush=True)
-    return json.loads((out / "corpus.json").read_text())
+def _sampled(n_plies: int, spec: CorpusSpec, generator: np.random.Generator) -> set[int]:
+    candidates = np.arange(spec.skip_plies, n_plies)
+    return set(generator.choice(candidates, min(spec.per_game, len(candidates)), replace=False).tolist())
 
 
-def read_movetexts(path: Path) -> Iterator[list[str]]:
-    """The moves in SAN of each game of a PGN file without comments and variations (plain or gzip)."""
-    import gzip
-
-    opener = gzip.open if path.suffix == ".gz" else open
-    moves: list[str] = []
-    with opener(path, "rt", encoding="utf-8") as lines:
-        for line in lines:
-            if line.startswith("["):
-                if moves:
-                    yield moves
-                    moves = []
-                continue
-            moves += [word for word in line.split() if word[0].isalpha()]
-    if moves:
-        yield moves
+def _positions(chess: Any, game: Game, kept: set[int]) -> Iterator[tuple[chess.Board, chess.Move]]:
+    board = chess.Board(game.start) if game.start else chess.Board()
+    last = max(kept, default=-1)
+    for ply, uci in enumerate(game.moves[: last + 1]):
+        move = chess.Move.from_uci(uci)
+        if ply in kept:
+            yield board, move
+        board.push(move)
 
 
-def position_key(board: NDArray[np.int8]) -> bytes:
-    """Identity of a position for exclusion: the pieces as the side to move sees them."""
-    return np.ascontiguousarray(board, np.int8).tobytes()
-
-
-def read_corpus(path: Path) -> Corpus:
-    """Map the corpus in folder `path`.
-
-    Raises:
-        DataError: When the card is missing or a file has another size than the card says.
-    """
-    try:
-        card = json.loads((path / "corpus.json").read_text())
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: no finished corpus here ({error}); make one with: w2slab chess corpus") from error
-    if card.get("format") != FORMAT:
-        raise DataError(f"{path / 'corpus.json'}: format {card.get('format')!r} is not {FORMAT}; make the corpus again")
-    n, arrays = card["positions"], {}
+def _append(files: dict[str, BinaryIO], board: chess.Board, played: chess.Move, game: int) -> None:
+    """Write one position at the end of the files."""
+    mirror = 0 if board.turn else 56
+    own, enemy = board.turn, not board.turn
+    rights = (
+        board.has_kingside_castling_rights(own)
+        | board.has_queenside_castling_rights(own) << 1
+        | board.has_kingside_castling_rights(enemy) << 2
+        | board.has_queenside_castling_rights(enemy) << 3
+    )
+    legal = sorted(((move.uci(), move) for move in board.legal_moves), key=lambda pair: pair[0])
+    # An en passant square counts only where the capture is legal: writers of FEN differ in the other cases.
+    passing = [move.to_square for _, move in legal if board.ep_square is not None and board.is_en_passant(move)]
+    codes = [
+        (move.from_square ^ mirror) | (move.to_square ^ mirror) << 6 | max(0, (move.promotion or 1) - 1) << 12
+        for _, move in legal
+    ]
+    values = {
+        "boards": encode_pieces(board),
+        "states": [int(rights), 1 + passing[0] % 8 if passing else 0],
+        "moves": codes,
+        "counts": [len(legal)],
+        "targets": [[move for _, move in legal].index(played)],
+        "games": [game],
+    }
     for name, dtype in _FILES.items():
-        arrays[name] = np.memmap(path / f"{name}.bin", dtype, "r")
-    offsets = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)])
-    expected = {"boards": n * 64, "states": n * 2, "moves": offsets[-1], "counts": n, "targets": n, "games": n}
-    for name, size in expected.items():
-        if len(arrays[name]) != size:
-            raise DataError(f"{path / name}.bin: {len(arrays[name])} values where {size} are due; make the corpus again")
-    arrays["boards"] = arrays["boards"].reshape(n, 64)
-    arrays["states"] = arrays["states"].reshape(n, 2)
-    return Corpus(**arrays, offsets=offsets, card=card)
-
-
-def _chess() -> Any:
-    try:
-        import chess
-    except ImportError as error:
-        raise UnavailableError("making a corpus needs python-chess: pip install 'w2slab[chess]'") from error
-    return chess
-
-
-def join_corpora(corpora: Sequence[Corpus]) -> Corpus:
-    """Several corpora as one: a single one stays mapped, several are copied into memory; games keep apart."""
-    if len(corpora) == 1:
-        return corpora[0]
-    arrays = {name: np.concatenate([getattr(c, name) for c in corpora]) for name in _FILES if name != "games"}
-    n_games = np.cumsum([0] + [int(c.games.max(initial=-1)) + 1 for c in corpora])
-    games = np.concatenate([c.games + first for c, first in zip(corpora, n_games, strict=False)]).astype(np.int32)
-    offsets = np.concatenate([[0], np.cumsum(arrays["counts"], dtype=np.int64)])
-    return Corpus(**arrays, games=games, offsets=offsets, card={"corpora": [c.card for c in corpora]})
+        files[name].write(np.asarray(values[name], dtype).tobytes())

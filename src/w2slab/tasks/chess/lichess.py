@@ -16,7 +16,7 @@ from w2slab.errors import DataError
 from w2slab.tasks.chess.engine import require_chess
 from w2slab.tasks.chess.puzzles import mating_moves
 from w2slab.tasks.chess.shards import open_text
-from w2slab.tasks.chess.table import Written, write_puzzles, write_table_card
+from w2slab.tasks.chess.table import Written, require_parquet, write_puzzles, write_table_card
 
 FIELDS = ("PuzzleId", "FEN", "Moves", "Rating", "GameUrl")
 _GAME = re.compile(r"lichess\.org/(\w{8})")
@@ -32,6 +32,7 @@ def import_lichess(path: Path, out: Path, *, skip_bad: bool = False, command: st
     Returns:
         What was written, and what was wrong with the rows that were left out.
     """
+    require_parquet(out)
     problems: list[str] = []
     rows = read_lichess(path, on_bad=(lambda error: problems.append(str(error))) if skip_bad else None)
     written = write_puzzles(out, rows)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, ClassVar
+from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from w2slab.tasks.task import Examples, Labelled, Truth
 
@@ -24,7 +23,7 @@ class ChessPuzzles:
     """
 
     puzzles: Path | None = None
-    difficulty: tuple[Annotated[float, Field()], Annotated[float, Field()]] | None = None
+    difficulty: tuple[float, float] | None = None
 
     balanced: ClassVar[bool] = False
 

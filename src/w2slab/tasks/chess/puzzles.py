@@ -1,9 +1,13 @@
 """Puzzles from games: positions after a mistake in which exactly one reply wins.
 
-Where a game of ours was played, the engine's view of each ply was kept, and a ply is a suspect when the mover's best
-move wins, no other does, and it was not so before the opponent's last move. Games that come without such a view get a
-glance at every ply. Each suspect is then searched with many times the nodes, by an engine that has forgotten all it
-knew, so that a puzzle depends on its own game only.
+Two kinds of mistakes are looked at. Mistakes that were made: where a game of ours was played the engine's view of each
+ply was kept, and a ply is a suspect when its best move wins, no other does, and it was not so before the opponent's
+last move; games that come without such a view get a glance at every ply. And mistakes that might have been made: at
+plies where the game is still open a few moves to safe squares are tried, as people play them who overlook what
+happens elsewhere on the board.
+
+What passes two short looks is searched with many times the nodes, by an engine that has forgotten all it knew. All
+draws come from a generator named by the game, so a puzzle depends on its own game only.
 """
 
 from __future__ import annotations
@@ -21,7 +25,7 @@ from w2slab.tasks.chess.difficulty import engine_difficulty, settled_nodes
 from w2slab.tasks.chess.engine import Engine, Line, engine_name, open_engine, require_chess
 from w2slab.tasks.chess.games import Game, game_shards, percents, read_card, read_games
 from w2slab.tasks.chess.shards import read_rows, run_shards, write_rows
-from w2slab.tasks.chess.table import Written, write_puzzles, write_table_card
+from w2slab.tasks.chess.table import Written, require_parquet, write_puzzles, write_table_card
 
 if TYPE_CHECKING:
     import chess
@@ -83,6 +87,7 @@ def make_puzzles(
     games: Path, out: Path, spec: PuzzlesSpec, work: Path, *, n_workers: int = 1, command: str = ""
 ) -> Written:
     """Write the table of a folder's puzzles, and a card that says how it was made."""
+    require_parquet(out)
     rows = list(find_puzzles(games, spec, work, n_workers=n_workers))
     written = write_puzzles(out, rows)
     card = {
@@ -280,7 +285,9 @@ def wins_alone(lines: list[Line], mates: list[str], spec: PuzzlesSpec, share: fl
     if mates:
         return lines[0].move in mates
     min_chance = 0.5 + share * (spec.min_chance - 0.5)
-    return lines[0].chance >= min_chance and lines[0].chance - lines[1].chance >= share * spec.min_gap
+    return (
+        len(lines) > 1 and lines[0].chance >= min_chance and lines[0].chance - lines[1].chance >= share * spec.min_gap
+    )
 
 
 def rises(lines: list[Line], before: float, mates: list[str], spec: PuzzlesSpec, share: float = 1.0) -> bool:

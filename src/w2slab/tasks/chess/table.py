@@ -52,6 +52,12 @@ def split_of(group: str) -> str:
     return "test" if int.from_bytes(digest[:8], "big") < TEST_FRAC * 2**64 else "train"
 
 
+def require_parquet(path: Path) -> None:
+    """Refuse a name that is not a Parquet file's, before the work that would end in it."""
+    if path.suffix != ".parquet":
+        raise DataError(f"{path}: a table of puzzles is a Parquet file; give a name that ends in .parquet")
+
+
 def write_puzzles(path: Path, rows: Iterable[dict[str, Any]]) -> Written:
     """Write the rows as a table, each position once: of equals, mirrored ones too, the first is kept.
 

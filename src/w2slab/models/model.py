@@ -1,0 +1,55 @@
+"""What a model family is: how a kind of model reads examples and is built, the same for text, chess and features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from w2slab.tasks.task import Examples
+
+
+class ModelFamily(Protocol):
+    """A frozen dataclass whose fields are what a study may write for a model. Imports without torch.
+
+    The network that `build` gives is called with a batch of `collate` as keyword arguments and returns logits
+    `[B, K]`, `K` the most candidates that an example of the batch has. Where an example has fewer, its logits are a
+    large negative finite number, so that a softmax gives 0 there and gradients stay numbers. The company in a batch
+    changes a row by rounding only.
+    """
+
+    @property
+    def name(self) -> str:
+        """The rung's name."""
+        ...
+
+    def files(self) -> tuple[Path, ...]:
+        """Files on disk that decide the weights; their digests enter the key."""
+        ...
+
+    def n_parameters(self) -> int | None:
+        """Size of the network, found without torch; `None` where it depends on the task."""
+        ...
+
+    def build(self, examples: Examples, seed: int) -> torch.nn.Module:
+        """The network before finetuning; what is not pretrained is drawn from a named generator of `seed`.
+
+        Raises:
+            DataError: The examples do not suit the family, or a file of weights is missing or malformed.
+        """
+        ...
+
+    def encode(self, examples: Examples) -> Any:
+        """What the family needs of all examples of a split, made once."""
+        ...
+
+    def collate(self, encoded: Any, indices: np.ndarray) -> dict[str, torch.Tensor]:
+        """One batch of the examples at `indices`, padded only to the most that one of them needs."""
+        ...
+
+    def lengths(self, encoded: Any) -> np.ndarray:
+        """Cost of each example, `[N]`; predictions are made in batches of like length."""
+        ...

@@ -1,0 +1,66 @@
+"""A small toy study's jobs, each called as a worker calls it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from w2slab.graph.job import JobContext
+from w2slab.jobs.finetune import finetune
+from w2slab.jobs.prepare import prepare
+from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec
+
+SIZES = {"supervisor_train": 200, "student_train": 200, "validation": 60, "test": 300, "reserve": 50}
+RECIPE = RecipeSpec(epochs=2, lr=0.02, curve_points=3)
+
+
+class Bench:
+    """Runs jobs in folders of a temporary place."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def run(self, job: Callable, spec: Any, inputs: Mapping[str, Path], name: str, **context: Any) -> Path:
+        """The folder of a job's result; its facts are left in `facts`."""
+        out = self.root / name
+        out.mkdir()
+        made = JobContext(inputs=inputs, out=out, work=self.root / "work" / name, **context)
+        self.facts = job(asdict(spec), made)
+        return out
+
+    def prepare(self, name: str = "data", *, sizes: Any = None, seed: int = 0, **fields: Any) -> Path:
+        task = PluginSpec(name="toy", fields={"n_examples": 1000, **fields})
+        return self.run(prepare, PrepareSpec(task=task, sizes=sizes or SIZES, seed=seed), {}, name)
+
+    def spec(self, n_features: int | None = 8, **changes: Any) -> FinetuneSpec:
+        values = {
+            "model": PluginSpec(name="linear", fields={"name": "small", "n_features": n_features}),
+            "train_split": "student_train",
+            "labels": "true",
+            "objective": PluginSpec(name="cross-entropy"),
+            "recipe": RECIPE,
+            "seed": 0,
+        }
+        return FinetuneSpec(**(values | changes))
+
+    def finetune(self, name: str, inputs: Mapping[str, Path], spec: FinetuneSpec | None = None, **context: Any) -> Path:
+        return self.run(finetune, spec or self.spec(), inputs, name, **context)
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def file_bytes(folder: Path) -> dict[str, bytes]:
+    """Every file of a result."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def bytes_of() -> Callable[[Path], dict[str, bytes]]:
+    return file_bytes

@@ -1,0 +1,190 @@
+"""The finetune job: what it writes, what it may read, and that nothing moves its bytes."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from w2slab.artifacts import (
+    Predictions,
+    read_curve,
+    read_examples,
+    read_predictions,
+    read_truth,
+    write_predictions,
+)
+from w2slab.errors import JobError
+from w2slab.graph.job import Stopped
+from w2slab.specs import PluginSpec
+
+STUDENT = {"labels": "soft", "n_features": 32}
+
+
+@pytest.fixture
+def supervised(bench):
+    """Data, and the labels of a supervisor."""
+    data = bench.prepare()
+    return {"data": data, "labels": bench.finetune("s", {"data": data}, bench.spec(2, train_split="supervisor_train"))}
+
+
+def test_it_leaves_predictions_curve_and_stopping_points(bench):
+    data = bench.prepare()
+    out = bench.finetune("model", {"data": data})
+    files = {str(p.relative_to(out)) for p in out.rglob("*.*")}
+    splits = {f"predictions/{s}.parquet" for s in ("student_train", "validation", "test", "reserve")}
+    points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "true-labels")}
+    assert files == splits | points | {"curve.json"}
+    test = read_predictions(out / "predictions" / "test.parquet")
+    assert test.ids == read_examples(data, "test").ids
+    np.testing.assert_allclose(test.probs.sum(axis=1), 1, atol=1e-6)
+    assert (out / "stopping" / "last.parquet").read_bytes() == (out / "predictions" / "test.parquet").read_bytes()
+    assert read_truth(data, "test").is_right(test.choices).mean() == read_curve(out)[-1]["test_accuracy"] > 0.6
+    assert bench.facts["n_parameters"] == 18
+    assert bench.facts["steps"] == 14
+    assert bench.facts["chance"] == 0.5
+
+
+def test_without_a_curve_there_are_predictions_only(bench):
+    recipe = replace(bench.spec().recipe, curve_points=0)
+    out = bench.finetune("model", {"data": bench.prepare()}, bench.spec(recipe=recipe))
+    assert {p.parent.name for p in out.rglob("*.*")} == {"predictions"}
+
+
+def test_the_best_point_by_true_labels_is_the_best_of_the_curve(bench):
+    data = bench.prepare()
+    out = bench.finetune("model", {"data": data})
+    best = read_predictions(out / "stopping" / "true-labels.parquet")
+    accuracy = read_truth(data, "test").is_right(best.choices).mean()
+    assert accuracy == max(row["test_accuracy"] for row in read_curve(out))
+
+
+def test_stopping_at_the_best_weak_labels_decides_all_predictions(bench, supervised):
+    spec = bench.spec(**STUDENT)
+    stopping = bench.spec(
+        **STUDENT, recipe=replace(spec.recipe, stop_at="weak-labels", epochs=4, curve_points=20, lr=0.3)
+    )
+    out = bench.finetune("student", supervised, stopping)
+    test = (out / "predictions" / "test.parquet").read_bytes()
+    assert test == (out / "stopping" / "weak-labels.parquet").read_bytes()
+    validation = read_predictions(out / "predictions" / "validation.parquet")
+    weak = read_predictions(supervised["labels"] / "predictions" / "validation.parquet")
+    best = max(row["validation_accuracy"] for row in read_curve(out))
+    assert (validation.choices == weak.choices).mean() == best
+
+
+# "The same seed gives the same bytes on one machine."
+def test_the_same_job_gives_the_same_bytes(bench, supervised, bytes_of):
+    spec = bench.spec(**STUDENT, objective=PluginSpec(name="auxiliary-confidence"))
+    first, second = bench.finetune("a", supervised, spec), bench.finetune("b", supervised, spec)
+    assert bytes_of(first) == bytes_of(second)
+    other = bench.finetune("c", supervised, replace(spec, seed=1))
+    assert bytes_of(first) != bytes_of(other)
+
+
+# "Micro-batching and other options never change results beyond rounding."
+def test_options_change_nothing_but_rounding(bench, supervised):
+    spec = bench.spec(**STUDENT, objective=PluginSpec(name="auxiliary-confidence"))
+    whole = bench.finetune("a", supervised, spec)
+    parts = bench.finetune("b", supervised, spec, options={"micro_batch": 5, "prediction_batch": 7})
+    for split in ("student_train", "test"):
+        a, b = (read_predictions(out / "predictions" / f"{split}.parquet").probs for out in (whole, parts))
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+# "True labels of student_train and validation never reach a student."
+@pytest.mark.parametrize("labels", ["soft", "hard"])
+def test_scrambled_true_labels_leave_a_student_as_it_was(bench, supervised, bytes_of, labels):
+    spec = bench.spec(labels=labels, n_features=32, recipe=replace(bench.spec().recipe, stop_at="weak-labels"))
+    before = bench.finetune("before", supervised, spec)
+    scrambled = Path(shutil.copytree(supervised["data"], bench.root / "scrambled"))
+    for split in ("supervisor_train", "student_train", "validation", "reserve"):
+        (scrambled / f"{split}.truth.parquet").write_bytes(b"no labels here")
+    after = bench.finetune("after", supervised | {"data": scrambled}, spec)
+    assert bytes_of(before) == bytes_of(after)
+
+
+def test_hard_labels_are_the_likeliest_candidates(bench, supervised, bytes_of):
+    hard = bench.finetune("hard", supervised, bench.spec(labels="hard", n_features=32))
+    sure = bench.root / "sure"
+    for split in ("student_train", "validation"):
+        weak = read_predictions(supervised["labels"] / "predictions" / f"{split}.parquet")
+        one_hot = np.eye(2, dtype=np.float32)[weak.choices]
+        write_predictions(sure / "predictions" / f"{split}.parquet", Predictions(weak.ids, one_hot, weak.n_candidates))
+    soft = bench.finetune("soft", supervised | {"labels": sure}, bench.spec(**STUDENT))
+    assert bytes_of(hard) == bytes_of(soft)
+
+
+# "Labels are matched by id."
+def test_labels_in_another_order_give_the_same_bytes(bench, supervised, bytes_of):
+    turned = bench.root / "turned"
+    for split in ("student_train", "validation"):
+        weak = read_predictions(supervised["labels"] / "predictions" / f"{split}.parquet")
+        backwards = Predictions(weak.ids[::-1], weak.probs[::-1], weak.n_candidates[::-1])
+        write_predictions(turned / "predictions" / f"{split}.parquet", backwards)
+    spec = bench.spec(**STUDENT)
+    first = bench.finetune("a", supervised, spec)
+    second = bench.finetune("b", supervised | {"labels": turned}, spec)
+    assert bytes_of(first) == bytes_of(second)
+
+
+def test_labels_of_other_examples_are_refused(bench, supervised):
+    other = bench.prepare("other", seed=7)
+    with pytest.raises(JobError, match=r"of 200 examples have no label, the first is \"toy-"):
+        bench.finetune("student", supervised | {"data": other}, bench.spec(**STUDENT))
+
+
+def test_labels_for_other_candidates_are_refused(bench, supervised):
+    wide = bench.root / "wide"
+    weak = read_predictions(supervised["labels"] / "predictions" / "student_train.parquet")
+    probs = np.full((len(weak), 3), 1 / 3, dtype=np.float32)
+    three = Predictions(weak.ids, probs, np.full(len(weak), 3))
+    write_predictions(wide / "predictions" / "student_train.parquet", three)
+    with pytest.raises(JobError, match="has 2 candidates and a label for 3"):
+        bench.finetune("student", supervised | {"labels": wide}, bench.spec(**STUDENT))
+
+
+def test_a_range_of_a_split_is_learned_on_alone(bench):
+    data = bench.prepare()
+    out = bench.finetune("part", {"data": data}, bench.spec(train_split="reserve", train_range=(10, 40)))
+    assert bench.facts["n_examples"] == 30
+    assert (out / "predictions" / "reserve.parquet").exists()
+    with pytest.raises(JobError, match="train_range: 40 to 80 does not lie in reserve, which has 50"):
+        bench.finetune("beyond", {"data": data}, bench.spec(train_split="reserve", train_range=(40, 80)))
+
+
+# "Killed at any moment and started again, a study ends with the same bytes as one that was never killed."
+@pytest.mark.parametrize("stop_after", [1, 6, 13])
+def test_a_stopped_job_goes_on_to_the_same_bytes(bench, supervised, bytes_of, stop_after):
+    spec = bench.spec(**STUDENT, objective=PluginSpec(name="auxiliary-confidence"))
+    straight = bench.finetune("straight", supervised, spec)
+    asked = iter([False] * (stop_after - 1) + [True])
+    with pytest.raises(Stopped):
+        bench.finetune("stopped", supervised, spec, stop_requested=lambda: next(asked))
+    shutil.rmtree(bench.root / "stopped")
+    assert bytes_of(bench.finetune("stopped", supervised, spec)) == bytes_of(straight)
+
+
+def test_weights_are_kept_only_on_request(bench):
+    from safetensors import safe_open
+
+    data = bench.prepare()
+    out = bench.finetune("model", {"data": data}, options={"keep_checkpoint": True})
+    with safe_open(out / "checkpoint" / "model.safetensors", framework="np") as weights:
+        assert set(weights.keys()) == {"weight", "bias"}
+
+
+def test_stopping_by_a_curve_that_is_off_is_an_error(bench):
+    recipe = replace(bench.spec().recipe, curve_points=0, stop_at="weak-labels")
+    with pytest.raises(JobError, match="needs curve_points above 0"):
+        bench.finetune("model", {"data": bench.prepare()}, bench.spec(recipe=recipe))
+
+
+def test_the_curve_is_plain_json_with_the_promised_columns(bench):
+    out = bench.finetune("model", {"data": bench.prepare()})
+    rows = json.loads((out / "curve.json").read_text())
+    assert [set(row) for row in rows] == [{"step", "progress", "loss", "validation_accuracy", "test_accuracy"}] * 3

@@ -1,0 +1,190 @@
+"""The page: what it says first, that it is inert, that figures do not clash, that nothing undefined is hidden."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import subprocess
+import sys
+from html import unescape
+from html.parser import HTMLParser
+
+import fake_study
+import pytest
+
+from w2slab.report import words
+from w2slab.report.page import write_report
+from w2slab.results import collect
+
+
+def visible(html: str) -> str:
+    """The text of a page, without markup, style and script."""
+    texts, skipping = [], []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            if tag in ("style", "script"):
+                skipping.append(tag)
+
+        def handle_endtag(self, tag):
+            if skipping and tag == skipping[-1]:
+                skipping.pop()
+
+        def handle_data(self, data):
+            if not skipping:
+                texts.append(data)
+
+    Reader().feed(html)
+    return re.sub(r"\s+", " ", " ".join(texts))
+
+
+# "the answer in one sentence first"
+def test_the_answer_comes_first(page):
+    text = visible(page.read_text())
+    at = text.index("A student trained on its supervisor’s labels recovered a median of")
+    assert at < 150
+    assert "pairs the interval is above 0" in text
+
+
+def test_every_section_has_its_data(page):
+    html = page.read_text()
+    for section in ("sizes", "methods", "stopping", "agreement", "gallery", "controls", "table", "cost", "made"):
+        assert f'<section id="{section}">' in html
+    beside = {path.name for path in page.parent.iterdir()}
+    assert beside == {"index.html", "results.csv", "summary.csv", "differences.csv", "figures"}
+    figures = {path.suffix for path in (page.parent / "figures").iterdir()}
+    assert figures == {".svg", ".png"}
+    assert page.stat().st_size < 600_000
+
+
+# "unique id prefixes per figure"
+def test_no_id_stands_twice_and_every_reference_is_met(page):
+    html = page.read_text()
+    ids = re.findall(r'\bid="([^"]+)"', html)
+    assert len(ids) == len(set(ids))
+    assert set(re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', html)) <= {(i, "") for i in ids} | {("", i) for i in ids}
+
+
+# "strict Content-Security-Policy meta with hashes for style/script"
+def test_no_inline_style_no_handler_no_address(page):
+    html = page.read_text()
+    assert "default-src 'none'" in unescape(html)
+    assert "unsafe" not in html
+    assert not re.findall(r"<[^>]+\s(style|on\w+)=", html)
+    assert not re.findall(r'(?:src|href)="(?!#|data:,|results\.csv|summary\.csv|differences\.csv)', html)
+
+
+# "Text from data is inert"
+def test_text_from_data_is_inert(tmp_path):
+    nasty = [
+        "<script>document.title='taken'</script>",
+        "</style><img src=x onerror=alert(1)>",
+        "abc\u202edcba \u2066hidden\u2069 \u200bthin",
+        "x" * 1_000_000,
+    ]
+    plan, store = fake_study.text_study(tmp_path / "store", nasty, n_test=120)
+    plan.comparisons = [dataclasses.replace(c, method="$naive$<b>\u202e") for c in plan.comparisons]
+    study_text = "name: </style><script>alert(2)</script>\n"
+    html = write_report(
+        collect(plan, store, resamples=200), plan, store, tmp_path / "out", study_text=study_text
+    ).read_text()
+    assert html.count("<script>") == html.count("</script>") == 1
+    assert html.count("</style>") == 1
+    assert "<img" not in html
+    assert "<b>" not in html
+    assert "\u202e" not in html
+    assert "\u2066" not in html
+    assert "\u200b" not in html
+    assert len(html) < 300_000
+    assert "&lt;script&gt;document.title" in html
+    assert "(1,000,000 characters)" in html
+
+
+# "Undefined PGRs visible as such", "each section only where the study has data"
+def test_an_undefined_pgr_is_visible_and_empty_sections_are_left_out(tmp_path):
+    plan, store = fake_study.text_study(tmp_path / "store")
+    results = collect(plan, store, resamples=200)
+    html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
+    reason = next(r["pgr_reason"] for r in results.reported() if r["pgr_reason"])
+    assert f"undefined: {reason}" in visible(html)
+    assert "In 1 further pair PGR is undefined" in visible(html)
+    assert "one seed, so intervals speak of test examples only" in visible(html)
+    for section in ("methods", "stopping", "controls"):
+        assert f'<section id="{section}">' not in html
+
+
+def test_a_partial_study_says_so(tmp_path):
+    plan, store = fake_study.text_study(tmp_path / "store")
+    del store.records[plan.comparisons[-1].student.key]
+    results = collect(plan, store, resamples=200)
+    html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
+    assert "partial report: 1 of 3 comparisons are not finished" in visible(html)
+
+
+def test_a_study_without_results_still_has_a_page(tmp_path):
+    plan, store = fake_study.text_study(tmp_path / "store")
+    store.records.clear()
+    page = write_report(collect(plan, store), plan, store, tmp_path / "out", study_text="name: science\n")
+    assert "Nothing can be said yet" in visible(page.read_text())
+
+
+# "fixed hashsalt": a report can be compared with the last one
+def test_the_same_study_gives_the_same_bytes(chess, page, tmp_path):
+    plan, store, results = chess
+    again = write_report(results, plan, store, tmp_path, study_text=fake_study.STUDY_TEXT)
+    assert again.read_bytes() == page.read_bytes()
+    for figure in (page.parent / "figures").iterdir():
+        assert (tmp_path / "figures" / figure.name).read_bytes() == figure.read_bytes()
+
+
+# "`report` never imports torch"
+def test_the_report_does_not_load_torch():
+    code = "import sys, w2slab.report.page, w2slab.results; assert not {'torch', 'matplotlib'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def rows(*pgrs: float | None, method: str = "naive") -> list[dict]:
+    return [
+        {"task": "t", "weak": f"w{i}", "strong": "s", "method": method, "pgr": float("nan") if p is None else p,
+         "pgr_low": (p or 0) - 0.1, "pgr_high": (p or 0) + 0.1, "pgr_reason": "no gap" if p is None else None,
+         "is_reported": True, "control": None}
+        for i, p in enumerate(pgrs)
+    ]  # fmt: skip
+
+
+WHO = "A student trained on its supervisor’s labels recovered"
+GAP = "of the gap between supervisor and ceiling"
+
+
+@pytest.mark.parametrize(
+    ("summary", "start"),
+    [
+        ([], "Nothing can be said yet"),
+        (rows(None), "No gap to recover was shown: PGR is undefined in the only pair."),
+        (rows(None, None), "No gap to recover was shown: PGR is undefined in both pairs."),
+        (rows(0.4), f"{WHO} 40 % {GAP} (95 % interval 30 to 50 %)."),
+        (
+            rows(-0.3, -0.2, -0.4),
+            f"{WHO} a median of −30 % {GAP}, which is to say that it did worse than its supervisor; "
+            "in no pair is the interval above 0.",
+        ),
+        (rows(0.05, 0.4, 0.6), f"{WHO} a median of 40 % {GAP}; in 2 of 3 pairs the interval is above 0."),
+    ],
+)
+def test_the_first_sentence(chess, summary, start):
+    results = dataclasses.replace(chess[2], summary=summary, differences=[])
+    assert words.answer(results)[0].startswith(start)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(4.21, "4.2 s"), (200, "3 min 20 s"), (7500, "2 h 5 min"), (59.97, "60.0 s")]
+)
+def test_durations(seconds, text):
+    assert words.duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("n", "text"), [(None, "–"), (950, "950"), (61_000, "61 k"), (999_900, "1 M"), (1.55e9, "1.55 B")]
+)
+def test_sizes(n, text):
+    assert words.size(n) == text

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import numpy as np
+
+from w2slab.training.batches import bucketed, micro_batches, order
+
+
+# "Data order is a pure function of (seed, epoch)."
+def test_order_is_a_function_of_seed_and_epoch():
+    np.random.default_rng(0)
+    first = order(100, seed=3, epoch=1)
+    assert sorted(first) == list(range(100))
+    assert (order(100, seed=3, epoch=1) == first).all()
+    assert (order(100, seed=3, epoch=2) != first).any()
+    assert (order(100, seed=4, epoch=1) != first).any()
+
+
+def test_bucketed_batches_hold_every_example_once_beside_others_of_its_length():
+    lengths = np.array([5, 1, 9, 5, 2, 8, 1])
+    parts = bucketed(lengths, 3)
+    assert sorted(np.concatenate(parts)) == list(range(7))
+    assert [sorted(lengths[p], reverse=True) for p in parts] == [[9, 8, 5], [5, 2, 1], [1]]
+
+
+def test_micro_batches_hold_the_whole_batch():
+    indices, lengths = np.array([4, 2, 0, 6]), np.array([7, 0, 1, 0, 3, 0, 2])
+    assert [p.tolist() for p in micro_batches(indices, lengths, None)] == [[4, 2, 0, 6]]
+    assert [p.tolist() for p in micro_batches(indices, lengths, 3)] == [[2, 6, 4], [0]]
