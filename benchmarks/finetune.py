@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 python benchmarks/finetune.py
 
-Both loops do the same arithmetic (AdamW, warm-up and decay, clipping, soft labels, one process, 32 examples a step). The
-bare one has nothing else: no check of the loss, no curve, no checkpoint, no stopping. They take turns; the median ratio
-counts. Time is processor time of one thread, which neighbours on a busy machine disturb least. 1 is as fast, less is
-slower.
+Both loops do the same arithmetic (AdamW, warm-up and decay, clipping, soft labels, one process, 32 examples a step).
+The bare one has nothing else: no check of the loss, no curve, no checkpoint, no stopping. They take turns; the median
+ratio counts. Time is processor time of one thread, which neighbours on a busy machine disturb least. 1 is as fast, less
+is slower.
 """
 
 from __future__ import annotations
@@ -47,6 +47,7 @@ class Attention(nn.Module):
         self.head = nn.Linear(width, 2)
 
     def forward(self, input: torch.Tensor) -> torch.Tensor:
+        """Logits [B, 2] of token ids [B, 33]."""
         x = self.embed(input)
         for block in self.blocks:
             x = block(x)

@@ -21,6 +21,7 @@ import numpy as np
 
 from w2slab.results_reading import Asked, Judgement, Reading, stopping_point
 from w2slab.results_table import render
+from w2slab.stats.agreement import agreement_of_shares
 from w2slab.stats.pgr import pgr_estimate, ratio_draws, undefined_reason
 from w2slab.stats.resampling import (
     DEFAULT_RESAMPLES,
@@ -184,11 +185,6 @@ class _Judge:
         n_units = self.judgement.test.n_groups
         return mean_estimate(value, draws, level=self.level, n_units=n_units, lowest=lowest)
 
-    def share(self, part: float, part_draws: np.ndarray, whole: float, whole_draws: np.ndarray) -> Estimate:
-        if whole <= 0:
-            return Estimate(float("nan"), float("nan"), float("nan"))
-        return self.mean(part / whole, np.clip(ratio_draws(part_draws, whole_draws), 0.0, 1.0))
-
     def recovered(
         self, observed: tuple[float, float, float], draws: tuple[np.ndarray, np.ndarray, np.ndarray]
     ) -> tuple[Estimate, str | None]:
@@ -229,13 +225,12 @@ class _Judge:
     ) -> Row:
         agrees, agrees_draws = self.pooled([a["agrees"] for a in asked], seeds)
         both, both_draws = self.pooled([a["agrees-right"] for a in asked], seeds)
-        return (
-            _columns("agreement_all", self.mean(agrees, agrees_draws))
-            | _columns("agreement_right", self.share(both, both_draws, right[0], right[1]))
-            | _columns(
-                "agreement_wrong", self.share(agrees - both, agrees_draws - both_draws, 1 - right[0], 1 - right[1])
-            )
-        )
+        observed = agreement_of_shares(agrees, both, right[0])
+        resampled = agreement_of_shares(agrees_draws, both_draws, right[1])
+        row: Row = {}
+        for of, value, draws in zip(("all", "right", "wrong"), observed, resampled, strict=True):
+            row |= _columns(f"agreement_{of}", self.mean(float(value), draws[~np.isnan(draws)]))
+        return row
 
 
 def _columns(name: str, estimate: Estimate) -> Row:

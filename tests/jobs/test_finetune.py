@@ -64,10 +64,8 @@ def test_the_best_point_by_true_labels_is_the_best_of_the_curve(bench):
 
 
 def test_stopping_at_the_best_weak_labels_decides_all_predictions(bench, supervised):
-    spec = bench.spec(**STUDENT)
-    stopping = bench.spec(
-        **STUDENT, recipe=replace(spec.recipe, stop_at="weak-labels", epochs=4, curve_points=20, lr=0.3)
-    )
+    recipe = replace(bench.spec().recipe, stop_at="weak-labels", epochs=4, curve_points=20, lr=0.3)
+    stopping = bench.spec(**STUDENT, recipe=recipe)
     out = bench.finetune("student", supervised, stopping)
     test = (out / "predictions" / "test.parquet").read_bytes()
     assert test == (out / "stopping" / "weak-labels.parquet").read_bytes()

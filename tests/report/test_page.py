@@ -113,6 +113,15 @@ def test_an_undefined_pgr_is_visible_and_empty_sections_are_left_out(tmp_path):
         assert f'<section id="{section}">' not in html
 
 
+def test_several_tasks_have_their_medians_first(tmp_path):
+    plan, store = fake_study.text_study(tmp_path / "store")
+    plan.comparisons = [dataclasses.replace(c, task=task) for task in ("one", "two") for c in plan.comparisons]
+    results = collect(plan, store, resamples=200)
+    html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
+    assert re.findall(r"<h3>(.*?)</h3>", html)[:3] == ["Median over 2 tasks", "one", "two"]
+    assert "in all 4 pairs on 2 tasks the interval is above 0" in visible(html)
+
+
 def test_a_partial_study_says_so(tmp_path):
     plan, store = fake_study.text_study(tmp_path / "store")
     del store.records[plan.comparisons[-1].student.key]

@@ -147,7 +147,7 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
 
 def test_a_damaged_checkpoint_is_an_error_that_says_what_to_do(tmp_path):
     (tmp_path / checkpoint.FILE).write_bytes(b"\x00" * 40)
-    with pytest.raises(JobError, match="cannot be read .* delete it to begin anew"):
+    with pytest.raises(JobError, match=r"cannot be read .* delete it to begin anew"):
         finetune(network(), training(), running(work=tmp_path))
 
 

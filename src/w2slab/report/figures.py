@@ -69,6 +69,11 @@ class Studio:
         axes.annotate(
             "chance", (1, chance), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=7.5, alpha=0.65
         )
+        values = [100 * v for r in rows for v in (r["student_accuracy"], *_on_truth(r))]
+        names = ("student_accuracy_low", "student_accuracy_high")
+        ends = [100 * r[name] for r in rows for name in names if name in r]
+        low, high = _span([*values, chance], ends)
+        axes.set_ylim(max(-1, low - 2), min(101, high + 2))
         axes.set_ylabel("test accuracy, %")
         self._keys(figure)
         return publish(
@@ -103,8 +108,11 @@ class Studio:
                     transform=axes.get_xaxis_transform(),
                     clip_on=False,
                 )
-        shown = [100 * r[name] for r in rows if r["pgr_reason"] is None for name in ("pgr_low", "pgr_high")]
-        axes.set_ylim(max(-100, min([-12, *shown]) - 5), min(200, max([108, *shown]) + 4))
+        shown = [r for r in rows if r["pgr_reason"] is None]
+        low, high = _span(
+            [100 * r["pgr"] for r in shown], [100 * r[f"pgr_{e}"] for r in shown for e in ("low", "high")]
+        )
+        axes.set_ylim(min(low, -12) - 5, max(high, 108) + 4)
         axes.set_ylabel("performance gap recovered, %")
         self._keys(figure)
         return publish(
@@ -305,7 +313,7 @@ class Studio:
         """Axes `height` inches high, and below them room for the keys."""
         n_rows = sum(-(-len(names) // _columns_of(names)) for names in (self.look.supervisors, self.look.methods))
         foot = 0.56 + (0.18 + _KEY_ROW * n_rows if has_keys else 0)
-        return self._sheet(width, height + foot, left=0.52, right=0.1, foot=foot, top=0.1)
+        return self._sheet(width, height + foot, left=0.6, right=0.1, foot=foot, top=0.1)
 
     def _sizes(self, axes: Any) -> None:
         from matplotlib.ticker import NullFormatter, NullLocator
@@ -364,6 +372,19 @@ class Studio:
             **place,
             **look,
         )
+
+
+def _on_truth(row: Row) -> tuple[float, float]:
+    return row["supervisor_accuracy"], row["ceiling_accuracy"]
+
+
+def _span(values: Sequence[float], ends: Sequence[float]) -> tuple[float, float]:
+    """From the lowest to the highest end, but no further from the values than half of their own range (or 10)."""
+    if not values:
+        return 0.0, 100.0
+    low, high = min(values), max(values)
+    room = max(10.0, (high - low) / 2)
+    return max(min([low, *ends]), low - room), min(max([high, *ends]), high + room)
 
 
 def _columns_of(names: Sequence[str]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 
 class Agreement(NamedTuple):
-    """Share of test examples on which student and supervisor choose the same candidate.
+    """Share of test examples on which student and supervisor choose the same candidate: numbers, or arrays of them.
 
     Args:
         all: Of all examples.
@@ -16,13 +16,9 @@ class Agreement(NamedTuple):
         supervisor_wrong: Of those that it gets wrong: the share of errors that the student copies. NaN where none.
     """
 
-    all: float
-    supervisor_right: float
-    supervisor_wrong: float
-
-
-def _share(agree: np.ndarray, where: np.ndarray) -> float:
-    return float(agree[where].mean()) if where.any() else float("nan")
+    all: Any
+    supervisor_right: Any
+    supervisor_wrong: Any
 
 
 def agreement(student: np.ndarray, supervisor: np.ndarray, supervisor_is_right: np.ndarray) -> Agreement:
@@ -33,6 +29,26 @@ def agreement(student: np.ndarray, supervisor: np.ndarray, supervisor_is_right: 
         supervisor: The same of the supervisor.
         supervisor_is_right: Whether the supervisor's choice counts as right, bool [N].
     """
-    agree = student == supervisor
-    everywhere = np.ones(agree.shape, dtype=bool)
-    return Agreement(_share(agree, everywhere), _share(agree, supervisor_is_right), _share(agree, ~supervisor_is_right))
+    if len(student) == 0:
+        return Agreement(float("nan"), float("nan"), float("nan"))
+    agrees = student == supervisor
+    found = agreement_of_shares(agrees.mean(), (agrees & supervisor_is_right).mean(), supervisor_is_right.mean())
+    return Agreement(*map(float, found))
+
+
+def agreement_of_shares(agrees: Any, agrees_right: Any, right: Any) -> Agreement:
+    """The same from shares of all examples, one number each or one per resample.
+
+    Args:
+        agrees: Share on which student and supervisor agree.
+        agrees_right: Share on which they agree and the supervisor is right.
+        right: Share that the supervisor gets right.
+    """
+    return Agreement(agrees, _share(agrees_right, right), _share(agrees - agrees_right, 1 - right))
+
+
+def _share(part: Any, whole: Any) -> np.ndarray:
+    part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
+    # Shares of stretched resamples of seeds may leave [0, 1] by a little.
+    share: np.ndarray = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 1e-12)
+    return share.clip(0.0, 1.0)

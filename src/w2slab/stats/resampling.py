@@ -143,7 +143,7 @@ def mean_estimate(
         lowest: Smallest possible mean.
         highest: Largest possible mean.
     """
-    if n_units == 0 or np.isnan(value):
+    if n_units == 0 or np.isnan(value) or len(draws) == 0:
         return Estimate(float("nan"), float("nan"), float("nan"))
     low, high = interval(draws, level)
     if low == high:

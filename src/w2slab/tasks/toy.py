@@ -81,7 +81,7 @@ class Toy:
         """Class means of each feature, with centre 0 and spread 1: float64 [classes, features]."""
         draws = rng(self.seed, "toy", "means").standard_normal((self.n_classes, self.n_features))
         draws -= draws.mean(axis=0)
-        return draws / draws.std(axis=0)
+        return np.asarray(draws / draws.std(axis=0))
 
     def _labels(self, classes: np.ndarray) -> np.ndarray:
         generator = rng(self.seed, "toy", "labels")

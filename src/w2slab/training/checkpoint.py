@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from w2slab.training.optimizer import AdamW
+
+    Optimizer = AdamW | torch.optim.Optimizer
+
 FILE = "training.safetensors"
 
 
@@ -56,9 +60,7 @@ def restore_weights(network: torch.nn.Module, weights: Mapping[str, Tensor]) -> 
         tensor.copy_(weights[name])
 
 
-def save(
-    folder: Path, identity: Mapping[str, Any], progress: Progress, network: Any, optimizer: torch.optim.Optimizer
-) -> None:
+def save(folder: Path, identity: Mapping[str, Any], progress: Progress, network: Any, optimizer: Optimizer) -> None:
     """Write the place; an older one is replaced in one rename."""
     import torch
     from safetensors.torch import save_file
@@ -81,7 +83,7 @@ def save(
     unfinished.replace(folder / FILE)
 
 
-def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: torch.optim.Optimizer) -> Progress:
+def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: Optimizer) -> Progress:
     """Put weights and optimizer where they were, and say how far that is; the beginning if nothing was saved.
 
     Raises:
@@ -109,7 +111,11 @@ def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: tor
             progress.snapshots.setdefault(first, {})[last] = tensor.to(device, copy=True)
         elif kind == "optimizer":
             parameter = optimizer.param_groups[0]["params"][int(first)]
-            optimizer.state[parameter][last] = tensor.to(device, copy=True) if last != "step" else tensor.clone()
+            state = optimizer.state[parameter]
+            if last in state:
+                state[last].copy_(tensor)
+            else:
+                state[last] = tensor.to("cpu" if last == "step" else device, copy=True)
     restore_weights(network, {k.removeprefix("weights/"): t for k, t in tensors.items() if k.startswith("weights/")})
     torch.set_rng_state(tensors["rng"])
     if "rng cuda" in tensors and torch.cuda.is_available():
@@ -117,7 +123,7 @@ def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: tor
     return progress
 
 
-def _optimizer_state(optimizer: torch.optim.Optimizer) -> Iterator[tuple[int, str, Tensor]]:
+def _optimizer_state(optimizer: Optimizer) -> Iterator[tuple[int, str, Tensor]]:
     for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
         for name, tensor in optimizer.state.get(parameter, {}).items():
             yield index, name, tensor

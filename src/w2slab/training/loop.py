@@ -22,6 +22,7 @@ from w2slab.training import batches, checkpoint, schedules
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
 from w2slab.training.objectives import Objective
+from w2slab.training.optimizer import AdamW
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 
@@ -117,9 +118,7 @@ class _Loop:
         self.wrapped = self.placement.wrap(self.network)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         recipe = training.recipe
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay, fused=_can_fuse(self.parameters)
-        )
+        self.optimizer = AdamW(self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
         self.targets = torch.from_numpy(np.ascontiguousarray(training.targets)).to(self.placement.device)
         self.needs_statistic = training.objective.needs_statistic(training.shared_candidates)
         self.per_epoch = batches.steps_per_epoch(len(training.examples), recipe.batch_size)
@@ -186,7 +185,7 @@ class _Loop:
         if self.needs_statistic:
             statistic = training.objective.statistic(logits.detach(), targets, training.shared_candidates)
         loss = training.objective(logits, targets, progress, statistic).mean()
-        value = loss.item()
+        value = float(loss.item())
         if not math.isfinite(value):
             raise self._not_finite(indices, value)
         loss.backward()
@@ -210,7 +209,7 @@ class _Loop:
                 loss = training.objective(logits, targets, progress, entries).sum() * weight
                 loss.backward()
             total += loss.detach()
-        value = placement.sum(total).item() / placement.world
+        value = float(placement.sum(total).item()) / placement.world
         if not math.isfinite(value):
             raise self._not_finite(indices, value)
         return value
@@ -281,10 +280,6 @@ def clip(parameters: list[Any], largest: float) -> None:
             torch._foreach_mul_(gradients, (largest / (norm + 1e-6)).clamp(max=1.0))
         elif (length := norm.item()) > largest:
             torch._foreach_mul_(gradients, largest / (length + 1e-6))
-
-
-def _can_fuse(parameters: list[Any]) -> bool:
-    return all(p.device.type in ("cpu", "cuda") and p.is_floating_point() for p in parameters)
 
 
 def _nothing() -> Any:

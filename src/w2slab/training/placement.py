@@ -65,7 +65,8 @@ class Placement:
 
         if self._precision == "fp32":
             return nullcontext()
-        return torch.autocast(self.device.type, torch.bfloat16)
+        context: AbstractContextManager[Any] = torch.autocast(self.device.type, torch.bfloat16)
+        return context
 
     @property
     def is_plain(self) -> bool:
