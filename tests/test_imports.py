@@ -11,7 +11,19 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "w2slab"
 HEAVY = {"torch", "transformers", "accelerate", "ray"}
-LEARNING = {"tasks", "models", "training", "methods", "jobs", "experiment", "study", "results", "report", "cli", "specs"}
+LEARNING = {
+    "tasks",
+    "models",
+    "training",
+    "methods",
+    "jobs",
+    "experiment",
+    "study",
+    "results",
+    "report",
+    "cli",
+    "specs",
+}
 
 # Package or module -> what it may never import at its top, of our own layers and of heavy libraries.
 NEVER = {

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from w2slab.errors import UnavailableError
 from w2slab.experiment import Plan, plan
-from w2slab.graph.executors import Inline, Processes
 from w2slab.graph import runner
+from w2slab.graph.executors import Inline, Processes
+from w2slab.graph.fingerprint import digest, transport
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
-from w2slab.graph.fingerprint import digest, transport
 from w2slab.specs import PrepareSpec, restore
 from w2slab.study import Study, to_yaml
 
@@ -74,12 +74,27 @@ def load_results(study: Study, store: Store | Path | str = ".w2slab") -> Results
     return collect(plan(study), open_store(store), resamples=s.resamples, level=s.level, min_gap=s.min_gap)
 
 
-def write_report(study: Study, store: Store | Path | str, out: Path | str, results: Results | None = None) -> Path:
-    """Write the report's page, figures and tables into a folder; the page is returned."""
+def write_report(
+    study: Study,
+    store: Store | Path | str,
+    out: Path | str,
+    results: Results | None = None,
+    *,
+    command: str = "w2slab run study.yaml",
+) -> Path:
+    """Write the report's page, figures and tables into a folder; the page is returned.
+
+    Args:
+        study: From `load_study`.
+        store: Where its results are kept.
+        out: The folder.
+        results: From `load_results`, if at hand.
+        command: What the page says makes all of this again.
+    """
     from w2slab.report.page import write_report as write_page
 
     results = results or load_results(study, store)
-    return write_page(results, plan(study), open_store(store), Path(out), study_text=to_yaml(study))
+    return write_page(results, plan(study), open_store(store), Path(out), study_text=to_yaml(study), command=command)
 
 
 def open_store(store: Store | Path | str) -> Store:

@@ -1,11 +1,11 @@
 """What jobs leave on disk, and how it is read again: splits, true labels, predictions, curves.
 
-    prepare/   {split}.parquet        examples without labels     {split}.truth.parquet   their true labels
-               prepared.json          classes and counts
-    finetune/  predictions/{split}.parquet    at the recipe's stopping point, for every split but supervisor_train
-               stopping/{point}.parquet       test predictions at `last`, `weak-labels`, `true-labels`
-               curve.json                     one row per curve point
-    relabel/   predictions/{split}.parquet    for student_train and validation (and reserve)
+prepare/   {split}.parquet        examples without labels     {split}.truth.parquet   their true labels
+           prepared.json          classes and counts
+finetune/  predictions/{split}.parquet    at the recipe's stopping point, for every split but supervisor_train
+           stopping/{point}.parquet       test predictions at `last`, `weak-labels`, `true-labels`
+           curve.json                     one row per curve point
+relabel/   predictions/{split}.parquet    for student_train and validation (and reserve)
 """
 
 from __future__ import annotations
@@ -137,8 +137,13 @@ def read_truth(folder: Path, split: str) -> Truth:
 
 
 def write_curve(folder: Path, rows: list[dict[str, float]]) -> None:
-    """Write `curve.json`: per point `step`, `progress` in (0, 1], `loss` (mean since the last point),
-    `validation_accuracy` (on validation labels; weak ones for a student), `test_accuracy` (on true labels)."""
+    """Write `curve.json`, one row per point.
+
+    Args:
+        folder: The job's folder.
+        rows: `step`, `progress` in (0, 1], `loss` (mean since the last point), `validation_accuracy` (on validation
+            labels, weak ones for a student) and `test_accuracy` (on true labels).
+    """
     (folder / "curve.json").write_text(json.dumps(rows, indent=1))
 
 

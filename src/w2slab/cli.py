@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -32,7 +33,8 @@ Settings = Annotated[
     list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override a value, e.g. --set seeds=[0,1].")
 ]
 StorePath = Annotated[
-    Path | None, typer.Option("--store", envvar="W2SLAB_STORE", help="Where results are kept. [.w2slab beside the study]")
+    Path | None,
+    typer.Option("--store", envvar="W2SLAB_STORE", help="Where results are kept. [.w2slab beside the study]"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -95,7 +97,7 @@ def plan(study: StudyPath, settings: Settings = None, store: StorePath = None, a
     typer.echo(_counts(states))
 
 
-def _counts(states: dict[str, str]) -> str:
+def _counts(states: Mapping[str, str]) -> str:
     total = {name: sum(s == name for s in states.values()) for name in ("cached", "missing", "failed")}
     return f"{len(states)} jobs: " + ", ".join(f"{n} {name}" for name, n in total.items())
 
@@ -190,7 +192,8 @@ def _report(study: Study, store: Store, path: Path, out: Path | None) -> None:
     if not results.rows:
         raise StudyError(f"nothing of {study.name} is done yet; start it with: w2slab run {path}")
     typer.echo(render(results))
-    page = api.write_report(study, store, out or path.parent / f"{study.name}-report", results)
+    folder = out or path.parent / f"{study.name}-report"
+    page = api.write_report(study, store, folder, results, command=f"w2slab run {path}")
     typer.echo(f"report: {page}")
 
 

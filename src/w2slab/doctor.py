@@ -23,7 +23,9 @@ def examine() -> list[dict[str, Any]]:
     findings.append(_gpu())
     findings.append(_extra("chess", "needed by `w2slab chess` commands, not by studies"))
     stockfish = shutil.which("stockfish", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/games")
-    findings.append(_finding("stockfish", bool(stockfish), stockfish or "apt install stockfish (for `w2slab chess` only)"))
+    findings.append(
+        _finding("stockfish", bool(stockfish), stockfish or "apt install stockfish (for `w2slab chess` only)")
+    )
     browser = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
     findings.append(_finding("browser", bool(browser), browser or "apt install chromium (for the report's tests only)"))
     findings.append(_assets())

@@ -20,7 +20,7 @@ from w2slab.graph.job import Graph, Job
 from w2slab.specs import Comparison, FinetuneSpec, PluginSpec, PrepareSpec, RelabelSpec, job
 from w2slab.study import Rung, Study, TaskEntry, label
 
-CROSS_ENTROPY = ("cross-entropy", {})
+CROSS_ENTROPY: tuple[str, Mapping[str, Any]] = ("cross-entropy", {})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What a run shows of itself: a line per running job and a total on a terminal, plain lines elsewhere. All on stderr."""
+"""What a run shows of itself on stderr: a line per running job and a total on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -65,7 +65,9 @@ class Display:
         if event.kind == "failed":
             self._rich.console.print(f"failed: {event.job.title}: {event.words}", markup=False)
         made, left = self._n_made, event.n_left
-        self._rich.update(self._total, total=made + left, completed=made, words=f"{made}/{made + left} {self._left(left)}")
+        self._rich.update(
+            self._total, total=made + left, completed=made, words=f"{made}/{made + left} {self._left(left)}"
+        )
 
     def _say(self, event: Event) -> None:
         if event.kind == "failed":

@@ -67,7 +67,10 @@ def parameters(kind: str, name: str) -> dict[str, tuple[Any, Any]]:
     hints = get_type_hints(target, include_extras=True)
     signature = inspect.signature(target).parameters
     return {
-        f.name: (hints[f.name], ... if signature[f.name].default is inspect.Parameter.empty else signature[f.name].default)
+        f.name: (
+            hints[f.name],
+            ... if signature[f.name].default is inspect.Parameter.empty else signature[f.name].default,
+        )
         for f in fields(target)
         if f.init
     }

@@ -161,7 +161,7 @@ def _present(comparisons: Iterable[Comparison], store: Reading) -> tuple[list[Co
         jobs = (comparison.data, comparison.supervisor, comparison.student, comparison.ceiling)
         for job in jobs:
             if job.key not in known:
-                known[job.key] = store.has(job.key)
+                known[job.key] = store.check(job)
         absent = list(dict.fromkeys(job.title or job.key for job in jobs if not known[job.key]))
         if absent:
             missing.append(Missing(comparison, absent))

@@ -26,6 +26,10 @@ class Reading(Protocol):
         """Whether the result is there."""
         ...
 
+    def check(self, job: Job) -> bool:
+        """Whether the job's result is there, is what was asked for, and is whole."""
+        ...
+
     def folder(self, key: str) -> Path:
         """Where the result is."""
         ...

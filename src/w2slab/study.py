@@ -177,7 +177,11 @@ def check_study(document: Document, base: Path) -> Study:
 
 def _plugins(values: dict[str, Any]) -> Iterator[tuple[str, PathTuple, str, type[_Plugin], dict[str, Any]]]:
     """Each entry of a table with its kind, path, row and own model; entries that are no mapping are left out."""
-    sections = (("tasks", "tasks", "name", TaskEntry), ("ladder", "models", "family", Rung), ("methods", "methods", "name", MethodEntry))
+    sections = (
+        ("tasks", "tasks", "name", TaskEntry),
+        ("ladder", "models", "family", Rung),
+        ("methods", "methods", "name", MethodEntry),
+    )
     for section, kind, key, model in sections:
         entries = values.get(section)
         for i, entry in enumerate(entries if isinstance(entries, list) else []):
@@ -302,7 +306,11 @@ def _with_fields(study: Study, base: Path) -> Study:
 def schema() -> dict[str, Any]:
     """The JSON Schema of a study file, with every row's fields, for editors."""
     result = Study.model_json_schema()
-    for kind, entry, key in (("tasks", "TaskEntry", "name"), ("models", "Rung", "family"), ("methods", "MethodEntry", "name")):
+    for kind, entry, key in (
+        ("tasks", "TaskEntry", "name"),
+        ("models", "Rung", "family"),
+        ("methods", "MethodEntry", "name"),
+    ):
         rows = [_row_schema(kind, row, key, result["$defs"][entry]) for row in registry.table(kind)]
         bare = [{"enum": list(registry.table(kind))}] if key == "name" else []
         result["$defs"][entry] = {"anyOf": [*bare, *rows]}

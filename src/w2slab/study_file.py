@@ -178,7 +178,9 @@ def _step_into(target: Any, part: str, setting: str, *, may_be_new: bool) -> str
     place = f"--set {setting}"
     if isinstance(target, list):
         if not part.isdigit() or int(part) >= len(target):
-            raise StudyError([Problem(place, f'"{part}" is no item of a list of {len(target)}; items go by number from 0')])
+            raise StudyError(
+                [Problem(place, f'"{part}" is no item of a list of {len(target)}; items go by number from 0')]
+            )
         return int(part)
     if not isinstance(target, dict) or not may_be_new:
         raise StudyError([Problem(place, f'"{part}" cannot be set inside {target!r}, which has no parts')])

@@ -47,6 +47,9 @@ class FakeStore:
     def has(self, key: str) -> bool:
         return key in self.records
 
+    def check(self, job: Job) -> bool:
+        return self.has(job.key)
+
     def folder(self, key: str) -> Path:
         return self.root / key
 

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,3 +223,38 @@ def test_predictions_come_in_the_order_of_the_examples_whatever_the_batches():
 def test_an_unknown_device_is_an_error_that_lists_the_allowed():
     with pytest.raises(JobError, match="allowed: cpu, auto"):
         Placement({"device": "abacus"})
+
+
+def test_half_precision_learns_as_well():
+    model = network()
+    trained = finetune(model, training(), Running(Placement({"device": "cpu", "precision": "bf16"})))
+    assert all(p.dtype == torch.float32 for p in model.parameters())
+    assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
+
+
+TWO = """
+import json, os, pathlib
+from test_loop import AuxiliaryConfidence, finetune, network, running, training, weights
+model = network()
+finetune(model, training(AuxiliaryConfidence(ramp_frac=0.0)), running(micro_batch=3))
+file = pathlib.Path(__file__).with_name("weights-" + os.environ["RANK"])
+file.write_text(json.dumps([w.flatten().tolist() for w in weights(model)]))
+"""
+
+
+# "The statistic needs the whole optimizer batch (all ranks)": several processes change results by rounding only.
+def test_two_processes_give_the_weights_of_one(tmp_path):
+    script = tmp_path / "two.py"
+    script.write_text(TWO)
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env=environment | {"ACCELERATE_USE_CPU": "true"}
+    )
+    assert done.returncode == 0, done.stderr
+    one = network()
+    finetune(one, training(AuxiliaryConfidence(ramp_frac=0.0)), running())
+    for rank in range(2):
+        own = json.loads((tmp_path / f"weights-{rank}").read_text())
+        for values, expected in zip(own, weights(one), strict=True):
+            torch.testing.assert_close(torch.tensor(values), expected.flatten(), rtol=1e-3, atol=1e-5)

@@ -39,9 +39,11 @@ class Bootstrapping:
             return
         n_steps = max((len(self._on_the_way(study, weak, strong)) for weak, strong in study.all_pairs()), default=0)
         size = study.splits.student_train
-        if n_steps and size is None:
+        if n_steps == 0:
+            return
+        if size is None:
             yield "fresh examples need splits.student_train to be a number; or set examples: same"
-        elif n_steps and study.splits.reserve < n_steps * size:
+        elif study.splits.reserve < n_steps * size:
             yield (
                 f"fresh examples need splits.reserve of {n_steps * size} ({n_steps} steps of {size}), "
                 f"not {study.splits.reserve}; or set examples: same"

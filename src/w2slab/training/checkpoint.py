@@ -15,10 +15,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-    from w2slab.training.optimizer import AdamW
-
-    Optimizer = AdamW | torch.optim.Optimizer
-
 FILE = "training.safetensors"
 
 
@@ -60,7 +56,7 @@ def restore_weights(network: torch.nn.Module, weights: Mapping[str, Tensor]) -> 
         tensor.copy_(weights[name])
 
 
-def save(folder: Path, identity: Mapping[str, Any], progress: Progress, network: Any, optimizer: Optimizer) -> None:
+def save(folder: Path, identity: Mapping[str, Any], progress: Progress, network: Any, optimizer: Any) -> None:
     """Write the place; an older one is replaced in one rename."""
     import torch
     from safetensors.torch import save_file
@@ -83,7 +79,7 @@ def save(folder: Path, identity: Mapping[str, Any], progress: Progress, network:
     unfinished.replace(folder / FILE)
 
 
-def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: Optimizer) -> Progress:
+def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: Any) -> Progress:
     """Put weights and optimizer where they were, and say how far that is; the beginning if nothing was saved.
 
     Raises:
@@ -115,7 +111,8 @@ def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: Opt
             if last in state:
                 state[last].copy_(tensor)
             else:
-                state[last] = tensor.to("cpu" if last == "step" else device, copy=True)
+                is_on_device = last != "step" or optimizer.param_groups[0].get("fused")
+                state[last] = tensor.to(device if is_on_device else "cpu", copy=True)
     restore_weights(network, {k.removeprefix("weights/"): t for k, t in tensors.items() if k.startswith("weights/")})
     torch.set_rng_state(tensors["rng"])
     if "rng cuda" in tensors and torch.cuda.is_available():
@@ -123,7 +120,7 @@ def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: Opt
     return progress
 
 
-def _optimizer_state(optimizer: Optimizer) -> Iterator[tuple[int, str, Tensor]]:
+def _optimizer_state(optimizer: Any) -> Iterator[tuple[int, str, Tensor]]:
     for index, parameter in enumerate(optimizer.param_groups[0]["params"]):
         for name, tensor in optimizer.state.get(parameter, {}).items():
             yield index, name, tensor

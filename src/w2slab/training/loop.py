@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,7 @@ class _Loop:
         }
         self.state = Progress()
         is_whole = running.micro_batch is None or running.micro_batch >= recipe.batch_size
-        self.backward = self._backward_whole if is_whole and self.placement.is_plain else self._backward_in_parts
+        self.backward = self._backward_whole if is_whole and self.placement.world == 1 else self._backward_in_parts
 
     def run(self) -> Trained | None:
         started, work = time.perf_counter(), self.running.work
@@ -179,16 +180,16 @@ class _Loop:
     def _backward_whole(self, indices: np.ndarray, progress: float) -> float:
         """Gradient of the mean loss of the batch in one pass; its logits serve the statistic as well."""
         training = self.training
-        logits = self.network(**training.examples.batch(indices))
+        logits = self._logits(self.network, indices)
         targets = self._targets(indices, logits.shape[1])
         statistic = None
         if self.needs_statistic:
             statistic = training.objective.statistic(logits.detach(), targets, training.shared_candidates)
         loss = training.objective(logits, targets, progress, statistic).mean()
-        value = float(loss.item())
+        loss.backward()
+        value = float(loss.item())  # read late: a GPU is given its backward pass before anyone waits for it
         if not math.isfinite(value):
             raise self._not_finite(indices, value)
-        loss.backward()
         return value
 
     def _backward_in_parts(self, indices: np.ndarray, progress: float) -> float:
@@ -202,7 +203,7 @@ class _Loop:
         total = self.targets.new_zeros(())
         for number, part in enumerate(parts):
             is_last = number == len(parts) - 1
-            with _nothing() if is_last else placement.no_sync(self.wrapped):
+            with nullcontext() if is_last else placement.no_sync(self.wrapped):
                 logits = self._logits(self.wrapped, indices[part])
                 targets = self._targets(indices[part], logits.shape[1])
                 entries = None if statistic is None else statistic[part]
@@ -280,9 +281,3 @@ def clip(parameters: list[Any], largest: float) -> None:
             torch._foreach_mul_(gradients, (largest / (norm + 1e-6)).clamp(max=1.0))
         elif (length := norm.item()) > largest:
             torch._foreach_mul_(gradients, largest / (length + 1e-6))
-
-
-def _nothing() -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext()

@@ -68,11 +68,6 @@ class Placement:
         context: AbstractContextManager[Any] = torch.autocast(self.device.type, torch.bfloat16)
         return context
 
-    @property
-    def is_plain(self) -> bool:
-        """One process, full precision, no device to copy to: batches go into the network as they are."""
-        return self.world == 1 and self._precision == "fp32" and self.device.type == "cpu"
-
     def to_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
         """The batch on the device."""
         if self.device.type == "cpu":
