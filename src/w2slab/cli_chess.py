@@ -107,7 +107,6 @@ def pretrain(
     layers: Annotated[int | None, typer.Option(min=0, help="Blocks over the pieces.")] = None,
     heads: Annotated[int | None, typer.Option(min=0, help="Softmax heads of a block.")] = None,
     move_layers: Annotated[int | None, typer.Option(min=0, help="Blocks over the moves.")] = None,
-    sight: Annotated[str | None, typer.Option(help="Lines of attack shown: none, pieces or moves. [moves]")] = None,
     positions: Annotated[int | None, typer.Option(min=1, help="Positions seen, repetitions counted.")] = None,
     lr: Annotated[float | None, typer.Option(min=0, help="Peak learning rate.")] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Positions of one step.")] = 256,
@@ -121,7 +120,7 @@ def pretrain(
     from w2slab.graph.job import Stopped
     from w2slab.jobs.pretrain import PretrainOptions, pretrain, rung_spec
 
-    shape = {"width": width, "layers": layers, "heads": heads, "move_layers": move_layers, "sight": sight}
+    shape = {"width": width, "layers": layers, "heads": heads, "move_layers": move_layers}
     spec = rung_spec(rung, corpus, shape, positions=positions, lr=lr, batch_size=batch_size, seed=seed)
     options = PretrainOptions(
         device=device,

@@ -38,7 +38,12 @@ class Rung:
 
 
 RUNGS = {
-    "chess-500k": Rung(Architecture(width=96, layers=4, heads=2, move_layers=2), 2_000_000, 2e-3),
+    "chess-500": Rung(Architecture(width=2, layers=1, heads=1), 30_000, 3e-3),
+    "chess-1k": Rung(Architecture(width=4, layers=1, heads=1), 16_000, 3e-3),
+    "chess-3k": Rung(Architecture(width=8, layers=1, heads=1), 16_000, 3e-3),
+    "chess-8k": Rung(Architecture(width=16, layers=1, heads=1), 64_000, 3e-3),
+    "chess-90k": Rung(Architecture(width=48, layers=3, heads=2), 500_000, 3e-3),
+    "chess-500k": Rung(Architecture(width=96, layers=4, heads=2, move_layers=2), 1_300_000, 2e-3),
 }
 
 
@@ -67,7 +72,7 @@ class PretrainSpec:
     lr: float = 3e-3
     weight_decay: float = 0.05
     warmup_steps: int = 100
-    cooldown_frac: float = 0.4
+    cooldown_frac: float = 0.3
     validation_games: int = 200
     seed: int = 0
 

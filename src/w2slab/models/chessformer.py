@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -41,8 +41,6 @@ class Architecture:
         heads: Softmax heads of such a block; 0 leaves it the lines of attack only.
         move_layers: Blocks over the moves.
         expansion: Width of a feed-forward layer, in multiples of `width`.
-        sight: Which lines of attack it is shown: none, those between the `pieces`, or also those that the `moves` would
-            make. What is not shown it has to work out.
     """
 
     width: int
@@ -50,7 +48,6 @@ class Architecture:
     heads: int
     move_layers: int = 1
     expansion: int = 2
-    sight: Literal["none", "pieces", "moves"] = "moves"
 
 
 @dataclass(frozen=True)

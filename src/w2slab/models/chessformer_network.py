@@ -38,7 +38,7 @@ class PieceBlock(nn.Module):
         super().__init__()
         self.heads = a.heads
         self.inner = a.width // 2 if a.heads else 0
-        self.relation_width = 0 if a.sight == "none" else max(2, a.width // 2)
+        self.relation_width = max(2, a.width // 2)
         self.norm = nn.LayerNorm(a.width)
         self.project = nn.Linear(a.width, 3 * self.inner + 4 * self.relation_width)
         self.out = nn.Linear(self.inner + 4 * self.relation_width, a.width)
@@ -48,13 +48,11 @@ class PieceBlock(nn.Module):
         B, T, _ = x.shape
         projected = self.project(self.norm(x))
         queries_keys_values, values = projected.split([3 * self.inner, 4 * self.relation_width], dim=-1)
-        read = []
+        summed = relations @ values.view(B, T, 4, self.relation_width).transpose(1, 2)
+        read = summed.transpose(1, 2).reshape(B, T, 4 * self.relation_width)
         if self.inner:
-            read.append(self._attend(queries_keys_values, bias))
-        if self.relation_width:
-            summed = relations @ values.view(B, T, 4, self.relation_width).transpose(1, 2)
-            read.append(summed.transpose(1, 2).reshape(B, T, 4 * self.relation_width))
-        return self.feed(x + self.out(torch.cat(read, dim=-1)))
+            read = torch.cat([self._attend(queries_keys_values, bias), read], dim=-1)
+        return self.feed(x + self.out(read))
 
     def _attend(self, queries_keys_values: Tensor, bias: Tensor | None) -> Tensor:
         """Softmax attention written out: at two dozen tokens it is faster on a CPU than the fused kernel."""
@@ -80,7 +78,7 @@ class ChessformerNetwork(nn.Module):
         self.passant = nn.Embedding(9, d)
         self.blocks = nn.ModuleList(PieceBlock(a) for _ in range(a.layers))
         self.norm = nn.LayerNorm(d)
-        self.read = nn.Linear(d, (4 if a.sight == "moves" else 2) * d)
+        self.read = nn.Linear(d, 4 * d)
         self.destination = nn.Embedding(64, d)
         self.becomes = nn.Embedding(7, d)
         self.move_blocks = nn.ModuleList(FeedForward(d, a.expansion) for _ in range(a.move_layers))
@@ -111,11 +109,10 @@ class ChessformerNetwork(nn.Module):
         d = self.architecture.width
         read = self.read(self.norm(x))
         flat = torch.arange(B, device=x.device)[:, None] * T
-        own, taken, *touched = read.split(d, dim=-1)
+        own, taken, *touched = read.split(d, dim=-1)  # what is said to its own moves, to those that take it, and to
         y = F.embedding(movers + 1 + flat, own.reshape(-1, d)) + F.embedding(captured + flat, taken.reshape(-1, d))
         y = y + self.destination(destinations) + self.becomes(becomes)
-        if touched:  # [B, M, 2T] of pieces it would attack and pieces that reach it, times what these say
-            y = y + touches @ torch.cat(touched, dim=1)
+        y = y + touches @ torch.cat(touched, dim=1)  # [B, M, 2T] moves that would attack it, moves that it reaches
         for block in self.move_blocks:
             y = block(y)
         return self.logit(self.move_norm(y)).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
