@@ -113,7 +113,7 @@ def require_device(device: str) -> None:
     import torch
 
     available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if not available.get(device.partition(":")[0], lambda: False)():
+    if not available.get(device, lambda: False)():
         raise UnavailableError(f"--device {device}: this machine has none. Use auto or cpu; see also: w2slab doctor")
 
 

@@ -112,7 +112,7 @@ def run(
         int | None, typer.Option(min=1, envvar="W2SLAB_WORKERS", help="Worker processes. [one per core]")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, envvar="W2SLAB_THREADS", help="Threads of each worker.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda, ...")] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     micro_batch: Annotated[int | None, typer.Option(min=1, help="Split each step to save memory.")] = None,
     keep_checkpoints: Annotated[bool, typer.Option(help="Keep the weights of models trained in this run.")] = False,
     checkpoint_every: Annotated[float, typer.Option(min=1, help="Seconds between checkpoints within a job.")] = 60.0,

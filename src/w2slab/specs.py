@@ -59,6 +59,7 @@ class RecipeSpec:
         decay: What the rate does after warm-up: falls to 0 along a line or a cosine, or stays.
         weight_decay: Decoupled weight decay.
         gradient_clip: Largest norm of the gradient; `None` does not clip.
+        precision: Number type of the forward pass; `bf16` keeps the weights in fp32.
         curve_points: How often, evenly over training, test and validation are judged; 0 is never.
         curve_examples: How many examples of each are used for it; `None` is all.
         stop_at: The point whose predictions count: the last step, or the best accuracy on validation labels
@@ -72,6 +73,7 @@ class RecipeSpec:
     decay: Literal["linear", "cosine", "none"] = "linear"
     weight_decay: float = 0.0
     gradient_clip: float | None = 1.0
+    precision: Literal["fp32", "bf16"] = "fp32"
     curve_points: int = 20
     curve_examples: int | None = None
     stop_at: Literal["last", "weak-labels"] = "last"

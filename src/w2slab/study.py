@@ -77,6 +77,7 @@ class Recipe(_Part):
     decay: Literal["linear", "cosine", "none"] = "linear"
     weight_decay: float = Field(0.0, ge=0)
     gradient_clip: float | None = Field(1.0, gt=0)
+    precision: Literal["fp32", "bf16"] = "fp32"
     curve_points: Annotated[int, Field(ge=0, le=1000)] = 20
     curve_examples: Size | None = None
     stop_at: Literal["last", "weak-labels"] = "last"

@@ -17,7 +17,10 @@ from w2slab.tasks.task import Examples
 
 # Positions and some legal moves; the second has an en passant capture, the third castles, the fourth is in check.
 ROWS = [
-    ("r5k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1", ["d1a1", "d1b1", "d1c1", "d1d8", "d1e1", "d1f1", "f2f3", "g1f1", "g2g4"]),
+    (
+        "r5k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1",
+        ["d1a1", "d1b1", "d1c1", "d1d8", "d1e1", "d1f1", "f2f3", "g1f1", "g2g4"],
+    ),
     ("4k3/8/8/2pP4/8/8/8/4K3 w - c6 0 1", ["d5c6", "d5d6", "e1d1", "e1d2", "e1e2", "e1f1", "e1f2"]),
     ("r3k2r/6P1/8/8/8/8/8/4K3 b kq - 0 1", ["e8c8", "e8d7", "e8e7", "h8g8", "h8h1"]),
     ("7k/6P1/8/8/8/8/8/K6R b - - 0 1", ["h8g7", "h8g8"]),

@@ -221,13 +221,13 @@ def test_predictions_come_in_the_order_of_the_examples_whatever_the_batches():
 
 
 def test_an_unknown_device_is_an_error_that_lists_the_allowed():
-    with pytest.raises(JobError, match="allowed: cpu, auto"):
+    with pytest.raises(JobError, match="allowed: auto, cpu, cuda, mps"):
         Placement({"device": "abacus"})
 
 
 def test_half_precision_learns_as_well():
     model = network()
-    trained = finetune(model, training(), Running(Placement({"device": "cpu", "precision": "bf16"})))
+    trained = finetune(model, training(), Running(Placement({"device": "cpu"}, "bf16")))
     assert all(p.dtype == torch.float32 for p in model.parameters())
     assert trained.curve[-1]["loss"] < trained.curve[0]["loss"]
 

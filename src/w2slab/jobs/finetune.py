@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -41,7 +41,7 @@ Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
-    Options: `device`, `precision`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`.
+    Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`.
 
     Raises:
         JobError: Labels do not fit the examples, or training fails.
@@ -53,7 +53,7 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     asked = restore(FinetuneSpec, spec)
     material = _Material(asked, context.inputs)
     training = material.training()
-    running = _running(context)
+    running = _running(context, asked.recipe.precision)
     network = material.family.build(material.examples(asked.train_split), asked.seed)
     trained = loop.finetune(network, training, running)
     if trained is None:
@@ -185,13 +185,13 @@ def _by_truth(data: Path, split: str, limit: int) -> Callable[[np.ndarray], np.n
     return type(truth)(truth.ids[:limit], truth.right[:limit]).is_right
 
 
-def _running(context: JobContext) -> Running:
+def _running(context: JobContext, precision: Literal["fp32", "bf16"]) -> Running:
     from w2slab.training.loop import Running
     from w2slab.training.placement import Placement
 
     options = context.options
     return Running(
-        placement=Placement(options),
+        placement=Placement(options, precision),
         micro_batch=options.get("micro_batch"),
         prediction_batch=options.get("prediction_batch") or 256,
         work=context.work,

@@ -19,7 +19,7 @@ import numpy as np
 from w2slab.errors import DataError, JobError
 from w2slab.models.chessformer import Architecture, collate
 from w2slab.randomness import derived_seed, rng
-from w2slab.tasks.chess.corpus import Corpus, join_corpora, read_corpus
+from w2slab.tasks.chess.corpus import join_corpora, read_corpus
 
 if TYPE_CHECKING:
     import torch
@@ -113,9 +113,7 @@ class PretrainOptions:
     command: str = ""
 
 
-def rung_spec(
-    name: str, corpora: Sequence[Path], shape: Mapping[str, int | None], **settings: Any
-) -> PretrainSpec:
+def rung_spec(name: str, corpora: Sequence[Path], shape: Mapping[str, int | None], **settings: Any) -> PretrainSpec:
     """The spec of a shipped rung, or of one of the user's own shape.
 
     Args:
@@ -127,13 +125,15 @@ def rung_spec(
     """
     given = {key: value for key, value in shape.items() if value is not None}
     preset = RUNGS.get(name)
+    defaults: dict[str, Any] = {"positions": 1_000_000}
     if preset is None and not {"width", "layers", "heads"} <= set(given):
         raise DataError(f'rung "{name}": give width, layers and heads, or take one of {", ".join(RUNGS)}')
     chosen = {key: value for key, value in settings.items() if value is not None}
     if preset is None:
-        architecture, defaults = Architecture(**given), {"positions": 1_000_000}
+        architecture = Architecture(**given)
     else:
-        architecture, defaults = replace(preset.architecture, **given), {"positions": preset.positions, "lr": preset.lr}
+        architecture = replace(preset.architecture, **given)
+        defaults = {"positions": preset.positions, "lr": preset.lr}
     if architecture.heads and (architecture.width // 2) % architecture.heads:
         raise DataError(f"heads: {architecture.heads} must divide half the width, {architecture.width // 2}")
     return PretrainSpec(
@@ -192,8 +192,8 @@ class _Run:
         begun = min(self.spec.cooldown_start, replace(self.spec, positions=before).cooldown_start)
         if before != self.spec.positions and self.state.step > begun:
             raise JobError(
-                f"{self.work}: this training was to end after {before} positions and has begun to cool down or is past "
-                f"the point where it would for {self.spec.positions}; ask for {before}, or delete the folder to begin anew"
+                f"{self.work}: this training was to end after {before} positions, and it is too late to change that to "
+                f"{self.spec.positions}: it cools down or should; ask for {before}, or delete the folder to begin anew"
             )
 
     @property

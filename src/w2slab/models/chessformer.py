@@ -10,7 +10,7 @@ import math
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +118,9 @@ class Chessformer:
         """
         columns = set(examples.table.column_names)
         if examples.classes is not None or not {"fen", "candidates"} <= columns:
-            raise DataError(f"{self.name}: a chessformer reads chess positions (columns fen and candidates); use another model")
+            raise DataError(
+                f"{self.name}: a chessformer reads chess positions (columns fen, candidates); use another model"
+            )
         fens, moves = (examples.table.column(name).to_pylist() for name in ("fen", "candidates"))
         return encode_positions(fens, moves, examples.ids)
 
@@ -167,7 +169,7 @@ def _mirrored(pieces: str) -> str:
     return "".join(pieces[rank : rank + 8] for rank in range(56, -1, -8)).swapcase()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _move_code(uci: str, is_white: bool) -> int:
     move = parse_move(uci)
     mirror = 0 if is_white else 56

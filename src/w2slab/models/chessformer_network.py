@@ -28,6 +28,7 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(expansion * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
+        """The states `[..., D]` after it."""
         return x + self.down(F.relu(self.up(self.norm(x))))
 
 
@@ -45,6 +46,7 @@ class PieceBlock(nn.Module):
         self.feed = FeedForward(a.width, a.expansion)
 
     def forward(self, x: Tensor, bias: Tensor | None, relations: Tensor) -> Tensor:
+        """The states `[B, T, D]` after it; `bias` `[B, 1, 1, T]` hides padding, `relations` are `[B, 4, T, T]`."""
         B, T, _ = x.shape
         projected = self.project(self.norm(x))
         queries_keys_values, values = projected.split([3 * self.inner, 4 * self.relation_width], dim=-1)
@@ -97,8 +99,21 @@ class ChessformerNetwork(nn.Module):
         becomes: Tensor,
         touches: Tensor,
     ) -> Tensor:
+        """Logits `[B, M]` of the moves; those of padding are `HIDDEN`.
+
+        Args:
+            pieces: `[B, P]`, 1-12; 0 is padding. A state of the whole position is put before them: T = P + 1.
+            squares: `[B, P]`, where they stand.
+            states: `[B, 2]`, castling rights and en passant file + 1.
+            relations: `[B, 4, T, T]`, 1.0 where a piece attacks another, is attacked by it, and both through one piece.
+            movers: `[B, M]`, index of the moving piece among `pieces`.
+            captured: `[B, M]`, which of the T is taken; 0 is none.
+            destinations: `[B, M]`, the square it goes to.
+            becomes: `[B, M]`, what it is there, 1-6; 0 is padding.
+            touches: `[B, M, 2T]`, 1.0 where the moved piece would attack one of the T, then where that one reaches it.
+        """
         B, P = pieces.shape
-        T, M = P + 1, movers.shape[1]
+        T = P + 1
         state = self.castling(states[:, 0]) + self.passant(states[:, 1])
         x = torch.cat([state[:, None], self.piece(pieces) + self.square(squares)], dim=1)
         bias = None
@@ -142,7 +157,7 @@ def read_weights(path: Path) -> ChessformerNetwork:
     try:
         with safe_open(path, framework="pt") as stored:
             facts = json.loads((stored.metadata() or {}).get("architecture", "null"))
-            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}  # noqa: SIM118
+            tensors = {name: stored.get_tensor(name).float() for name in stored.keys()}
         if facts is None:
             raise ValueError("no architecture inside")
         network = build(Architecture(**facts), 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+DEVICES = ("auto", "cpu", "cuda", "mps")
+
+
 class Placement:
     """Device, number type and processes of one job.
 
@@ -22,20 +25,20 @@ class Placement:
     optimizer batch, so that their number changes results by rounding only.
 
     Args:
-        options: `device`: `None` takes an accelerator if there is one, `cpu` never. `precision`: `fp32` or `bf16`
-            (autocast; the weights stay fp32).
+        options: `device`: `auto` takes an accelerator if there is one, `cpu` never; `cuda` and `mps` insist.
+        precision: `bf16` computes in half precision; the weights stay fp32.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], precision: Literal["fp32", "bf16"] = "fp32") -> None:
         from accelerate import Accelerator, DistributedType
 
-        device, precision = options.get("device"), options.get("precision") or "fp32"
-        if device not in (None, "auto", "cpu"):
-            raise JobError(f'option device: "{device}" is not known; allowed: cpu, auto')
-        if precision not in ("fp32", "bf16"):
-            raise JobError(f'option precision: "{precision}" is not known; allowed: fp32, bf16')
+        device = options.get("device") or "auto"
+        if device not in DEVICES:
+            raise JobError(f'option device: "{device}" is not known; allowed: {", ".join(DEVICES)}')
         self._accelerator = Accelerator(cpu=device == "cpu")
         self.device: torch.device = self._accelerator.device
+        if device in ("cuda", "mps") and self.device.type != device:
+            raise JobError(f'option device: this machine has no "{device}"; allowed: cpu, auto')
         self.world: int = self._accelerator.num_processes
         self.rank: int = self._accelerator.process_index
         self._precision = precision

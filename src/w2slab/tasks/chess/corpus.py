@@ -94,7 +94,8 @@ def make_corpus(
     Args:
         excluded: Position keys (`position_key`) that must not enter, such as those of the puzzles of a test.
     """
-    chosen = islice(_all_games(games), spec.first_game, None if spec.n_games is None else spec.first_game + spec.n_games)
+    last = None if spec.n_games is None else spec.first_game + spec.n_games
+    chosen = islice(_all_games(games), spec.first_game, last)
     return write_corpus(chosen, out, spec, excluded=excluded, source={"games": read_card(games), "command": command})
 
 
@@ -112,7 +113,7 @@ def write_corpus(
     card = {"format": FORMAT, "positions": 0, "n_games_read": 0, "n_excluded": 0, **asdict(spec), **(source or {})}
     out.mkdir(parents=True, exist_ok=True)
     (out / CARD_FILE).unlink(missing_ok=True)
-    files = {name: (out / f"{name}.bin").open("wb") for name in _FILES}
+    files: dict[str, BinaryIO] = {name: (out / f"{name}.bin").open("wb") for name in _FILES}
     try:
         for number, game in enumerate(games):
             card["n_games_read"] += 1
@@ -140,7 +141,7 @@ def read_corpus(path: Path) -> Corpus:
     try:
         card = json.loads((path / CARD_FILE).read_text())
         n = int(card["positions"])
-        arrays = {name: np.memmap(path / f"{name}.bin", dtype, "r") for name, dtype in _FILES.items()}
+        arrays: dict[str, Any] = {name: np.memmap(path / f"{name}.bin", dtype, "r") for name, dtype in _FILES.items()}
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no finished corpus here ({error}); {again}") from None
     if card.get("format") != FORMAT:
