@@ -7,8 +7,19 @@ import pytest
 
 from w2slab.errors import DataError
 from w2slab.tasks.chess.attacks import move_relations, occupancy, piece_relations
-from w2slab.tasks.chess.corpus import CorpusSpec, encode_pieces, join_corpora, position_key, read_corpus, write_corpus
-from w2slab.tasks.chess.games import Game
+from w2slab.tasks.chess.corpus import (
+    CorpusSpec,
+    encode_pieces,
+    join_corpora,
+    make_corpus,
+    position_key,
+    puzzle_keys,
+    read_corpus,
+    write_corpus,
+)
+from w2slab.tasks.chess.games import Game, shard_path, write_card
+from w2slab.tasks.chess.shards import write_rows
+from w2slab.tasks.chess.table import write_puzzles
 
 chess = pytest.importorskip("chess", reason="python-chess judges the attacks and makes corpora")
 
@@ -132,6 +143,27 @@ def test_excluded_positions_and_drawn_blunders_stay_out(tmp_path):
     assert not {position_key(board) for board in less.boards} & excluded
     blundering = [Game(game.id, game.moves, game.result, blunders=(3, 5)) for game in games]
     assert write_corpus(blundering, tmp_path / "careful", whole)["positions"] == len(corpus) - 8
+
+
+def test_a_folder_of_games_becomes_a_corpus_without_the_puzzles(tmp_path):
+    games = random_games(4, 40)
+    write_card(tmp_path / "games", {"kind": "test"}, "")
+    for number, shard in enumerate((games[:2], games[2:])):
+        write_rows(shard_path(tmp_path / "games", number), [game.to_row() for game in shard])
+    board = chess.Board()
+    for uci in games[3].moves[:12]:
+        board.push_uci(uci)
+    legal = sorted(move.uci() for move in board.legal_moves)
+    row = {"group": "g", "fen": board.fen(), "setup": games[3].moves[11]}
+    row |= {"moves": legal, "right": [0], "difficulty": 1.0}
+    write_puzzles(tmp_path / "puzzles.parquet", [row])
+    excluded = puzzle_keys([tmp_path / "puzzles.parquet"])
+    card = make_corpus(tmp_path / "games", tmp_path / "c", CorpusSpec(per_game=50, first_game=1), excluded=excluded)
+    corpus = read_corpus(tmp_path / "c")
+    assert card["n_games_read"] == 3
+    assert card["n_excluded"] == 1
+    assert len(corpus) == 3 * 34 - 1
+    assert not {position_key(board) for board in corpus.boards} & excluded
 
 
 def test_joined_corpora_keep_their_games_apart(tmp_path):

@@ -145,6 +145,7 @@ def write_weights(network: ChessformerNetwork, path: Path, dtype: torch.dtype = 
     tensors = {name: tensor.detach().to("cpu", dtype).contiguous() for name, tensor in network.state_dict().items()}
     unfinished = path.with_name(path.name + ".unfinished")
     save_file(tensors, unfinished, {"architecture": json.dumps(asdict(network.architecture))})
+    unfinished.chmod(0o644)  # safetensors lets nobody but the owner read
     unfinished.replace(path)
 
 
