@@ -113,9 +113,52 @@ def test_a_malformed_puzzle_table_is_explained_before_any_model_runs(
 
 def test_a_device_that_is_not_here_is_said_before_the_first_job(tmp_path, monkeypatch, capsys):
     (tmp_path / "study.yaml").write_text(TOY)
-    assert invoke(monkeypatch, "run", str(tmp_path / "study.yaml"), "--device", "xpu") == 3
-    assert "--device xpu" in capsys.readouterr().err
+    missing = "mps" if sys.platform != "darwin" else "cuda"
+    assert invoke(monkeypatch, "run", str(tmp_path / "study.yaml"), "--device", missing) == 3
+    assert f"--device {missing}" in capsys.readouterr().err
     assert [p.name for p in tmp_path.iterdir()] == ["study.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("a: " + "9" * 5000 + "\n", "finite number", id="an integer of 5,000 digits"),
+        pytest.param("a: " + "[" * 3000, "levels deep", id="3,000 levels"),
+        pytest.param(TOY + "? [a, b]\n: 3\n", "a key must be a name", id="a list as a key"),
+        pytest.param(
+            "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in ["ab", "bc", "cd", "de", "ef", "fg"]).replace(
+                "*a", "1"
+            ),
+            "no study is that large",
+            id="a small file that grows",
+        ),
+        pytest.param(TOY.replace("n_features: 4", "n_features: 400"), "ask for at most", id="a model too wide"),
+        pytest.param(TOY.replace("test: 100", "test: 1000000000"), "ask for smaller splits", id="too few examples"),
+    ],
+)
+def test_what_only_looks_like_a_study_is_explained(tmp_path, monkeypatch, capsys, text, words):
+    (tmp_path / "study.yaml").write_text(text.replace("a: 9", "name: x\nrecipe: {lr: 9") + ("}" if "a: 9" in text else ""))
+    assert invoke(monkeypatch, "run", str(tmp_path / "study.yaml")) == 2
+    shown = capsys.readouterr().err
+    assert words in shown
+    assert "Traceback" not in shown
+    assert [p.name for p in tmp_path.iterdir()] == ["study.yaml"]
+
+
+def test_a_run_in_which_every_job_fails_says_so_and_exits_with_1(tmp_path, monkeypatch, capsys):
+    (tmp_path / "study.yaml").write_text(TOY.replace("epochs: 1", "epochs: 3, lr: 1e39"))
+    assert invoke(monkeypatch, "run", str(tmp_path / "study.yaml"), "--executor", "inline") == 1
+    shown = capsys.readouterr().err
+    assert "failed" in shown
+    assert "the loss is" in shown
+
+
+def test_a_report_that_cannot_be_written_is_explained(tmp_path, monkeypatch, capsys):
+    (tmp_path / "study.yaml").write_text(TOY)
+    (tmp_path / "taken").write_text("a file, not a folder")
+    arguments = ["run", str(tmp_path / "study.yaml"), "--executor", "inline", "--out", str(tmp_path / "taken")]
+    assert invoke(monkeypatch, *arguments) == 1
+    assert "taken" in capsys.readouterr().err
 
 
 def test_init_does_not_overwrite(tmp_path, monkeypatch, capsys):

@@ -68,7 +68,12 @@ methods: [naive]
         ("weak_labels: firm", "'hard' or 'soft'"),
         ("controls: [shuffeld]", "shuffled"),
         ("recipe: {lr: 0}", "greater than 0"),
-        ("recipe: {lr: .nan}", "greater than 0"),
+        ("recipe: {lr: .nan}", "finite number"),
+        ("recipe: {lr: .inf}", "finite number"),
+        ("seeds: [true]", "valid integer"),
+        ('recipe: {epochs: "1"}', "valid integer"),
+        ("pairs: [[a, b], [a, b]]", '"a, b" stands twice'),
+        ("pairs: some", "'all'"),
         ("statistics: {level: 95}", "less than 1"),
     ],
 )
@@ -99,9 +104,12 @@ def test_settings_override_the_file(tmp_path):
 
 
 def test_the_study_written_out_describes_the_same_study(toy_study):
-    study = load_study(toy_study)
-    again = check_study(parse_document(to_yaml(study)), Path())
-    assert again == study
+    settings = ["recipe.gradient_clip=null", "splits.validation=null", "tasks=[{name: chess, puzzles: p.parquet}]"]
+    for chosen in ([], settings):
+        study = load_study(toy_study, chosen)
+        written = to_yaml(study, toy_study.parent)
+        assert str(toy_study.parent) not in written
+        assert check_study(parse_document(written), toy_study.parent) == study
 
 
 def test_the_schema_knows_the_fields_of_every_row():

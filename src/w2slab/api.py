@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from w2slab.errors import UnavailableError
+from w2slab.errors import DataError, UnavailableError
 from w2slab.experiment import Plan, plan
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline, Processes
 from w2slab.graph.fingerprint import digest, transport
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
-from w2slab.specs import PrepareSpec, restore
+from w2slab.specs import FinetuneSpec, PrepareSpec, restore
 from w2slab.study import Study, to_yaml
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def write_report(
     out: Path | str,
     results: Results | None = None,
     *,
+    base: Path = Path(),
     command: str = "w2slab run study.yaml",
 ) -> Path:
     """Write the report's page, figures and tables into a folder; the page is returned.
@@ -89,12 +90,13 @@ def write_report(
         store: Where its results are kept.
         out: The folder.
         results: From `load_results`, if at hand.
+        base: The folder from which the page writes the study's paths.
         command: What the page says makes all of this again.
     """
     from w2slab.report.page import write_report as write_page
 
     results = results or load_results(study, store)
-    return write_page(results, plan(study), open_store(store), Path(out), study_text=to_yaml(study), command=command)
+    return write_page(results, plan(study), open_store(store), Path(out), study_text=to_yaml(study, base), command=command)
 
 
 def open_store(store: Store | Path | str) -> Store:
@@ -118,21 +120,33 @@ def require_device(device: str) -> None:
 
 
 def check_data(planned: Plan, store: Store) -> None:
-    """Read the data of every task that is still to be split, so that a mistake in it is told before the first job.
+    """Read the data that are still to be split, so that a mistake in them is told before the first job.
 
     Raises:
-        DataError: A file is malformed, or holds too few examples.
+        DataError: A file is malformed or holds too few examples, or a model cannot learn the task.
     """
-    from w2slab.jobs.prepare import divide
+    from w2slab.jobs import plugins
+    from w2slab.jobs.prepare import load_task, split
 
     states = runner.state(planned.graph, store)
-    seen = set()
-    for job in planned.graph:
-        if isinstance(job.spec, PrepareSpec) and states[job.key] != "cached":
+    open_jobs = [job for job in planned.graph if states[job.key] != "cached"]
+    loaded: dict[str, Any] = {}
+    for job in open_jobs:
+        if isinstance(job.spec, PrepareSpec):
+            asked = restore(PrepareSpec, transport(job.spec))
             task = digest(job.spec.task)
-            if task not in seen:  # seeds differ only in who goes where
-                seen.add(task)
-                divide(restore(PrepareSpec, transport(job.spec)))
+            if task not in loaded:
+                loaded[task] = load_task(asked.task)
+            split(*loaded[task], asked.sizes, asked.seed, asked.task.name)
+    tried = set()
+    for job in open_jobs:
+        if isinstance(job.spec, FinetuneSpec) and digest(job.inputs["data"].spec.task) in loaded:
+            pair = (digest(job.spec.model), digest(job.inputs["data"].spec.task))
+            if pair not in tried:
+                tried.add(pair)
+                family = plugins.build("models", restore(FinetuneSpec, transport(job.spec)).model)
+                for problem in family.problems(loaded[pair[1]][0].examples):
+                    raise DataError(f"{family.name}: {problem}")
 
 
 __all__ = ["check_data", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

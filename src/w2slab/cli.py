@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -46,10 +47,17 @@ def main() -> None:
     try:
         app()
     except W2SError as error:
-        typer.echo(f"error: {error}" if "\n" not in str(error) else str(error), err=True)
+        typer.echo(_told(error), err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        typer.echo(f"error: {error.filename or 'a file'}: {error.strerror or error}", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(_INTERRUPTED)
+
+
+def _told(error: W2SError) -> str:
+    return f"error: {error}" if "\n" not in str(error) else str(error)
 
 
 def _store(study: Path, store: Path | None) -> Store:
@@ -112,10 +120,12 @@ def run(
         int | None, typer.Option(min=1, envvar="W2SLAB_WORKERS", help="Worker processes. [one per core]")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, envvar="W2SLAB_THREADS", help="Threads of each worker.")] = 1,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    device: Annotated[
+        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where each job computes.")
+    ] = "auto",
     micro_batch: Annotated[int | None, typer.Option(min=1, help="Split each step to save memory.")] = None,
     keep_checkpoints: Annotated[bool, typer.Option(help="Keep the weights of models trained in this run.")] = False,
-    checkpoint_every: Annotated[float, typer.Option(min=1, help="Seconds between checkpoints within a job.")] = 60.0,
+    checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints within a job.")] = 60.0,
     max_hours: Annotated[float | None, typer.Option(min=0, help="Stop on purpose after this time (exit 75).")] = None,
     report: Annotated[bool, typer.Option(help="Write the report at the end.")] = True,
     out: Annotated[Path | None, typer.Option(help="Folder of the report. [NAME-report beside the study]")] = None,
@@ -148,9 +158,13 @@ def run(
     for line in summary(outcome, api.plan(loaded).graph, time.monotonic() - started):
         typer.echo(line, err=True)
     if outcome.stopped:
-        typer.echo(f"stopped; what is done is kept. To go on: w2slab run {study}", err=True)
+        typer.echo("stopped; what is done is kept. To go on, run the same command again", err=True)
     elif report:
-        _report(loaded, opened, study, out)
+        try:
+            _report(loaded, opened, study, settings, out)
+        except (W2SError, OSError) as error:  # what was computed is kept, and how the run ended stays the exit code
+            typer.echo(f"no report: {error}", err=True)
+            sys.exit(outcome.exit_code or 1)
     sys.exit(outcome.exit_code)
 
 
@@ -181,19 +195,21 @@ def report(
     """Print the table and write the report of what is done so far; trains nothing."""
     from w2slab.study import load_study
 
-    _report(load_study(study, settings or []), _store(study, store), study, out)
+    _report(load_study(study, settings or []), _store(study, store), study, settings, out)
 
 
-def _report(study: Study, store: Store, path: Path, out: Path | None) -> None:
+def _report(study: Study, store: Store, path: Path, settings: list[str] | None, out: Path | None) -> None:
     from w2slab import api
     from w2slab.results import render
 
     results = api.load_results(study, store)
     if not results.rows:
-        raise StudyError(f"nothing of {study.name} is done yet; start it with: w2slab run {path}")
+        raise StudyError(f"nothing of {study.name} is done yet; start it with: w2slab run {path}, or see: w2slab status {path}")
     typer.echo(render(results))
     folder = out or path.parent / f"{study.name}-report"
-    page = api.write_report(study, store, folder, results, command=f"w2slab run {path}")
+    overrides = [part for setting in settings or [] for part in ("--set", setting)]
+    command = shlex.join(["w2slab", "run", str(path), *overrides])
+    page = api.write_report(study, store, folder, results, base=path.parent, command=command)
     typer.echo(f"report: {page}")
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from w2slab import registry
 from w2slab.errors import DataError, UnavailableError
-from w2slab.graph.fingerprint import LocalFile
+from w2slab.graph.fingerprint import Aside, LocalFile, digest
 from w2slab.graph.job import Graph, Job
 from w2slab.specs import Comparison, FinetuneSpec, PluginSpec, PrepareSpec, RelabelSpec, job
 from w2slab.study import Rung, Study, TaskEntry, label
@@ -29,6 +29,8 @@ class Plan:
 
     graph: Graph
     comparisons: list[Comparison]
+    baseline: str = "naive"
+    """Name in the results of the method that the others are held against, and that controls use."""
 
 
 def plan(study: Study) -> Plan:
@@ -54,7 +56,11 @@ def plan(study: Study) -> Plan:
     for comparison in comparisons:
         for judged in (comparison.data, comparison.supervisor, comparison.ceiling, comparison.student):
             graph.add(judged, wanted=True)
-    return Plan(graph, comparisons)
+    return Plan(graph, comparisons, _baseline(study))
+
+
+def _baseline(study: Study) -> str:
+    return next((label(m) for m in study.methods if m.name == "naive"), "naive")
 
 
 def _controls(setting: Setting) -> list[Comparison]:
@@ -67,11 +73,11 @@ def _controls(setting: Setting) -> list[Comparison]:
         if control == "weak-is-strong":
             for rung in {weak.name: weak for weak, _ in pairs}.values():
                 student = setting.finetune(rung, labels=setting.supervisor(rung))
-                rows.append(setting.compare(rung, rung, student, "naive", control))
+                rows.append(setting.compare(rung, rung, student, _baseline(study), control))
         else:
             labels = setting.relabel(control, setting.supervisor(weak))
             student = setting.finetune(strong, labels=labels)
-            rows.append(setting.compare(weak, strong, student, "naive", control))
+            rows.append(setting.compare(weak, strong, student, _baseline(study), control))
     return rows
 
 
@@ -105,9 +111,9 @@ class Setting:
             labels: The job that left the labels; `None` is the true ones.
             on: The split learned on.
             fresh: 0 learns on that split; k > 0 on as many examples of the reserve, the k-th such part of it.
-            objective: A row of the objectives' table with all its fields.
+            objective: A row of the objectives' table with its fields.
         """
-        asked = (rung.name, labels, on, fresh, objective[0], tuple(objective[1].items()))
+        asked = (rung.name, labels, on, fresh, digest(objective))
         if asked not in self._jobs:
             self._jobs[asked] = self._new_job(rung, labels, on, fresh, objective)
         return self._jobs[asked]
@@ -121,7 +127,7 @@ class Setting:
             train_split="reserve" if fresh else on,
             train_range=((fresh - 1) * size, fresh * size) if fresh and size else None,
             labels="true" if labels is None else self.study.weak_labels,
-            objective=PluginSpec(name=objective[0], fields=objective[1]),
+            objective=PluginSpec(name=objective[0], fields=registry.check("objectives", *objective)),
             recipe=self._recipes[rung.name],
             seed=self.seed,
         )
@@ -170,13 +176,22 @@ def _model(rung: Rung) -> PluginSpec:
 
 
 def _plugin(kind: str, name: str, fields: dict[str, Any], missing: type[Exception]) -> PluginSpec:
-    """A row with its fields as it enters a job: every file by its digest."""
+    """A row with all its fields as it enters a job: files by their digests, wherever they are."""
     files = registry.build(kind, name, fields).files()
     for path in files:
         if not path.exists():
             raise missing(f"{name}: {path} does not exist; mend the path in the study")
-    values = {k: LocalFile.of(v) if isinstance(v, Path) else v for k, v in fields.items()}
+    values = {k: _aside(k, v) for k, v in registry.check(kind, name, fields).items()}
     return PluginSpec(name=name, fields=values, files=tuple(LocalFile.of(path) for path in files))
+
+
+def _aside(name: str, value: Any) -> Any:
+    """The value of a field; names of rungs and places of files decide nothing, since `files` stand beside them."""
+    if name == "name":
+        return Aside(value)
+    if isinstance(value, list | tuple):
+        return tuple(_aside("", each) for each in value)
+    return Aside(str(value)) if isinstance(value, Path) else value
 
 
 def _shorter(title: str) -> str:

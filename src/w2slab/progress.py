@@ -56,8 +56,9 @@ class Display:
     def _draw(self, event: Event) -> None:
         key = event.job.key
         if event.kind in ("started", "retried", "waiting"):
-            words = "" if event.kind == "started" else event.kind
-            self._rows[key] = self._rich.add_task(_short(event.job.title), total=1.0, words=words)
+            if key not in self._rows:
+                self._rows[key] = self._rich.add_task(_short(event.job.title), total=1.0, words="")
+            self._rich.update(self._rows[key], completed=0.0, words="" if event.kind == "started" else event.kind)
         elif event.kind == "progress" and key in self._rows:
             self._rich.update(self._rows[key], completed=event.share, words=event.words)
         elif event.kind in ("finished", "failed", "stopped", "cached") and key in self._rows:
@@ -72,11 +73,12 @@ class Display:
     def _say(self, event: Event) -> None:
         if event.kind == "failed":
             print(f"failed: {event.job.title}: {event.words}", file=sys.stderr, flush=True)
-        elif event.kind == "finished" and (time.monotonic() - self._spoken > _PLAIN_EVERY_S or event.n_left == 0):
+        elif time.monotonic() - self._spoken > _PLAIN_EVERY_S or (event.kind == "finished" and event.n_left == 0):
             self._spoken = time.monotonic()
-            total = self._n_made + event.n_left
-            words = f"{self._n_made} of {total} jobs done {self._left(event.n_left)}; last: {event.job.title}"
-            print(words, file=sys.stderr, flush=True)
+            total, left = self._n_made + event.n_left, self._left(event.n_left)
+            now = f"{event.kind} {event.share:.0%}" if event.kind == "progress" else event.kind
+            counts = f"{self._n_made} of {total} jobs done{' ' if left else ''}{left}"
+            print(f"{counts}; {now}: {event.job.title}", file=sys.stderr, flush=True)
 
     def _left(self, n_left: int) -> str:
         """The time left, if jobs go on at the pace so far."""

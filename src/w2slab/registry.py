@@ -79,7 +79,7 @@ def parameters(kind: str, name: str) -> dict[str, tuple[Any, Any]]:
 @cache
 def model(kind: str, name: str) -> Any:
     """A pydantic model of a row's parameters."""
-    return create_model(name, __config__=ConfigDict(extra="forbid"), **parameters(kind, name))
+    return create_model(name, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **parameters(kind, name))
 
 
 def check(kind: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -102,10 +102,12 @@ def build(kind: str, name: str, values: Mapping[str, Any]) -> Any:
         return load(kind, name)(**check(kind, name, values))
     except ValidationError as error:
         raise StudyError("; ".join(f"{name}: {e['loc'][0]}: {e['msg']}" for e in error.errors())) from None
+    except (ValueError, TypeError) as error:  # what the dataclass itself refuses
+        raise StudyError(f"{name}: {error}") from None
 
 
 def describe(kind: str, name: str) -> str:
-    """First line of the docstring of a row's object, read from its source: nothing is imported."""
+    """First line of the docstring of a row's object, read from its source: its module is not imported."""
     module, _, attribute = table(kind)[name].partition(":")
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:

@@ -43,7 +43,6 @@ if TYPE_CHECKING:
 __all__ = ["Missing", "Results", "collect", "render", "write_csv"]
 
 Row = dict[str, Any]
-BASELINE = "naive"
 ROLES = ("supervisor", "student", "ceiling")
 
 
@@ -53,6 +52,11 @@ class Planned(Protocol):
     @property
     def comparisons(self) -> Sequence[Comparison]:
         """Students beside their supervisors and ceilings."""
+        ...
+
+    @property
+    def baseline(self) -> str:
+        """The method that others are held against."""
         ...
 
 
@@ -75,6 +79,7 @@ class Results:
             corrected (Holm) over all of them, `verdict` is better, worse or no difference shown.
         over_tasks: The median over tasks of per-task PGRs, with how many were undefined.
         missing: Comparisons whose jobs are not all in the store.
+        baseline: The method that others are held against: the plan's, or the first that was judged.
     """
 
     rows: list[Row]
@@ -85,6 +90,7 @@ class Results:
     level: float
     min_gap: float
     n_resamples: int
+    baseline: str
 
     @property
     def n_judged(self) -> int:
@@ -140,7 +146,9 @@ def collect(
         DataError: What is stored for two jobs does not fit together; the message names the file.
     """
     present, missing = _present(plan.comparisons, store)
-    results = Results([], [], [], [], missing, level, min_gap, resamples)
+    judged = [c.method for c in present if c.control is None]
+    baseline = plan.baseline if plan.baseline in judged or not judged else judged[0]
+    results = Results([], [], [], [], missing, level, min_gap, resamples, baseline)
     pgr_draws: dict[tuple[str, ...], list[np.ndarray]] = {}
     for task in dict.fromkeys(c.task for c in present):
         judgement = Judgement(task, store, n_resamples=resamples, level=level)
@@ -301,16 +309,15 @@ def _summarize(
 
 
 def _compare(judge: _Judge, students: Students, results: Results) -> None:
-    """Each method against the naive one (the study's first, where it has no naive one), seed by seed."""
+    """Each method against the baseline, seed by seed."""
     by_method: dict[tuple[str, str], dict[str, dict[int, dict[str, Asked]]]] = {}
     for c, asked in students:
         if c.control is None:
             by_method.setdefault((c.weak, c.strong), {}).setdefault(c.method, {})[c.seed] = asked
-    names = list(dict.fromkeys(c.method for c, _ in students if c.control is None))
-    against = BASELINE if BASELINE in names else next(iter(names), None)
+    against = results.baseline
     for (weak, strong), methods in by_method.items():
         for method, own in methods.items():
-            seeds = tuple(sorted(own.keys() & methods.get(str(against), {}).keys()))
+            seeds = tuple(sorted(own.keys() & methods.get(against, {}).keys()))
             if method == against or not seeds:
                 continue
             identity = {
@@ -320,7 +327,7 @@ def _compare(judge: _Judge, students: Students, results: Results) -> None:
                 "method": method,
                 "against": against,
             }
-            base = methods[str(against)]
+            base = methods[against]
             row = _difference(judge, [own[s] for s in seeds], [base[s] for s in seeds], seeds)
             results.differences.append({**identity, "seeds": seeds, **row, "interval_covers": covers(len(seeds))})
 

@@ -22,7 +22,13 @@ UNSEEN_BY_SUPERVISOR = ("student_train", "validation", "test", "reserve")
 
 @dataclass(frozen=True, kw_only=True)
 class PluginSpec:
-    """A row of one of the tables (tasks, models, objectives) with its fields; files stand as `LocalFile`s."""
+    """A row of one of the tables (tasks, models, objectives) with all its fields.
+
+    Args:
+        name: The row.
+        fields: Values by field; the place of a file and a rung's own name stand aside, since `files` decide.
+        files: The files on disk that decide the result, each a `LocalFile`.
+    """
 
     name: str
     fields: Mapping[str, Any] = field(default_factory=dict)

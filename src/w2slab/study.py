@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
+import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
 
 from w2slab import registry
 from w2slab.errors import Problem, StudyError
@@ -16,7 +16,9 @@ from w2slab.specs import RecipeSpec
 from w2slab.study_file import Document, PathTuple, override, read_document
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-Size = Annotated[int, Field(ge=1)]
+Whole = Annotated[int, Strict()]
+Number = Annotated[float, Strict(), AllowInfNan(False)]
+Size = Annotated[Whole, Field(ge=1)]
 Control = Literal["shuffled", "random", "constant", "weak-is-strong"]
 
 
@@ -39,7 +41,7 @@ class TaskEntry(_Plugin):
     """A task: a row of `w2slab list tasks` with its fields."""
 
     name: str
-    label: Name | None = Field(None, description="name in the results; the task's own name by default")
+    called: Name | None = Field(None, description="name in the results; the task's own name by default")
 
 
 class Rung(_Plugin):
@@ -47,14 +49,14 @@ class Rung(_Plugin):
 
     name: Name
     family: str
-    lr: float | None = Field(None, gt=0, description="learning rate of this rung; the recipe's by default")
+    lr: Number | None = Field(None, gt=0, description="learning rate of this rung; the recipe's by default")
 
 
 class MethodEntry(_Plugin):
     """A method: a row of `w2slab list methods` with its parameters."""
 
     name: str
-    label: Name | None = Field(None, description="name in the results; needed where one method stands twice")
+    called: Name | None = Field(None, description="name in the results; needed where one method stands twice")
 
 
 class Splits(_Part):
@@ -64,21 +66,21 @@ class Splits(_Part):
     student_train: Size | None = None
     validation: Size | None = 500
     test: Size | None = 2000
-    reserve: Annotated[int, Field(ge=0)] = Field(0, description="further unlabelled examples, for bootstrapping")
+    reserve: Annotated[Whole, Field(ge=0)] = Field(0, description="further unlabelled examples, for bootstrapping")
 
 
 class Recipe(_Part):
     """How every model is finetuned; the fields and their defaults are those of `specs.RecipeSpec`."""
 
-    epochs: Annotated[int, Field(ge=1, le=10_000)] = 5
+    epochs: Annotated[Whole, Field(ge=1, le=10_000)] = 5
     batch_size: Size = 32
-    lr: float = Field(1e-3, gt=0)
-    warmup_frac: float = Field(0.1, ge=0, lt=1)
+    lr: Number = Field(1e-3, gt=0)
+    warmup_frac: Number = Field(0.1, ge=0, lt=1)
     decay: Literal["linear", "cosine", "none"] = "linear"
-    weight_decay: float = Field(0.0, ge=0)
-    gradient_clip: float | None = Field(1.0, gt=0)
+    weight_decay: Number = Field(0.0, ge=0)
+    gradient_clip: Number | None = Field(1.0, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
-    curve_points: Annotated[int, Field(ge=0, le=1000)] = 20
+    curve_points: Annotated[Whole, Field(ge=0, le=1000)] = 20
     curve_examples: Size | None = None
     stop_at: Literal["last", "weak-labels"] = "last"
 
@@ -86,9 +88,9 @@ class Recipe(_Part):
 class Statistics(_Part):
     """How results are judged; changing it recomputes no model."""
 
-    level: float = Field(0.95, gt=0.5, lt=1)
-    resamples: Annotated[int, Field(ge=100, le=1_000_000)] = 2000
-    min_gap: float = Field(0.01, ge=0, lt=1, description="smallest gap for which PGR is defined")
+    level: Number = Field(0.95, gt=0.5, lt=1)
+    resamples: Annotated[Whole, Field(ge=100, le=1_000_000)] = 2000
+    min_gap: Number = Field(0.01, ge=0, lt=1, description="smallest gap for which PGR is defined")
 
 
 class Study(_Part):
@@ -102,7 +104,7 @@ class Study(_Part):
     )
     methods: Annotated[list[MethodEntry], Field(min_length=1)]
     controls: list[Control] = []
-    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**31)]], Field(min_length=1)] = [0]
+    seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Field(min_length=1)] = [0]
     splits: Splits = Splits()
     weak_labels: Literal["hard", "soft"] = "soft"
     ceiling_learns_on: Literal["student_train", "supervisor_train"] = "student_train"
@@ -137,7 +139,7 @@ class Study(_Part):
 
 def label(entry: TaskEntry | MethodEntry) -> str:
     """The entry's name in the results."""
-    return entry.label or entry.name
+    return entry.called or entry.name
 
 
 def load_study(path: Path | str, settings: Sequence[str] = ()) -> Study:
@@ -165,7 +167,7 @@ def check_study(document: Document, base: Path) -> Study:
         try:
             study = Study.model_validate(document.values)
         except ValidationError as error:
-            problems += [_explain(document, e, Study) for e in error.errors()]
+            problems += [_explain(document, e, Study) for e in error.errors() if not _is_other_branch(e)]
         problems += _plugin_problems(document)
     else:
         problems.append(Problem(document.place(()), "a study is a mapping of fields. To write one: w2slab init"))
@@ -201,10 +203,17 @@ def _plugin_problems(document: Document) -> list[Problem]:
             hint = registry.closest(row, registry.table(kind))
             problems.append(Problem(place, f'unknown {noun} "{row}".{hint} To see them: w2slab list {kind}'))
             continue
+        allowed = [n for n in registry.parameters(kind, row) if n != "name"]
+        for clash in sorted(set(allowed) & model.model_fields.keys()):
+            message = f'the {row} row has a field "{clash}", which a study uses itself; rename it where it is defined'
+            problems.append(Problem(document.place(path), message))
         try:
-            registry.check(kind, row, _own_fields(kind, row, model, entry))
+            own_fields = _own_fields(kind, row, model, entry)
+            registry.check(kind, row, own_fields)
+            registry.build(kind, row, own_fields)
+        except StudyError as error:
+            problems.append(Problem(document.place(path), str(error)))
         except ValidationError as error:
-            allowed = [n for n in registry.parameters(kind, row) if n != "name"]
             own = [n for n in model.model_fields if n not in allowed]
             for e in error.errors():
                 problems.append(_explain(document, e, [*own, *allowed], path))
@@ -233,6 +242,14 @@ def _explain(document: Document, error: Any, allowed: Any, prefix: PathTuple = (
     return Problem(document.place(path), f"{message}, not {value!r}" if len(repr(value)) < 200 else message)
 
 
+def _is_other_branch(error: Any) -> bool:
+    """Whether a branch of `pairs` complains that was not meant: of `all` about a list, of the list about a word."""
+    branch = str(error["loc"][1]) if len(error["loc"]) > 1 and error["loc"][0] == "pairs" else ""
+    if branch.startswith("literal"):
+        return isinstance(error["input"], list)
+    return bool(branch) and len(error["loc"]) == 2 and isinstance(error["input"], str)
+
+
 def _is_real(part: object) -> bool:
     """Whether a part of pydantic's location stands in the file, and does not merely name a branch of a union."""
     return isinstance(part, int) or (isinstance(part, str) and "[" not in part and part not in ("literal", "list"))
@@ -255,13 +272,14 @@ def _cross_checks(study: Study) -> Iterator[tuple[PathTuple, str]]:
         ("methods", [label(m) for m in study.methods]),
         ("tasks", [label(t) for t in study.tasks]),
         ("seeds", study.seeds),
+        ("pairs", [] if study.pairs == "all" else [f"{weak}, {strong}" for weak, strong in study.pairs]),
         ("controls", study.controls),
     ):
         seen: Counter[Any] = Counter()
         for i, name in enumerate(labels):
             seen[name] += 1
             if seen[name] > 1:
-                hint = "; give each a label of its own" if section in ("methods", "tasks") else ""
+                hint = "; give each a name of its own with `called:`" if section in ("methods", "tasks") else ""
                 yield (section, i), f'"{name}" stands twice{hint}'
     if study.pairs != "all":
         for i, (weak, strong) in enumerate(study.pairs):
@@ -291,7 +309,7 @@ def _with_fields(study: Study, base: Path) -> Study:
 
     def complete(kind: str, row: str, model: type[_Plugin], entry: Any) -> Any:
         values = registry.check(kind, row, _own_fields(kind, row, model, {**entry.model_dump()}))
-        values = {k: base / v if isinstance(v, Path) else v for k, v in values.items() if k != "name"}
+        values = {k: _from(base, v) for k, v in values.items() if k != "name"}
         own = {name: getattr(entry, name) for name in model.model_fields}
         return model.model_validate(own | values)
 
@@ -304,6 +322,13 @@ def _with_fields(study: Study, base: Path) -> Study:
     )
 
 
+def _from(base: Path, value: Any) -> Any:
+    """The value with every relative path in it started from `base`."""
+    if isinstance(value, list | tuple):
+        return type(value)(_from(base, each) for each in value)
+    return base / value if isinstance(value, Path) else value
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of a study file, with every row's fields, for editors."""
     result = Study.model_json_schema()
@@ -312,14 +337,18 @@ def schema() -> dict[str, Any]:
         ("models", "Rung", "family"),
         ("methods", "MethodEntry", "name"),
     ):
-        rows = [_row_schema(kind, row, key, result["$defs"][entry]) for row in registry.table(kind)]
+        definitions = result["$defs"]
+        rows = [_row_schema(kind, row, key, definitions[entry], definitions) for row in registry.table(kind)]
         bare = [{"enum": list(registry.table(kind))}] if key == "name" else []
         result["$defs"][entry] = {"anyOf": [*bare, *rows]}
     return result
 
 
-def _row_schema(kind: str, row: str, key: str, entry: dict[str, Any]) -> dict[str, Any]:
+def _row_schema(
+    kind: str, row: str, key: str, entry: dict[str, Any], definitions: dict[str, Any]
+) -> dict[str, Any]:
     own = registry.model(kind, row).model_json_schema()
+    definitions.update(own.get("$defs", {}))
     properties = {**own.get("properties", {}), **entry["properties"], key: {"const": row}}
     required = [name for name in {*own.get("required", []), *entry["required"]}]
     return {
@@ -331,17 +360,15 @@ def _row_schema(kind: str, row: str, key: str, entry: dict[str, Any]) -> dict[st
     }
 
 
-def to_yaml(study: Study) -> str:
-    """The study with every default written out, as YAML that describes the same study."""
+def to_yaml(study: Study, base: Path) -> str:
+    """The study with every default written out: YAML that describes the same study from the folder `base`."""
     import yaml
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items()}
+            return {k: plain(v) for k, v in value.items() if v is not None or k not in ("called", "lr")}
         if isinstance(value, list | tuple):
             return [plain(v) for v in value]
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            return plain(dataclasses.asdict(value))
-        return str(value) if isinstance(value, Path) else value
+        return os.path.relpath(value, base) if isinstance(value, Path) else value
 
-    return yaml.safe_dump(plain(study.model_dump(exclude_none=True)), sort_keys=False, width=120)
+    return yaml.safe_dump(plain(study.model_dump()), sort_keys=False, width=120)

@@ -18,6 +18,9 @@ from w2slab.errors import Problem, StudyError
 PathTuple = tuple[str | int, ...]
 
 _MAX_BYTES = 1_000_000
+_MAX_DEPTH = 40
+_MAX_VALUES = 100_000
+_MAX_DIGITS = 30
 _PLAIN_TAGS = {"null", "bool", "int", "float", "str", "timestamp"}
 _NULL = {"", "~", "null", "Null", "NULL"}
 _BOOLEAN = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
@@ -48,6 +51,9 @@ class Document:
     def place(self, path: PathTuple, *, of_key: bool = False) -> str:
         """`file:line:column: dotted.path` of a value, or of the nearest thing around it that the file has."""
         dotted = ".".join(map(str, path))
+        inside = next((text for whole, text in self.overrides.items() if whole[: len(path)] == path), None)
+        if inside is not None and path and path not in self.places:
+            return f"--set {inside}: {dotted}"
         for length in range(len(path), -1, -1):
             part = path[:length]
             if part in self.overrides:
@@ -89,6 +95,8 @@ def parse_document(text: str, source: str = "study") -> Document:
         raise StudyError([Problem(where, f"not YAML: {error.problem or error.context}")]) from None
     except yaml.YAMLError as error:
         raise StudyError([Problem(source, f"not YAML: {error}")]) from None
+    except RecursionError:
+        raise StudyError([Problem(source, f"nested more than {_MAX_DEPTH} levels deep; no study is")]) from None
     if root is None:
         raise StudyError([Problem(source, "the file is empty. To write a first study: w2slab init")])
     document.values = _value(root, (), document, ())
@@ -97,6 +105,9 @@ def parse_document(text: str, source: str = "study") -> Document:
 
 def _value(node: yaml.Node, path: PathTuple, document: Document, parents: Sequence[yaml.Node]) -> Any:
     document.places[path] = _position(node)
+    if len(document.places) > _MAX_VALUES or len(path) > _MAX_DEPTH:
+        message = f"more than {_MAX_VALUES:,} values, or {_MAX_DEPTH} levels, once written out; no study is that large"
+        raise StudyError([Problem(document.place(path[:1]), message)])
     if any(node is parent for parent in parents):
         document.problems.append(Problem(document.place(path), "the value contains itself; write it out"))
         return None
@@ -110,6 +121,10 @@ def _value(node: yaml.Node, path: PathTuple, document: Document, parents: Sequen
 def _mapping(node: yaml.MappingNode, path: PathTuple, document: Document, parents: Sequence[yaml.Node]) -> Any:
     values: dict[str, Any] = {}
     for key_node, value_node in node.value:
+        if not isinstance(key_node, yaml.ScalarNode):
+            place = f"{document.source}:{_position(key_node)}"
+            document.problems.append(Problem(place, "a key must be a name, not a list or a mapping"))
+            continue
         key = str(key_node.value)
         where = (*path, key)
         if key in values:
@@ -139,7 +154,7 @@ def plain_scalar(text: str) -> Any:
     if text in _BOOLEAN:
         return _BOOLEAN[text]
     if _INTEGER.fullmatch(text):
-        return int(text)
+        return int(text) if len(text) <= _MAX_DIGITS else float("inf")
     if _FLOAT.fullmatch(text):
         return float(text)
     return float(_SPECIAL[text.lower()]) if text.lower() in _SPECIAL else text
@@ -166,18 +181,25 @@ def override(document: Document, setting: str) -> None:
         key = _step_into(target, part, setting, may_be_new=not isinstance(target, list))
         path.append(key)
         if is_last:
-            target[key] = parse_document(text, f"--set {setting}").values if text.strip() else None
+            parsed = parse_document(text, f"--set {setting}") if text.strip() else Document("")
+            target[key] = parsed.values
+            document.problems += parsed.problems
         else:
             if isinstance(target, dict) and target.get(key) is None:
                 target[key] = {}
+            elif isinstance(target, list) and isinstance(target[key], str):
+                target[key] = {"name": target[key]}  # a bare name stands for an entry without fields
             target = target[key]
+    for places in (document.places, document.key_places):  # where these stood in the file no longer matters
+        for old in [p for p in places if p[: len(path)] == tuple(path)]:
+            del places[old]
     document.overrides[tuple(path)] = setting
 
 
 def _step_into(target: Any, part: str, setting: str, *, may_be_new: bool) -> str | int:
     place = f"--set {setting}"
     if isinstance(target, list):
-        if not part.isdigit() or int(part) >= len(target):
+        if not (part.isascii() and part.isdecimal()) or int(part) >= len(target):
             raise StudyError(
                 [Problem(place, f'"{part}" is no item of a list of {len(target)}; items go by number from 0')]
             )

@@ -61,6 +61,7 @@ class FakeStore:
 class FakePlan:
     graph: Graph
     comparisons: list[Comparison]
+    baseline: str = "naive"
 
 
 @dataclass

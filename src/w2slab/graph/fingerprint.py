@@ -71,11 +71,23 @@ class LocalFile:
             return False
 
 
+@dataclass(frozen=True)
+class Aside:
+    """A value that travels with a job and decides nothing of its result: a display name, the place of a file whose
+    content stands elsewhere in the spec.
+
+    Args:
+        value: Plain JSON data.
+    """
+
+    value: Any = field(compare=False)
+
+
 def canonical(value: Any) -> Any:
     """`value` as plain JSON data with sorted names and all defaults.
 
     Takes None, booleans, integers, finite floats, text, lists, tuples, mappings with text keys, frozen dataclasses
-    and `LocalFile`s.
+    `LocalFile`s and `Aside`s.
 
     Raises:
         StudyError: Something in it has no stable form; the message names its place and what to use instead.
@@ -84,7 +96,7 @@ def canonical(value: Any) -> Any:
 
 
 def transport(value: Any) -> Any:
-    """`value` as plain JSON data for a worker: as `canonical`, and each `LocalFile` with its path."""
+    """`value` as plain JSON data for a worker: as `canonical`, and each `LocalFile` with its path, each `Aside` with its value."""
     return _plain(value, True, ())
 
 
@@ -126,6 +138,8 @@ def _plain(value: Any, with_paths: bool, place: _Place) -> Any:
         return [_plain(inner, with_paths, (place, i)) for i, inner in enumerate(value)]
     if kind is LocalFile:
         return {"file": value.digest, "path": value.path} if with_paths else {"file": value.digest}
+    if kind is Aside:
+        return {"aside": value.value} if with_paths else {"aside": None}
     if kind is dict or isinstance(value, Mapping):
         for name in value:
             if type(name) is not str:

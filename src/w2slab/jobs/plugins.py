@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from w2slab import registry
@@ -11,11 +10,12 @@ from w2slab.specs import PluginSpec
 
 
 def build(kind: str, plugin: PluginSpec) -> Any:
-    """The object of a row; a file that was sent as digest and path is given as its path."""
-    return registry.build(kind, plugin.name, {name: _local(value) for name, value in plugin.fields.items()})
+    """The object of a row."""
+    return registry.build(kind, plugin.name, {name: _sent(value) for name, value in plugin.fields.items()})
 
 
-def _local(value: Any) -> Any:
-    if isinstance(value, Mapping) and set(value) == {"file", "path"}:
-        return Path(value["path"])
-    return value
+def _sent(value: Any) -> Any:
+    """A value as it was before it was sent aside."""
+    if isinstance(value, Mapping) and set(value) == {"aside"}:
+        return value["aside"]
+    return [_sent(each) for each in value] if isinstance(value, list | tuple) else value

@@ -14,7 +14,7 @@ from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins
 from w2slab.randomness import rng
-from w2slab.specs import SPLITS, PrepareSpec, restore
+from w2slab.specs import SPLITS, PluginSpec, PrepareSpec, restore
 from w2slab.tasks.task import Labelled, Truth
 
 LARGEST_SHARE = 0.55
@@ -26,7 +26,9 @@ def prepare(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     Raises:
         DataError: The task's examples are malformed, or too few for the sizes asked for.
     """
-    labelled, kept, splits = divide(restore(PrepareSpec, spec))
+    asked = restore(PrepareSpec, spec)
+    labelled, kept = load_task(asked.task)
+    splits = split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
     for name, positions in splits.items():
         write_split(context.out, name, labelled.examples.take(positions), _take(labelled.truth, positions))
     facts = _facts(labelled, kept, splits)
@@ -34,17 +36,16 @@ def prepare(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return facts
 
 
-def divide(asked: PrepareSpec) -> tuple[Labelled, np.ndarray, dict[str, np.ndarray]]:
-    """The task's examples, the positions of those that stay after balancing, and of those of each split.
+def load_task(plugin: PluginSpec) -> tuple[Labelled, np.ndarray]:
+    """The task's examples, and the positions of those that stay after balancing.
 
     Raises:
-        DataError: The task's examples are malformed, or too few for the sizes asked for.
+        DataError: The task's examples are malformed.
     """
-    task = plugins.build("tasks", asked.task)
+    task = plugins.build("tasks", plugin)
     labelled = task.load()
-    check(labelled, asked.task.name)
-    kept = balance(labelled) if task.balanced else np.arange(len(labelled.examples))
-    return labelled, kept, split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
+    check(labelled, plugin.name)
+    return labelled, balance(labelled) if task.balanced else np.arange(len(labelled.examples))
 
 
 def check(labelled: Labelled, task: str) -> None:

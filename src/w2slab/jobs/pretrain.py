@@ -42,7 +42,7 @@ RUNGS = {
     "chess-800": Rung(Architecture(width=3, layers=1, heads=1), 50_000, 5e-3),
     "chess-3k": Rung(Architecture(width=8, layers=1, heads=1), 16_000, 3e-3),
     "chess-8k": Rung(Architecture(width=16, layers=1, heads=1), 64_000, 3e-3),
-    "chess-25k": Rung(Architecture(width=24, layers=2, heads=2), 200_000, 3e-3),
+    "chess-25k": Rung(Architecture(width=24, layers=2, heads=2), 100_000, 3e-3),
     "chess-90k": Rung(Architecture(width=48, layers=3, heads=2), 500_000, 3e-3),
     "chess-500k": Rung(Architecture(width=96, layers=4, heads=2, move_layers=2), 2_000_000, 2e-3),
 }

@@ -34,10 +34,15 @@ class Bootstrapping:
         for name in self.chain or ():
             if name not in names:
                 yield f'chain: "{name}" is no rung of the ladder. Allowed: {", ".join(names)}.'
+        known = [name for name in self.chain or () if name in names]
+        if known != sorted(known, key=names.index):
+            yield f"chain: {', '.join(known)} does not go up the ladder, {', '.join(names)}"
         known_pairs = study.pairs == "all" or all(name in names for pair in study.pairs for name in pair)
         if self.examples == "same" or not known_pairs:
             return
         n_steps = max((len(self._on_the_way(study, weak, strong)) for weak, strong in study.all_pairs()), default=0)
+        if self.chain is not None and n_steps == 0:
+            yield f"chain: {', '.join(self.chain)} lies between no pair of this study"
         size = study.splits.student_train
         if n_steps == 0:
             return

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -100,6 +100,11 @@ class Chessformer:
         except (OSError, ValueError, struct.error, KeyError, AttributeError, TypeError):
             return None
 
+    def problems(self, examples: Examples) -> Iterable[str]:
+        """The examples are no chess positions."""
+        if examples.classes is not None or not {"fen", "candidates"} <= set(examples.table.column_names):
+            yield "a chessformer reads chess positions (columns fen, candidates); use another model for this task"
+
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:
         """The pretrained network; nothing in it is new, so nothing is drawn from `seed`.
 
@@ -116,11 +121,8 @@ class Chessformer:
         Raises:
             DataError: An example is no chess position, or one of its moves does not fit it; names the example.
         """
-        columns = set(examples.table.column_names)
-        if examples.classes is not None or not {"fen", "candidates"} <= columns:
-            raise DataError(
-                f"{self.name}: a chessformer reads chess positions (columns fen, candidates); use another model"
-            )
+        for problem in self.problems(examples):
+            raise DataError(f"{self.name}: {problem}")
         fens, moves = (examples.table.column(name).to_pylist() for name in ("fen", "candidates"))
         return encode_positions(fens, moves, examples.ids)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -37,9 +38,19 @@ class Linear:
         """None: training starts from zero."""
         return ()
 
-    def n_parameters(self) -> int | None:
-        """Unknown before the task is: it depends on the number of classes."""
-        return None
+    def problems(self, examples: Examples) -> Iterable[str]:
+        """No common classes, no features, or too few of them."""
+        if examples.classes is None:
+            yield "linear models need common classes; this task's candidates differ by example"
+        elif "features" not in examples.table.column_names:
+            yield "linear models read the column `features`; this task has none"
+        elif self.n_features is not None and len(examples):
+            width = len(examples.table.column("features")[0])
+            if 2 * self.n_features > width:
+                yield (
+                    f"n_features {self.n_features} needs a task of at least {2 * self.n_features} features, and there "
+                    f"are {width}; ask for at most {width // 2}, or for all"
+                )
 
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:
         """The network before training: all weights are zero, whatever the seed.
@@ -49,8 +60,6 @@ class Linear:
         """
         import torch
 
-        if examples.classes is None:
-            raise DataError(f"{self.name}: linear models need common classes; this task's candidates differ by example")
         width = self.encode(examples.take(np.arange(1))).shape[1]
         network = torch.nn.utils.skip_init(torch.nn.Linear, width, len(examples.classes))
         with torch.no_grad():
@@ -66,16 +75,11 @@ class Linear:
         """
         import torch
 
-        if "features" not in examples.table.column_names:
-            raise DataError(f"{self.name}: linear models read the column `features`; this task has none")
+        for problem in self.problems(examples):
+            raise DataError(f"{self.name}: {problem}")
         lists = examples.table.column("features").combine_chunks()
         values = np.asarray(lists.flatten(), dtype=np.float32).reshape(len(examples), -1)
         if self.n_features is not None:
-            if 2 * self.n_features > values.shape[1]:
-                raise DataError(
-                    f"{self.name}: n_features {self.n_features} needs a task of at least {2 * self.n_features} "
-                    f"features, and there are {values.shape[1]}; ask for at most {values.shape[1] // 2}, or for all"
-                )
             values = values[:, self.n_features : 2 * self.n_features]
         return torch.from_numpy(values.copy())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -30,8 +31,8 @@ class ModelFamily(Protocol):
         """Files on disk that decide the weights; their digests enter the key."""
         ...
 
-    def n_parameters(self) -> int | None:
-        """Size of the network, found without torch; `None` where it depends on the task."""
+    def problems(self, examples: Examples) -> Iterable[str]:
+        """Why this model cannot learn this task, as sentences; usually nothing. Asked before any job runs."""
         ...
 
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:

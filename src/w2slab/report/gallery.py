@@ -11,7 +11,7 @@ import numpy as np
 from w2slab.artifacts import Predictions, read_examples, read_predictions, read_truth
 from w2slab.errors import DataError
 from w2slab.report.boards import Arrow, board_svg, move_words
-from w2slab.report.words import baseline, inert, percent
+from w2slab.report.words import inert, percent
 from w2slab.tasks.task import Examples, Truth
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def galleries(results: Results, comparisons: Sequence[Comparison], store: Readin
     """A gallery for each task whose examples can be shown."""
     reported = results.reported()
     missing = {id(m.comparison) for m in results.missing}
-    base = baseline(reported)
+    base = results.baseline
     for task in dict.fromkeys(r["task"] for r in reported):
         own = [r for r in reported if r["task"] == task and r["method"] == base] or [
             r for r in reported if r["task"] == task

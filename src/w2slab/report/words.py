@@ -8,7 +8,7 @@ from math import isnan
 from statistics import median
 from typing import Any
 
-from w2slab.results import BASELINE, Results
+from w2slab.results import Results
 from w2slab.stats.resampling import FEW_SEEDS
 
 Row = dict[str, Any]
@@ -67,17 +67,11 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def baseline(rows: Sequence[Row]) -> str | None:
-    """The method against which others are held: the naive one, or the study's first."""
-    names = list(dict.fromkeys(row["method"] for row in rows))
-    return BASELINE if BASELINE in names else next(iter(names), None)
-
-
 def answer(results: Results) -> list[str]:
     """The answer to the study's question, the most important sentence first."""
     rows = results.reported()
-    base = baseline(rows)
-    if base is None:
+    base = results.baseline
+    if not rows:
         return ["Nothing can be said yet: no comparison of this study is finished."]
     return [_first(rows, base, results.level), *_undefined(rows, base), *_best(results, rows, base)]
 
@@ -85,7 +79,7 @@ def answer(results: Results) -> list[str]:
 def _first(rows: Sequence[Row], base: str, level: float) -> str:
     own = [row for row in rows if row["method"] == base]
     defined = [row for row in own if row["pgr_reason"] is None]
-    who = "A student trained on its supervisor’s labels" + ("" if base == BASELINE else f" by the method {base}")
+    who = "A student trained on its supervisor’s labels" + ("" if base == "naive" else f" by the method {base}")
     if not own or not defined:
         pairs = "the only pair" if len(own) == 1 else _of(len(own), len(own))
         return f"No gap to recover was shown: PGR is undefined in {pairs}."

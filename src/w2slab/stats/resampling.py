@@ -15,6 +15,8 @@ import numpy as np
 
 DEFAULT_RESAMPLES = 2000
 FEW_SEEDS = 5
+# Up to here each example is drawn, so that an interval does not move when another method is judged beside it.
+_MANY_EXAMPLES = 20_000
 _MOST_WEIGHTS = 8_000_000  # at once, so that 2,000 resamples of 100,000 examples fit into memory
 
 
@@ -50,7 +52,7 @@ def resample_means(
             order = np.argsort(members, kind="stable")
             totals = np.add.reduceat(values[:, order], np.cumsum(sizes) - sizes, axis=1, dtype=np.float32)
             return _draw_units(totals, sizes.astype(np.float32), rng, n_resamples)
-    cells, counts = _cells(values)
+    cells, counts = _cells(values) if values.shape[1] > _MANY_EXAMPLES else (values, values[0])
     if 2 * len(counts) > values.shape[1]:
         return _draw_units(values.astype(np.float32), np.ones(values.shape[1], np.float32), rng, n_resamples)
     drawn = rng.multinomial(values.shape[1], counts / counts.sum(), size=n_resamples)

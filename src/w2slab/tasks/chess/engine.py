@@ -67,8 +67,7 @@ class Engine:
     def search(self, fen: str, n_nodes: int, n_lines: int) -> list[Report]:
         """Reports on the way to `n_nodes`, at least one for a position that is not over.
 
-        Args:
-            n_lines: How many best moves are followed; reports have fewer lines where there are fewer legal moves.
+        `n_lines` best moves are followed; reports have fewer lines where there are fewer legal moves.
         """
         if n_lines != self._n_lines:
             self._tell(f"setoption name MultiPV value {n_lines}")

@@ -25,9 +25,8 @@ _GAME = re.compile(r"lichess\.org/(\w{8})")
 def import_lichess(path: Path, out: Path, *, skip_bad: bool = False, command: str = "") -> tuple[Written, list[str]]:
     """Write the file's puzzles as a table.
 
-    Args:
-        skip_bad: Leave out rows that cannot be used, rather than end at the first. Lichess's own file has none; files
-            that were put together from several sources often have rows without a rating.
+    With `skip_bad`, rows that cannot be used are left out, rather than end the import at the first. Lichess's own file
+    has none; files that were put together from several sources often have rows without a rating.
 
     Returns:
         What was written, and what was wrong with the rows that were left out.
@@ -50,8 +49,7 @@ def import_lichess(path: Path, out: Path, *, skip_bad: bool = False, command: st
 def read_lichess(path: Path, *, on_bad: Callable[[DataError], None] | None = None) -> Iterator[dict[str, Any]]:
     """The puzzles of a `.csv`, `.csv.gz` or `.csv.zst` file, as `write_puzzles` takes them.
 
-    Args:
-        on_bad: Gets the error of each row that cannot be used, which is then left out; None ends at the first.
+    `on_bad` gets the error of each row that cannot be used, which is then left out; None ends at the first.
     """
     reader = csv.DictReader(open_text(path), strict=True)
     try:

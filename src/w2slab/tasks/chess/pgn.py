@@ -44,10 +44,8 @@ class Imported(NamedTuple):
 def import_pgn(path: Path, out: Path, *, n_games: int | None = None, n_workers: int = 1, command: str = "") -> Imported:
     """Put the games of a `.pgn` or `.pgn.gz` file into shards under `out`; whole shards are kept.
 
-    A game that cannot be read is left out and its problem kept, since big collections always have some.
-
-    Args:
-        n_games: Read only so many; None for all.
+    A game that cannot be read is left out and its problem kept, since big collections always have some. Only the
+    first `n_games` are read; None is all.
 
     Raises:
         DataError: There is no such file, or no game in it.

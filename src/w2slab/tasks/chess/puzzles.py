@@ -217,12 +217,7 @@ def suspects(game: Game, spec: PuzzlesSpec) -> list[int]:
 def search_position(
     engine: Engine, before: chess.Board, setup: str, spec: PuzzlesSpec, allowed: Collection[Kind] = KINDS
 ) -> dict[str, Any] | None:
-    """The puzzle that the move `setup` gives away, or None.
-
-    Args:
-        before: The position in which `setup` is played.
-        allowed: Kinds of puzzle that will do.
-    """
+    """The puzzle of an `allowed` kind that the move `setup`, played in the position `before`, gives away; or None."""
     board = before.copy(stack=False)
     board.push_uci(setup)
     moves = sorted(move.uci() for move in board.legal_moves)
@@ -279,8 +274,7 @@ def kind_of(lines: list[Line], setup: str, mates: list[str]) -> Kind:
 def wins_alone(lines: list[Line], mates: list[str], spec: PuzzlesSpec, share: float = 1.0) -> bool:
     """Whether the first move wins and no other does; a mate at once wins whatever else there is.
 
-    Args:
-        share: Part of what the spec asks that will do.
+    `share` is the part of what the spec asks that will do.
     """
     if mates:
         return lines[0].move in mates

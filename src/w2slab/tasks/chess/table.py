@@ -61,8 +61,7 @@ def require_parquet(path: Path) -> None:
 def write_puzzles(path: Path, rows: Iterable[dict[str, Any]]) -> Written:
     """Write the rows as a table, each position once: of equals, mirrored ones too, the first is kept.
 
-    Args:
-        rows: Mappings with `group`, `fen`, `setup`, `moves`, `right` and `difficulty`; what else they have is left out.
+    Each row has `group`, `fen`, `setup`, `moves`, `right` and `difficulty`; what else it has is left out.
     """
     import pyarrow as pa
 
