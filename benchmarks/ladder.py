@@ -4,17 +4,21 @@
 
 Zero-shot: the move that the pretrained network finds likeliest. Finetuned: after training on puzzles of the table's
 train split, with the recipe of a study. Both are judged on the test split. With `--lichess TABLE` (made by
-`w2slab chess puzzles --lichess`) the same networks are also judged on all those puzzles, in five bands of their rating.
-Writes the figures into the card of the ladder (`--out`), under `evaluation` of each rung.
+`w2slab chess puzzles --lichess`) the same networks are also judged on all those puzzles, a check from outside. Both
+also in five bands of difficulty. Writes the figures into the card of the ladder (`--out`), under `evaluation` of each
+rung, beside what pretraining wrote of it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -27,18 +31,23 @@ from w2slab.specs import RecipeSpec
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.tasks.task import Labelled, Truth
 
-BANDS = ((0, 1000), (1000, 1400), (1400, 1800), (1800, 2200), (2200, 4000))
+RATINGS = (0, 1000, 1400, 1800, 2200, 4000)
 
 
 class Judged:
-    """Puzzles that networks are judged on, encoded once."""
+    """Puzzles that networks are judged on, encoded once.
 
-    def __init__(self, labelled: Labelled, rows: np.ndarray) -> None:
+    Args:
+        limits: Where bands of difficulty begin and end; `None` makes five of about as many puzzles each.
+    """
+
+    def __init__(self, labelled: Labelled, rows: np.ndarray, limits: Sequence[float] | None = None) -> None:
         from w2slab.training import batches
 
         examples = labelled.examples.take(rows)
         self.truth = Truth(examples.ids, [labelled.truth.right[row] for row in rows])
         self.difficulty = examples.table.column("difficulty").to_numpy()
+        self.limits = limits or [*np.quantile(self.difficulty, (0, 0.2, 0.4, 0.6, 0.8)), np.inf]
         self.encoded = batches.encode(Chessformer("any"), examples)
 
     def right(self, network: Any, placement: Any) -> np.ndarray:
@@ -60,7 +69,7 @@ def main() -> None:
     judges = {"puzzles": Judged(own, np.flatnonzero(own.in_test))}
     if asked.lichess:
         labelled = ChessPuzzles(asked.lichess).load()
-        judges["lichess"] = Judged(labelled, np.arange(len(labelled.examples)))
+        judges["lichess"] = Judged(labelled, np.arange(len(labelled.examples)), RATINGS)
     families = [Chessformer(name, asked.rungs) for name in asked.names or names(asked.rungs)]
     families.sort(key=lambda family: family.n_parameters() or 0)
     recipe = RecipeSpec(epochs=asked.epochs, lr=asked.lr, curve_points=0)
@@ -73,7 +82,7 @@ def main() -> None:
         card["rungs"][family.name] = before | {"evaluation": figures}
     if asked.out:
         card["recipe"] = asdict(recipe)
-        card["evaluated_by"] = "python " + " ".join(sys.argv)
+        card["evaluated_by"] = shlex.join(["python", *sys.argv])
         asked.out.write_text(json.dumps(card, indent=1) + "\n")
 
 
@@ -134,8 +143,7 @@ def judge(
     }
     for name, judged in judges.items():
         figures[name] = {"n_test": len(judged.difficulty), **rates(right[name])}
-        if name == "lichess":
-            figures[name]["bands"] = [band(judged, right[name], low, high) for low, high in BANDS]
+        figures[name]["bands"] = [band(judged, right[name], *ends) for ends in pairwise(judged.limits)]
     return figures
 
 
@@ -146,17 +154,21 @@ def rates(right: list[np.ndarray]) -> dict[str, Any]:
     return {"zero_shot": each[0], "finetuned": finetuned, "finetuned_by_seed": each[1:]}
 
 
-def band(judged: Judged, right: list[np.ndarray], low: int, high: int) -> dict[str, Any]:
+def band(judged: Judged, right: list[np.ndarray], low: float, high: float) -> dict[str, Any]:
     inside = (judged.difficulty >= low) & (judged.difficulty < high)
-    return {"from": low, "below": high, "n_test": int(inside.sum()), **rates([row[inside] for row in right])}
+    limits = {"from": round(float(low), 2), "below": round(float(high), 2) if np.isfinite(high) else None}
+    return {**limits, "n_test": int(inside.sum()), **rates([row[inside] for row in right])}
 
 
 def show(family: Chessformer, figures: dict[str, Any]) -> None:
     own = figures["puzzles"]
     line = f"{family.name:12} {family.n_parameters():>8} zero-shot {own['zero_shot']:.1%}"
     line += f"  finetuned {own['finetuned'] or 0:.1%}  {figures['seconds_per_seed']} s"
-    for row in figures.get("lichess", {}).get("bands", []):
-        line += f"  {row['from']}: {row['zero_shot']:.0%}/{row['finetuned'] or 0:.0%}"
+    for name in ("puzzles", "lichess"):
+        bands = figures.get(name, {}).get("bands", [])
+        line += f"  {name}" * bool(bands) + "".join(
+            f" {row['zero_shot']:.0%}/{row['finetuned'] or 0:.0%}" for row in bands
+        )
     print(line, flush=True)
 
 
