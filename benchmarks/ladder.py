@@ -73,14 +73,16 @@ def main() -> None:
     families = [Chessformer(name, asked.rungs) for name in asked.names or names(asked.rungs)]
     families.sort(key=lambda family: family.n_parameters() or 0)
     recipe = RecipeSpec(epochs=asked.epochs, lr=asked.lr, curve_points=0)
-    card: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {"rungs": {}}
+    card: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {"rungs": []}
+    rungs = {rung["name"]: rung for rung in card["rungs"]}
     for family in families:
         figures = judge(family, own, train, judges, recipe, placement, asked.seeds)
         show(family, figures)
         made = family.files()[0].with_suffix(".json")
-        before = json.loads(made.read_text()) if made.exists() else card["rungs"].get(family.name, {})
-        card["rungs"][family.name] = before | {"evaluation": figures}
+        before = json.loads(made.read_text()) if made.exists() else rungs.get(family.name, {"name": family.name})
+        rungs[family.name] = before | {"n_parameters": family.n_parameters(), "evaluation": figures}
     if asked.out:
+        card["rungs"] = sorted(rungs.values(), key=lambda rung: rung["n_parameters"])
         card["recipe"] = asdict(recipe)
         card["evaluated_by"] = shlex.join(["python", *sys.argv])
         asked.out.write_text(json.dumps(card, indent=1) + "\n")

@@ -135,7 +135,7 @@ def pretrain(
         typer.echo(str(stopped), err=True)
         raise typer.Exit(75) from None
     typer.echo(
-        f"{out / rung}.safetensors: {card['parameters']} parameters; on held-out games its loss is "
+        f"{out / rung}.safetensors: {card['n_parameters']} parameters; on held-out games its loss is "
         f"{card['validation_loss']} and it finds {card['move_match']:.1%} of the moves"
     )
 

@@ -55,7 +55,7 @@ def test_pretraining_lowers_the_loss(corpus, tmp_path):
     lines = [json.loads(line) for line in (tmp_path / "done" / "small.log.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [20, 40, 60, 80, 100]
     assert lines[-1]["loss"] < lines[0]["loss"]
-    assert Chessformer("small", tmp_path / "done").n_parameters() == card["parameters"]
+    assert Chessformer("small", tmp_path / "done").n_parameters() == card["n_parameters"]
 
 
 def test_a_training_stopped_at_each_step_ends_with_the_same_bytes(corpus, tmp_path):

@@ -117,9 +117,8 @@ class PretrainOptions:
 def rung_spec(name: str, corpora: Sequence[Path], shape: Mapping[str, int | None], **settings: Any) -> PretrainSpec:
     """The spec of a shipped rung, or of one of the user's own shape.
 
-    Args:
-        shape: Fields of `Architecture`; `None` takes the shipped rung's.
-        settings: Fields of `PretrainSpec`; `None` takes the shipped rung's, or the default.
+    `shape` holds fields of `Architecture`, `settings` those of `PretrainSpec`; `None` takes the shipped rung's value, or
+    the default.
 
     Raises:
         DataError: The rung is not a shipped one, and its shape is not whole.
@@ -228,7 +227,7 @@ class _Run:
         loss, matches = self._validate()
         card = {
             "name": self.spec.name,
-            "parameters": sum(p.numel() for p in self.network.parameters()),
+            "n_parameters": sum(p.numel() for p in self.network.parameters()),
             "architecture": asdict(self.spec.architecture),
             "corpus": self.corpus.card,
             "positions": self.spec.steps * self.spec.batch_size,

@@ -89,10 +89,8 @@ def make_corpus(
 ) -> dict[str, Any]:
     """Encode positions of a folder of games into the folder `out`; return the card that is written there, last.
 
-    A move that was drawn as a blunder on purpose is not imitated: its position is left out.
-
-    Args:
-        excluded: Position keys (`position_key`) that must not enter, such as those of the puzzles of a test.
+    A move that was drawn as a blunder on purpose is not imitated: its position is left out. So are `excluded` positions
+    (`position_key`), such as those of the puzzles of a test.
     """
     last = None if spec.n_games is None else spec.first_game + spec.n_games
     chosen = islice(_all_games(games), spec.first_game, last)
