@@ -33,9 +33,7 @@ def planned(*settings: str, text: str = TEXT) -> Plan:
 
 
 def cell(of: Plan, weak: str, strong: str, method: str = "naive", control: str | None = None):
-    cells = [
-        c for c in of.comparisons if (c.weak, c.strong, c.method, c.control) == (weak, strong, method, control)
-    ]
+    cells = [c for c in of.comparisons if (c.weak, c.strong, c.method, c.control) == (weak, strong, method, control)]
     assert len(cells) == 1
     return cells[0]
 
@@ -102,13 +100,16 @@ def test_adding_a_method_or_a_seed_keeps_every_key():
 
 
 # "Suffix Spec: what is computed; it enters the key. Options: how and where; never."
-@pytest.mark.parametrize("setting", ["statistics.level=0.9", "name=other", "ladder.0.name=renamed", "ladder.2.lr=0.001"])
+@pytest.mark.parametrize(
+    "setting", ["statistics.level=0.9", "name=other", "ladder.0.name=renamed", "ladder.2.lr=0.001"]
+)
 def test_what_decides_no_result_is_in_no_key(setting):
     assert keys(planned(setting)) == keys(planned())
 
 
 @pytest.mark.parametrize(
-    "setting", ["recipe.lr=0.01", "recipe.precision=bf16", "splits.test=90", "weak_labels=hard", "tasks=[{name: toy, seed: 5}]"]
+    "setting",
+    ["recipe.lr=0.01", "recipe.precision=bf16", "splits.test=90", "weak_labels=hard", "tasks=[{name: toy, seed: 5}]"],
 )
 def test_what_decides_a_result_changes_keys(setting):
     assert set(keys(planned(setting))) != set(keys(planned()))

@@ -126,9 +126,9 @@ def test_a_device_that_is_not_here_is_said_before_the_first_job(tmp_path, monkey
         pytest.param("a: " + "[" * 3000, "levels deep", id="3,000 levels"),
         pytest.param(TOY + "? [a, b]\n: 3\n", "a key must be a name", id="a list as a key"),
         pytest.param(
-            "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in ["ab", "bc", "cd", "de", "ef", "fg"]).replace(
-                "*a", "1"
-            ),
+            "".join(
+                f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in ["ab", "bc", "cd", "de", "ef", "fg"]
+            ).replace("*a", "1"),
             "no study is that large",
             id="a small file that grows",
         ),
@@ -137,7 +137,9 @@ def test_a_device_that_is_not_here_is_said_before_the_first_job(tmp_path, monkey
     ],
 )
 def test_what_only_looks_like_a_study_is_explained(tmp_path, monkeypatch, capsys, text, words):
-    (tmp_path / "study.yaml").write_text(text.replace("a: 9", "name: x\nrecipe: {lr: 9") + ("}" if "a: 9" in text else ""))
+    (tmp_path / "study.yaml").write_text(
+        text.replace("a: 9", "name: x\nrecipe: {lr: 9") + ("}" if "a: 9" in text else "")
+    )
     assert invoke(monkeypatch, "run", str(tmp_path / "study.yaml")) == 2
     shown = capsys.readouterr().err
     assert words in shown

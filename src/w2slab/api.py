@@ -96,7 +96,9 @@ def write_report(
     from w2slab.report.page import write_report as write_page
 
     results = results or load_results(study, store)
-    return write_page(results, plan(study), open_store(store), Path(out), study_text=to_yaml(study, base), command=command)
+    return write_page(
+        results, plan(study), open_store(store), Path(out), study_text=to_yaml(study, base), command=command
+    )
 
 
 def open_store(store: Store | Path | str) -> Store:
@@ -137,7 +139,8 @@ def check_data(planned: Plan, store: Store) -> None:
             task = digest(job.spec.task)
             if task not in loaded:
                 loaded[task] = load_task(asked.task)
-            split(*loaded[task], asked.sizes, asked.seed, asked.task.name)
+            labelled, kept = loaded[task]
+            split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
     tried = set()
     for job in open_jobs:
         if isinstance(job.spec, FinetuneSpec) and digest(job.inputs["data"].spec.task) in loaded:

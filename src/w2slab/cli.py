@@ -120,9 +120,7 @@ def run(
         int | None, typer.Option(min=1, envvar="W2SLAB_WORKERS", help="Worker processes. [one per core]")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, envvar="W2SLAB_THREADS", help="Threads of each worker.")] = 1,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where each job computes.")
-    ] = "auto",
+    device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where each job computes.")] = "auto",
     micro_batch: Annotated[int | None, typer.Option(min=1, help="Split each step to save memory.")] = None,
     keep_checkpoints: Annotated[bool, typer.Option(help="Keep the weights of models trained in this run.")] = False,
     checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints within a job.")] = 60.0,
@@ -204,7 +202,9 @@ def _report(study: Study, store: Store, path: Path, settings: list[str] | None, 
 
     results = api.load_results(study, store)
     if not results.rows:
-        raise StudyError(f"nothing of {study.name} is done yet; start it with: w2slab run {path}, or see: w2slab status {path}")
+        raise StudyError(
+            f"nothing of {study.name} is done yet; start it with: w2slab run {path}, or see: w2slab status {path}"
+        )
     typer.echo(render(results))
     folder = out or path.parent / f"{study.name}-report"
     overrides = [part for setting in settings or [] for part in ("--set", setting)]

@@ -79,7 +79,9 @@ def parameters(kind: str, name: str) -> dict[str, tuple[Any, Any]]:
 @cache
 def model(kind: str, name: str) -> Any:
     """A pydantic model of a row's parameters."""
-    return create_model(name, __config__=ConfigDict(extra="forbid", allow_inf_nan=False), **parameters(kind, name))
+    config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    definitions: dict[str, Any] = dict(parameters(kind, name))
+    return create_model(name, __config__=config, **definitions)
 
 
 def check(kind: str, name: str, values: Mapping[str, Any]) -> dict[str, Any]:

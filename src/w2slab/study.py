@@ -344,9 +344,7 @@ def schema() -> dict[str, Any]:
     return result
 
 
-def _row_schema(
-    kind: str, row: str, key: str, entry: dict[str, Any], definitions: dict[str, Any]
-) -> dict[str, Any]:
+def _row_schema(kind: str, row: str, key: str, entry: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
     own = registry.model(kind, row).model_json_schema()
     definitions.update(own.get("$defs", {}))
     properties = {**own.get("properties", {}), **entry["properties"], key: {"const": row}}

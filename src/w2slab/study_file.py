@@ -187,7 +187,7 @@ def override(document: Document, setting: str) -> None:
         else:
             if isinstance(target, dict) and target.get(key) is None:
                 target[key] = {}
-            elif isinstance(target, list) and isinstance(target[key], str):
+            elif isinstance(key, int) and isinstance(target[key], str):
                 target[key] = {"name": target[key]}  # a bare name stands for an entry without fields
             target = target[key]
     for places in (document.places, document.key_places):  # where these stood in the file no longer matters

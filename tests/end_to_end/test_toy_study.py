@@ -6,6 +6,8 @@ import csv
 import json
 import time
 
+import pytest
+
 from tests.conftest import result_bytes, w2slab
 
 
@@ -65,3 +67,24 @@ def test_a_newcomer_writes_a_study_and_sees_its_plan(tmp_path):
     assert "missing" in done.stdout
     assert not (tmp_path / ".w2slab").exists()
     assert time.monotonic() - started < 60
+
+
+# A change that is not meant to move numbers moves none of these; one that is says so in the changelog.
+def test_the_toy_table_is_as_it_was(finished_toy_study):
+    with (finished_toy_study.parent / "small-report" / "summary.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["is_reported"] == "True"]
+    found = {(r["weak"], r["strong"], r["method"]): float(r["student_accuracy"]) for r in rows}
+    assert found == pytest.approx(PINNED, abs=0.006)
+
+
+PINNED = {
+    ("sees-2", "sees-8", "naive"): 0.543,
+    ("sees-2", "sees-8", "auxiliary-confidence"): 0.624,
+    ("sees-2", "sees-8", "bootstrapping"): 0.543,
+    ("sees-2", "sees-32", "naive"): 0.583,
+    ("sees-2", "sees-32", "auxiliary-confidence"): 0.815,
+    ("sees-2", "sees-32", "bootstrapping"): 0.509,
+    ("sees-8", "sees-32", "naive"): 0.784,
+    ("sees-8", "sees-32", "auxiliary-confidence"): 0.912,
+    ("sees-8", "sees-32", "bootstrapping"): 0.784,
+}

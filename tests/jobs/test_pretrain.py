@@ -110,6 +110,8 @@ def test_a_checkpoint_of_another_training_is_refused(corpus, tmp_path):
 def test_what_cannot_be_trained_is_said_first(corpus, tmp_path):
     with pytest.raises(DataError, match="too few positions"):
         pretrain(spec(corpus, batch_size=100_000), tmp_path)
+    with pytest.raises(DataError, match="allowed: cpu, cuda"):
+        pretrain(spec(corpus), tmp_path, PretrainOptions(device="tpu"))
     with pytest.raises(DataError, match="give width, layers and heads"):
         rung_spec("mine", [corpus], {"width": 8})
     with pytest.raises(DataError, match="must divide"):

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,10 +11,12 @@ import pytest
 import torch
 
 from w2slab.errors import DataError
-from w2slab.models.chessformer import Chessformer, encode_positions
+from w2slab.jobs.pretrain import RUNGS
+from w2slab.models.chessformer import SHIPPED, Chessformer, encode_positions
 from w2slab.models.chessformer_network import HIDDEN, Architecture, build, read_weights, write_weights
 from w2slab.tasks.chess.position import mirror_fen
-from w2slab.tasks.task import Examples
+from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.task import Examples, Truth
 
 # Positions and some legal moves; the second has an en passant capture, the third castles, the fourth is in check.
 ROWS = [
@@ -174,3 +177,27 @@ def test_importing_the_family_costs_no_torch():
     code = "import sys, w2slab.models.chessformer; sys.exit('torch' in sys.modules or 'chess' in sys.modules)"
     source = Path(__file__).parents[2] / "src"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(source)}).returncode == 0
+
+
+def test_shipped_rungs_are_what_their_card_says():
+    rungs = json.loads((SHIPPED / "ladder.json").read_text())["rungs"]
+    assert {rung["name"] for rung in rungs} == {path.stem for path in SHIPPED.glob("*.safetensors")} == set(RUNGS)
+    for rung in rungs:
+        family = Chessformer(rung["name"])
+        network = family.build(examples(), 0)
+        assert network.architecture == RUNGS[rung["name"]].architecture
+        assert family.n_parameters() == rung["n_parameters"]
+    finetuned = [rung["evaluation"]["puzzles"]["finetuned"] for rung in rungs]
+    assert finetuned == sorted(finetuned)
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) < 10_000_000
+
+
+def test_a_shipped_rung_still_solves_its_puzzles():
+    """A change of the encoding, or of the order of moves, would show here as a fall to chance."""
+    card = next(r for r in json.loads((SHIPPED / "ladder.json").read_text())["rungs"] if r["name"] == "chess-25k")
+    puzzles, rung = ChessPuzzles().load(), Chessformer("chess-25k")
+    rows = np.flatnonzero(puzzles.in_test)[:400]
+    given = puzzles.examples.take(rows)
+    found = logits(rung.build(given, 0).eval(), rung, given).argmax(dim=1).numpy()
+    right = Truth(given.ids, [puzzles.truth.right[row] for row in rows]).is_right(found)
+    assert abs(right.mean() - card["evaluation"]["puzzles"]["zero_shot"]) < 0.1

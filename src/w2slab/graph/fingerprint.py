@@ -73,8 +73,9 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class Aside:
-    """A value that travels with a job and decides nothing of its result: a display name, the place of a file whose
-    content stands elsewhere in the spec.
+    """A value that travels with a job and decides nothing of its result.
+
+    A display name is one, and the place of a file whose content stands elsewhere in the spec.
 
     Args:
         value: Plain JSON data.
@@ -96,7 +97,7 @@ def canonical(value: Any) -> Any:
 
 
 def transport(value: Any) -> Any:
-    """`value` as plain JSON data for a worker: as `canonical`, and each `LocalFile` with its path, each `Aside` with its value."""
+    """`value` as plain JSON data for a worker: `LocalFile`s with their paths, `Aside`s with their values."""
     return _plain(value, True, ())
 
 

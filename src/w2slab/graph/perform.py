@@ -123,7 +123,7 @@ def named_function(name: str) -> Callable[..., Any]:
     """
     module, _, attribute = name.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)  # type: ignore[no-any-return]
+        return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as error:
         raise JobError(
             f"{name}: cannot be loaded: {error}. Name an importable function as `module:function`."

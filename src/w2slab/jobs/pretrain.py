@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.errors import DataError, JobError
+from w2slab.errors import DataError, JobError, UnavailableError
 from w2slab.models.chessformer import Architecture, collate
 from w2slab.randomness import derived_seed, rng
 from w2slab.tasks.chess.corpus import join_corpora, read_corpus
@@ -44,7 +44,7 @@ RUNGS = {
     "chess-8k": Rung(Architecture(width=16, layers=1, heads=1), 64_000, 3e-3),
     "chess-25k": Rung(Architecture(width=24, layers=2, heads=2), 100_000, 3e-3),
     "chess-90k": Rung(Architecture(width=48, layers=3, heads=2), 500_000, 3e-3),
-    "chess-500k": Rung(Architecture(width=96, layers=4, heads=2, move_layers=2), 2_000_000, 2e-3),
+    "chess-500k": Rung(Architecture(width=96, layers=4, heads=2, move_layers=2), 1_850_000, 2e-3),
 }
 
 
@@ -117,8 +117,8 @@ class PretrainOptions:
 def rung_spec(name: str, corpora: Sequence[Path], shape: Mapping[str, int | None], **settings: Any) -> PretrainSpec:
     """The spec of a shipped rung, or of one of the user's own shape.
 
-    `shape` holds fields of `Architecture`, `settings` those of `PretrainSpec`; `None` takes the shipped rung's value, or
-    the default.
+    `shape` holds fields of `Architecture`, `settings` those of `PretrainSpec`; `None` takes the shipped rung's value,
+    or the default.
 
     Raises:
         DataError: The rung is not a shipped one, and its shape is not whole.
@@ -156,6 +156,16 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     return run.finish()
 
 
+def _device(name: str) -> torch.device:
+    import torch
+
+    if name not in ("cpu", "cuda"):
+        raise DataError(f'device "{name}" is not known; allowed: cpu, cuda')
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UnavailableError("device cuda: there is no GPU that torch can use here; take cpu")
+    return torch.device(name)
+
+
 class _Run:
     def __init__(self, spec: PretrainSpec, out: Path, options: PretrainOptions) -> None:
         import torch
@@ -166,7 +176,7 @@ class _Run:
         from w2slab.training import checkpoint
 
         self.spec, self.out, self.options = spec, out, options
-        self.device = torch.device(options.device)
+        self.device = _device(options.device)
         self.corpus = join_corpora([read_corpus(Path(path)) for path in spec.corpora])
         held_out = self.corpus.games % spec.validation_games == 0
         self.training, self.validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)

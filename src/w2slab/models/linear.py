@@ -61,6 +61,7 @@ class Linear:
         import torch
 
         width = self.encode(examples.take(np.arange(1))).shape[1]
+        assert examples.classes is not None
         network = torch.nn.utils.skip_init(torch.nn.Linear, width, len(examples.classes))
         with torch.no_grad():
             for parameter in network.parameters():
