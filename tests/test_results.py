@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).parent / "report"))
 
 import fake_study
 
-from w2slab.artifacts import read_predictions, read_truth, write_predictions
+from w2slab.artifacts import Predictions, read_predictions, read_truth, write_predictions
 from w2slab.errors import DataError
 from w2slab.results import collect, render
 from w2slab.stats.agreement import agreement
@@ -156,7 +156,8 @@ def test_nothing_done_yet_is_no_error(text):
 def test_predictions_of_other_examples_are_refused_by_name(text):
     plan, store = text
     path = store.folder(plan.comparisons[0].student.key) / "predictions" / "test.parquet"
-    write_predictions(path, read_predictions(path).slice(0, 10))
+    whole = read_predictions(path)
+    write_predictions(path, Predictions(whole.ids[:10], whole.probs[:10], whole.n_candidates[:10]))
     with pytest.raises(DataError, match=r"test\.parquet: these are not predictions for the test examples of task"):
         collect(plan, store)
 

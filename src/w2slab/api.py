@@ -130,8 +130,7 @@ def check_data(planned: Plan, store: Store) -> None:
     from w2slab.jobs import plugins
     from w2slab.jobs.prepare import load_task, split
 
-    states = runner.state(planned.graph, store)
-    open_jobs = [job for job in planned.graph if states[job.key] != "cached"]
+    open_jobs = runner.missing(planned.graph, store)
     loaded: dict[str, Any] = {}
     for job in open_jobs:
         if isinstance(job.spec, PrepareSpec):

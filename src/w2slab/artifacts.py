@@ -49,10 +49,6 @@ class Predictions:
         """The likeliest candidate of each example, the first of equals: int64 [N]."""
         return self.probs.argmax(axis=1)
 
-    def slice(self, start: int, stop: int) -> Predictions:
-        """The examples from `start` (included) to `stop` (excluded)."""
-        return Predictions(self.ids[start:stop], self.probs[start:stop], self.n_candidates[start:stop])
-
 
 def _write_table(path: Path, columns: dict[str, Any]) -> None:
     import pyarrow as pa
