@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -174,8 +175,14 @@ def check_study(document: Document, base: Path) -> Study:
     if study is not None:
         problems += [Problem(document.place(path), message) for path, message in _cross_checks(study)]
     if problems or study is None:
-        raise StudyError(problems)
+        raise StudyError(sorted(problems, key=_line_and_column))
     return _with_fields(study, base)
+
+
+def _line_and_column(problem: Problem) -> tuple[int, int]:
+    """Where a problem stands, for the order of the list; those of `--set` come first."""
+    found = re.search(r":(\d+):(\d+)(?::|$)", problem.place)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _plugins(values: dict[str, Any]) -> Iterator[tuple[str, PathTuple, str, type[_Plugin], dict[str, Any]]]:

@@ -17,7 +17,7 @@ from tests.conftest import result_bytes, w2slab
 
 KILLS = 20
 # Jobs of some seconds with many checkpoints, so that kills find them at work.
-LONGER = ["--set", "seeds=[0]", "--set", "recipe.epochs=1000", "--checkpoint-every", "0.1"]
+LONGER = ["--set", "seeds=[0]", "--set", "recipe.epochs=400", "--checkpoint-every", "0.1"]
 
 
 def run_in_background(study: Path, *arguments: str) -> subprocess.Popen[str]:
@@ -36,20 +36,34 @@ def undisturbed(tmp_path_factory, finished_toy_study):
 # "Killed at any moment and started again, a study ends with the same bytes as one that was never killed."
 def test_twenty_kills_leave_the_bytes_of_an_undisturbed_run(toy_study, undisturbed):
     moments = random.Random(0)
-    n_checkpoints = 0
-    for _ in range(KILLS):
+    store = toy_study.parent / ".w2slab"
+    for kill in range(KILLS):
+        started = time.time()
         running = run_in_background(toy_study, *LONGER)
-        time.sleep(moments.uniform(0.5, 2.5))
+        if kill % 2:
+            wait_for_checkpoint(store, since=started)
+        time.sleep(moments.uniform(0.0, 0.6))
         assert running.poll() is None, "the study was finished before the last kill; make its jobs longer"
         running.kill()
         running.communicate()
-        n_checkpoints += any((toy_study.parent / ".w2slab" / "work").rglob("*.safetensors"))
-    assert n_checkpoints > 0
     assert w2slab("run", toy_study, *LONGER).returncode == 0
     assert result_bytes(toy_study.parent / ".w2slab") == result_bytes(undisturbed / ".w2slab")
     for name in ("results.csv", "summary.csv"):
         tables = [folder / "small-report" / name for folder in (toy_study.parent, undisturbed)]
         assert without_times(tables[0]) == without_times(tables[1])
+
+
+def wait_for_checkpoint(store: Path, since: float) -> None:
+    """Wait until a job of this run has saved its place."""
+    for _ in range(3000):
+        for path in (store / "work").rglob("*"):
+            try:
+                if path.is_file() and path.stat().st_mtime > since:
+                    return
+            except FileNotFoundError:  # renamed meanwhile
+                continue
+        time.sleep(0.02)
+    raise AssertionError("no job saved its place within a minute")
 
 
 def without_times(table: Path) -> list[dict[str, str]]:

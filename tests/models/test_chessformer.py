@@ -12,7 +12,7 @@ import torch
 
 from w2slab.errors import DataError
 from w2slab.jobs.pretrain import RUNGS
-from w2slab.models.chessformer import SHIPPED, Chessformer, encode_positions
+from w2slab.models.chessformer import SHIPPED, Chessformer, collate, encode_positions
 from w2slab.models.chessformer_network import HIDDEN, Architecture, build, read_weights, write_weights
 from w2slab.tasks.chess.position import mirror_fen
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
@@ -201,3 +201,14 @@ def test_a_shipped_rung_still_solves_its_puzzles():
     found = logits(rung.build(given, 0).eval(), rung, given).argmax(dim=1).numpy()
     right = Truth(given.ids, [puzzles.truth.right[row] for row in rows]).is_right(found)
     assert abs(right.mean() - card["evaluation"]["puzzles"]["zero_shot"]) < 0.1
+
+
+def test_relations_worked_out_beforehand_are_those_of_the_batch():
+    examples = ChessPuzzles().load().examples.take(np.arange(700))
+    rung = Chessformer("chess-8k")
+    encoded = rung.encode(examples)
+    indices = np.random.default_rng(0).permutation(700)[:40]
+    at_hand, worked_out = collate(encoded, indices, encoded.sight), collate(encoded, indices)
+    assert at_hand.keys() == worked_out.keys()
+    for name, tensor in at_hand.items():
+        assert torch.equal(tensor, worked_out[name]), name

@@ -233,12 +233,14 @@ def test_half_precision_learns_as_well():
 
 
 TWO = """
-import json, os, pathlib
+import json, os, pathlib, torch
 from test_loop import AuxiliaryConfidence, finetune, network, running, training, weights
 model = network()
 finetune(model, training(AuxiliaryConfidence(ramp_frac=0.0)), running(micro_batch=3))
 file = pathlib.Path(__file__).with_name("weights-" + os.environ["RANK"])
 file.write_text(json.dumps([w.flatten().tolist() for w in weights(model)]))
+torch.distributed.barrier()
+torch.distributed.destroy_process_group()  # else a process that ends first may abort the other
 """
 
 
@@ -249,7 +251,7 @@ def test_two_processes_give_the_weights_of_one(tmp_path):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, env=environment | {"ACCELERATE_USE_CPU": "true"}
+        command, capture_output=True, text=True, timeout=120, env=environment | {"ACCELERATE_USE_CPU": "true"}
     )
     assert done.returncode == 0, done.stderr
     one = network()

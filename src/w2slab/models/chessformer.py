@@ -9,7 +9,7 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parents[1] / "assets" / "chess"
 _PIECES = {letter: code for code, letter in enumerate(".PNBRQKpnbrqk")}
 _PROMOTIONS = "nbrq"
+MOST_PIECES = 64  # as many as squares: puzzles may be composed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +52,19 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class Sight:
+    """Who attacks whom and what each move touches, a bit for each piece: worked out once, read in every epoch.
+
+    Args:
+        pieces: uint8 `[N, 2, 64, 8]`, for each piece those that it attacks directly, and through one piece.
+        moves: uint8 `[sum(counts), 2, 8]`, for each move the pieces it then attacks, and those that reach it.
+    """
+
+    pieces: NDArray[np.uint8]
+    moves: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
 class Positions:
     """Positions and their legal moves as arrays, as the side to move sees them (ranks and colours swapped for Black).
 
@@ -60,6 +74,7 @@ class Positions:
         moves: `[sum(counts)]`, from | to << 6 | promotion << 12, the moves of one position in their given order.
         counts: `[N]`, how many moves each position has.
         offsets: `[N + 1]`, where they begin.
+        sight: Their relations, if they were worked out beforehand.
     """
 
     boards: NDArray[np.int8]
@@ -67,6 +82,7 @@ class Positions:
     moves: NDArray[np.uint16]
     counts: NDArray[np.integer]
     offsets: NDArray[np.int64]
+    sight: Sight | None = None
 
     def __len__(self) -> int:
         return len(self.counts)
@@ -128,7 +144,7 @@ class Chessformer:
 
     def collate(self, encoded: Positions, indices: NDArray[np.integer]) -> dict[str, torch.Tensor]:
         """One batch, padded to its own most pieces and moves."""
-        return collate(encoded, indices)
+        return collate(encoded, indices, encoded.sight)
 
     def lengths(self, encoded: Positions) -> NDArray[np.int64]:
         """Pieces and moves of each position, `[N]`."""
@@ -164,7 +180,25 @@ def encode_positions(fens: Sequence[str], moves: Sequence[Sequence[str]], ids: S
                 states[row, 1] = 1 + (end & 7)  # a pawn goes aside to an empty square: en passant is possible
     counts = np.array([len(listed) for listed in moves], np.int64)
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    return Positions(boards, states, np.array(codes, np.uint16), counts, offsets)
+    positions = Positions(boards, states, np.array(codes, np.uint16), counts, offsets)
+    return replace(positions, sight=_sight(positions))
+
+
+def _sight(positions: Positions) -> Sight:
+    """The relations of all positions, in batches."""
+    pieces = np.zeros((len(positions), 2, MOST_PIECES, MOST_PIECES // 8), np.uint8)
+    moves = np.zeros((len(positions.moves), 2, MOST_PIECES // 8), np.uint8)
+    for first in range(0, len(positions), 512):
+        batch = _Batch(positions, np.arange(first, min(first + 512, len(positions))))
+        lines = piece_relations(batch.pieces, batch.squares)
+        touched = move_relations(batch.pieces, batch.squares, batch.movers, batch.destinations, batch.becomes)
+        for kind, relation in enumerate(lines):
+            bits = np.packbits(relation, axis=-1, bitorder="little")
+            pieces[batch.indices, kind, : bits.shape[1], : bits.shape[2]] = bits
+        for kind, relation in enumerate(touched):
+            bits = np.packbits(relation, axis=-1, bitorder="little")[batch.rows, batch.columns]
+            moves[batch.flat, kind, : bits.shape[1]] = bits
+    return Sight(pieces, moves)
 
 
 def _mirrored(pieces: str) -> str:
@@ -179,39 +213,59 @@ def _move_code(uci: str, is_white: bool) -> int:
     return (move.origin ^ mirror) | (move.target ^ mirror) << 6 | promotion << 12
 
 
-def collate(positions: Any, indices: NDArray[np.integer]) -> dict[str, torch.Tensor]:
+class _Batch:
+    """Some positions side by side, padded to the most pieces `P` and moves `M` that one of them has."""
+
+    def __init__(self, positions: Any, indices: NDArray[np.integer]) -> None:
+        self.indices = indices
+        boards, counts = positions.boards[indices], positions.counts[indices].astype(np.int64)
+        self.rows = np.repeat(np.arange(len(boards)), counts)
+        self.columns = np.arange(len(self.rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+        self.flat = np.repeat(positions.offsets[indices], counts) + self.columns
+        self.pieces, self.squares, tokens = _pieces(boards)
+        moves = _moves(boards, tokens, positions.moves[self.flat], self.rows, self.columns)
+        self.movers, self.captured, self.destinations, self.becomes = moves
+
+
+def collate(positions: Any, indices: NDArray[np.integer], sight: Sight | None = None) -> dict[str, torch.Tensor]:
     """One batch for the network: `P` pieces and `M` moves are the most that one of these positions has.
 
     Args:
         positions: Anything with the arrays of `Positions`, a corpus mapped from disk for example.
         indices: `[B]`, which positions.
+        sight: The positions' relations; worked out for the batch where they are not at hand.
     """
     import torch
 
-    boards, counts = positions.boards[indices], positions.counts[indices].astype(np.int64)
-    flat = np.repeat(positions.offsets[indices] - (np.cumsum(counts) - counts), counts) + np.arange(counts.sum())
-    pieces, squares, tokens = _pieces(boards)
-    movers, captured, destinations, becomes = _moves(boards, tokens, positions.moves[flat], counts)
-    attacks, through = piece_relations(pieces, squares)
-    n_positions, n_tokens = len(boards), pieces.shape[1] + 1
-    relations = np.zeros((n_positions, 4, n_tokens, n_tokens), np.float32)
-    for index, relation in enumerate((attacks, through)):
-        relations[:, 2 * index, 1:, 1:] = relation
-        relations[:, 2 * index + 1, 1:, 1:] = relation.transpose(0, 2, 1)
-    reaches, reached = move_relations(pieces, squares, movers, destinations, becomes)
-    touches = np.zeros((n_positions, movers.shape[1], 2, n_tokens), np.float32)
-    touches[:, :, 0, 1:] = reaches
-    touches[:, :, 1, 1:] = reached
+    batch = _Batch(positions, indices)
+    n_positions, n_pieces = batch.pieces.shape
+    relations = np.zeros((n_positions, 4, n_pieces + 1, n_pieces + 1), np.float32)
+    touches = np.zeros((n_positions, batch.movers.shape[1], 2, n_pieces + 1), np.float32)
+    lines: Sequence[NDArray[Any]]
+    if sight is None:
+        lines = piece_relations(batch.pieces, batch.squares)
+        touched = move_relations(batch.pieces, batch.squares, batch.movers, batch.destinations, batch.becomes)
+        touches[:, :, :, 1:] = np.stack(touched, axis=2)
+    else:
+        bits = sight.pieces[indices][:, :, :n_pieces]
+        unpacked = np.unpackbits(bits, axis=-1, count=n_pieces, bitorder="little")
+        lines = unpacked[:, 0], unpacked[:, 1]
+        touches[batch.rows, batch.columns, :, 1:] = np.unpackbits(
+            sight.moves[batch.flat], axis=-1, count=n_pieces, bitorder="little"
+        )
+    for kind, relation in enumerate(lines):
+        relations[:, 2 * kind, 1:, 1:] = relation
+        relations[:, 2 * kind + 1, 1:, 1:] = relation.transpose(0, 2, 1)
     arrays = {
-        "pieces": pieces,
-        "squares": squares,
+        "pieces": batch.pieces,
+        "squares": batch.squares,
         "states": positions.states[indices].astype(np.int64),
         "relations": relations,
-        "movers": movers,
-        "captured": captured,
-        "destinations": destinations,
-        "becomes": becomes,
-        "touches": touches.reshape(n_positions, -1, 2 * n_tokens),
+        "movers": batch.movers,
+        "captured": batch.captured,
+        "destinations": batch.destinations,
+        "becomes": batch.becomes,
+        "touches": touches.reshape(n_positions, -1, 2 * (n_pieces + 1)),
     }
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
@@ -230,16 +284,26 @@ def _pieces(boards: NDArray[np.int8]) -> tuple[NDArray[np.int64], NDArray[np.int
 
 
 def _moves(
-    boards: NDArray[np.int8], tokens: NDArray[np.int64], moves: NDArray[np.uint16], counts: NDArray[np.int64]
+    boards: NDArray[np.int8],
+    tokens: NDArray[np.int64],
+    moves: NDArray[np.uint16],
+    rows: NDArray[np.int64],
+    columns: NDArray[np.int64],
 ) -> tuple[NDArray[np.int64], ...]:
-    """Mover, token captured (0: none), destination and what the mover becomes (0: no such move), `[B, M]` each."""
-    rows = np.repeat(np.arange(len(boards)), counts)
-    columns = np.arange(len(rows)) - np.repeat(np.cumsum(counts) - counts, counts)
+    """Mover, token captured (0: none), destination and what the mover becomes (0: no such move), `[B, M]` each.
+
+    Args:
+        boards: `[B, 64]`.
+        tokens: `[B, 64]`, which token stands on each square.
+        moves: All moves of the batch, one after the other.
+        rows: Which position each of them belongs to.
+        columns: Its place among that position's moves.
+    """
     start, end, promotion = ((moves >> shift & mask).astype(np.int64) for shift, mask in ((0, 63), (6, 63), (12, 7)))
     kind, taken = boards[rows, start].astype(np.int64), tokens[rows, end]
     passing = (kind == 1) & (taken == 0) & ((start ^ end) & 7 > 0)
     taken = np.where(passing, tokens[rows, np.maximum(end - 8, 0)], taken)
     values = (tokens[rows, start] - 1, taken, end, np.where(promotion > 0, promotion + 1, kind))
-    table = np.zeros((4, len(boards), counts.max()), np.int64)
+    table = np.zeros((4, len(boards), columns.max() + 1), np.int64)
     table[:, rows, columns] = values
     return tuple(table)
