@@ -166,4 +166,4 @@ def _choices(judged: _Judged, place: int, words: list[str]) -> tuple[str, str]:
 
 def _difficulty(example: dict[str, Any]) -> str | None:
     value = example.get("difficulty")
-    return None if value is None else f"{value:g}" if isinstance(value, int | float) else inert(value, 40)
+    return None if value is None else f"{value:.4g}" if isinstance(value, int | float) else inert(value, 40)
