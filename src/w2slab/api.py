@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -99,6 +100,13 @@ def write_report(
     return write_page(
         results, plan(study), open_store(store), Path(out), study_text=to_yaml(study, base), command=command
     )
+
+
+def made_of(study: Study, store: Store | Path | str, command: str = "") -> str:
+    """Digest of all that a report depends on: the results in the store, how they are judged, and this version."""
+    opened = open_store(store)
+    present = [job.key for job in plan(study).graph if opened.has(job.key)]
+    return digest([present, study.model_dump(mode="json"), command, version("w2slab")])
 
 
 def open_store(store: Store | Path | str) -> Store:

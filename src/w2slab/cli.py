@@ -159,7 +159,7 @@ def run(
         typer.echo("stopped; what is done is kept. To go on, run the same command again", err=True)
     elif report:
         try:
-            _report(loaded, opened, study, settings, out)
+            _report(loaded, opened, study, settings, out, may_stand=not outcome.done)
         except (W2SError, OSError) as error:  # what was computed is kept, and how the run ended stays the exit code
             typer.echo(f"no report: {error}", err=True)
             sys.exit(outcome.exit_code or 1)
@@ -196,21 +196,38 @@ def report(
     _report(load_study(study, settings or []), _store(study, store), study, settings, out)
 
 
-def _report(study: Study, store: Store, path: Path, settings: list[str] | None, out: Path | None) -> None:
+def _report(
+    study: Study, store: Store, path: Path, settings: list[str] | None, out: Path | None, may_stand: bool = False
+) -> None:
+    """Print the table and write the report; one that was made of the very same results may stand as it is."""
     from w2slab import api
     from w2slab.results import render
 
+    folder = out or path.parent / f"{study.name}-report"
+    overrides = [part for setting in settings or [] for part in ("--set", setting)]
+    command = shlex.join(["w2slab", "run", str(path), *overrides])
+    made_of = api.made_of(study, store, command)
+    stamp = folder / "made-of.json"
+    if may_stand and (found := _read_stamp(stamp)).get("made_of") == made_of and (folder / "index.html").exists():
+        typer.echo(f"{found['table']}\nreport: {folder / 'index.html'}")
+        return
     results = api.load_results(study, store)
     if not results.rows:
         raise StudyError(
             f"nothing of {study.name} is done yet; start it with: w2slab run {path}, or see: w2slab status {path}"
         )
-    typer.echo(render(results))
-    folder = out or path.parent / f"{study.name}-report"
-    overrides = [part for setting in settings or [] for part in ("--set", setting)]
-    command = shlex.join(["w2slab", "run", str(path), *overrides])
+    table = render(results)
+    typer.echo(table)
     page = api.write_report(study, store, folder, results, base=path.parent, command=command)
+    stamp.write_text(json.dumps({"made_of": made_of, "table": table}))
     typer.echo(f"report: {page}")
+
+
+def _read_stamp(path: Path) -> dict[str, str]:
+    try:
+        return dict(json.loads(path.read_text()))
+    except (OSError, ValueError):
+        return {}
 
 
 @app.command("list")

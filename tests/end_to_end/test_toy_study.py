@@ -24,9 +24,14 @@ def test_the_study_ends_with_table_report_and_csv(finished_toy_study):
 
 def test_a_finished_study_runs_nothing_and_says_so(finished_toy_study):
     before = result_bytes(finished_toy_study.parent / ".w2slab")
+    page = finished_toy_study.parent / "small-report" / "index.html"
+    assert w2slab("report", finished_toy_study).returncode == 0
+    made = page.stat().st_mtime_ns
     records = {p: p.stat().st_mtime_ns for p in finished_toy_study.parent.rglob("record.json")}
     done = w2slab("run", finished_toy_study)
     assert done.returncode == 0
+    assert "sees-2 → sees-32" in done.stdout
+    assert page.stat().st_mtime_ns == made
     assert result_bytes(finished_toy_study.parent / ".w2slab") == before
     assert {p: p.stat().st_mtime_ns for p in finished_toy_study.parent.rglob("record.json")} == records
 
