@@ -61,7 +61,7 @@ def read_lichess(path: Path, *, on_bad: Callable[[DataError], None] | None = Non
                 yield read_row(row, f"{path}:{reader.line_num}")
             except DataError as error:
                 if on_bad is None:
-                    raise
+                    raise DataError(f"{error}. Mend the row, or leave out such rows with --skip-bad") from None
                 on_bad(error)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"{path}:{reader.line_num}: cannot be read on ({error}). Fetch the file again") from error
