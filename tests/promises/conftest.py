@@ -5,20 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-HERE = str(Path(__file__).parents[1] / "graph")
-if HERE not in sys.path:
-    sys.path.append(HERE)
+from tests.graph.conftest import store
 
-
-@pytest.fixture
-def store(tmp_path):
-    from w2slab.graph.store import Store
-
-    return Store(tmp_path / "store")
+__all__ = ["store"]
 
 
 @pytest.fixture
