@@ -37,6 +37,17 @@ def test_status_counts_and_exits_with_0_when_nothing_failed(finished_toy_study):
     assert "0 missing, 0 failed" in done.stdout
 
 
+# "A damaged file is noticed, set aside and made again."
+def test_status_can_read_every_file_again(toy_study):
+    settings = ["--set", "methods=[naive]", "--set", "seeds=[0]"]
+    assert w2slab("run", toy_study, *settings, "--executor", "inline", "--no-report").returncode == 0
+    damaged = next((toy_study.parent / ".w2slab" / "objects").rglob("curve.json"))
+    damaged.write_text(damaged.read_text().replace("0", "1"))
+    assert "0 missing" in w2slab("status", toy_study, *settings).stdout
+    assert "1 missing" in w2slab("status", toy_study, *settings, "--verify").stdout
+    assert "1 made" in w2slab("run", toy_study, *settings, "--no-report").stderr
+
+
 def test_report_of_a_study_that_has_not_begun_says_how_to_begin(toy_study):
     done = w2slab("report", toy_study)
     assert done.returncode == 2

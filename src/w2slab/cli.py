@@ -167,11 +167,20 @@ def run(
 
 
 @app.command()
-def status(study: StudyPath, settings: Settings = None, store: StorePath = None, as_json: AsJson = False) -> None:
+def status(
+    study: StudyPath,
+    settings: Settings = None,
+    store: StorePath = None,
+    as_json: AsJson = False,
+    verify: Annotated[bool, typer.Option(help="Read every file again; set damaged results aside.")] = False,
+) -> None:
     """Count the jobs of a study that are done, missing and failed, and show why they failed."""
     from w2slab.graph.runner import state
 
     planned, opened = _plan(study, settings), _store(study, store)
+    if verify:
+        for job in planned.graph:
+            opened.verify(job)
     states = state(planned.graph, opened)
     failures = {key: opened.failure(key) or {} for key, s in states.items() if s == "failed"}
     if as_json:
