@@ -25,7 +25,7 @@ $(VENV)/.installed: $(VENV)/bin/python pyproject.toml constraints.txt
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(INSTALL) --editable ".[chess,dev]"
+	$(INSTALL) --editable ".[chess,lora,minilm,dev]"
 	touch $@
 
 # Stockfish and Chromium serve some of the tests; where they cannot be installed, those tests skip and say so.

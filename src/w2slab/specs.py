@@ -89,12 +89,14 @@ class RecipeSpec:
 class FinetuneSpec:
     """Model, examples and labels -> predictions.
 
-    Inputs: `data` (a `prepare` job) and, unless it learns on true labels, `labels` (a `finetune` or `relabel` job).
+    Inputs: `data` (a `prepare` job); unless it learns on true labels, `labels` (a job that left predictions); and
+    `start`, a `generative` job, where training starts from its weights.
 
     Args:
         train_split: The split learned on.
         train_range: First (included) and last (excluded) example of it; `None` is the whole split.
         labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
+        keep_weights: Whether the weights stay beside the predictions, for a job that reads them.
         seed: Decides new heads and the order of examples.
     """
 
@@ -108,6 +110,80 @@ class FinetuneSpec:
     labels: Literal["true", "hard", "soft"]
     objective: PluginSpec
     recipe: RecipeSpec
+    keep_weights: bool = False
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerativeSpec:
+    """Texts of some splits -> a language model that has learned to write them; no label is read.
+
+    Every text is learned with its answer, or once with each of its candidates, right or wrong (Burns et al. 2023,
+    section 5.2.2). Input: `data`.
+
+    Args:
+        splits: The splits whose texts are learned.
+        epochs, batch_size, lr: As in `RecipeSpec`; an epoch sees every text once.
+        seed: Decides the order of texts.
+    """
+
+    KIND: ClassVar = "generative"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.generative:generative"
+
+    model: PluginSpec
+    splits: tuple[str, ...] = ("student_train",)
+    epochs: int = 1
+    batch_size: int = 32
+    lr: float = 1e-3
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProbeSpec:
+    """Logistic regression on frozen features of a model -> predictions (Burns et al. 2023, section 5.2.3).
+
+    Inputs: `data`; `labels` as for `FinetuneSpec`; and `start`, a `finetune` job that kept its weights, where the
+    features are those of a finetuned model.
+
+    Args:
+        labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
+        l2: Weight of the squared norm of the coefficients beside the mean loss.
+        seed: Decides what the family draws.
+    """
+
+    KIND: ClassVar = "probe"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.probe:probe"
+
+    model: PluginSpec
+    train_split: str
+    labels: Literal["true", "hard", "soft"]
+    l2: float = 1e-3
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromptSpec:
+    """A language model is asked, and not trained -> predictions (Burns et al. 2023, section 5.2.1).
+
+    Inputs: `data` and, for shots with weak labels, `labels`.
+
+    Args:
+        instruction: A sentence or two before everything else.
+        shots: Labelled examples of `student_train` in the prompt.
+        labels: Of the shots: `true`, `weak` (their likeliest candidate), or `none` where there are no shots.
+        seed: Decides which examples are shots.
+    """
+
+    KIND: ClassVar = "prompt"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.prompt:prompt"
+
+    model: PluginSpec
+    instruction: str = ""
+    shots: int = 0
+    labels: Literal["none", "true", "weak"] = "none"
     seed: int
 
 

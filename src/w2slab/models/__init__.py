@@ -5,5 +5,6 @@ Other distributions add rows through the entry-point group `w2slab.models`.
 
 TABLE: dict[str, str] = {
     "chessformer": "w2slab.models.chessformer:Chessformer",
+    "hf": "w2slab.models.hf:HuggingFace",
     "linear": "w2slab.models.linear:Linear",
 }

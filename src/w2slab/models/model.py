@@ -54,3 +54,55 @@ class ModelFamily(Protocol):
     def lengths(self, encoded: Any) -> np.ndarray:
         """Cost of each example, `[N]`; predictions are made in batches of like length."""
         ...
+
+
+class CachedReading(Protocol):
+    """A family whose `encode` is worth keeping on disk: once for a split and all models that read alike."""
+
+    def reads(self) -> str:
+        """What decides the encoded rows, beside the examples: equal for two models that read alike."""
+        ...
+
+    def save_encoded(self, encoded: Any, folder: Path) -> None:
+        """Write encoded rows into an empty folder."""
+        ...
+
+    def load_encoded(self, folder: Path) -> Any:
+        """Read what `save_encoded` wrote, mapped from disk."""
+        ...
+
+
+class LanguageFamily(Protocol):
+    """A family whose networks are, before finetuning, language models. What the protocols of methods ask beyond it.
+
+    As for tasks, `pinned() -> Self` may settle names that could come to mean something else; see `tasks.task`.
+    """
+
+    @property
+    def generates(self) -> bool:
+        """Whether it is a causal language model: one that can continue a text. Asked when a study is planned."""
+        ...
+
+    def starting_from(self, folder: Path) -> Any:
+        """The same family, its weights taken from a folder that `save_base` wrote."""
+        ...
+
+    def build_language(self, seed: int) -> Any:
+        """The causal language model itself, `(input_ids, attention_mask) -> object with logits [B, T, V]`."""
+        ...
+
+    def save_base(self, network: Any, folder: Path) -> None:
+        """Write a language model from `build_language`, and how it reads, as a folder that `starting_from` takes."""
+        ...
+
+    def tokens(self, texts: list[str], answers: list[str] | None = None) -> Any:
+        """Rows of token ids for language modelling or scoring: `models.hf_reading.Texts`."""
+        ...
+
+
+class FeatureNetwork(Protocol):
+    """A network with a linear head over features: what probing needs beside its logits."""
+
+    def features(self, **batch: torch.Tensor) -> torch.Tensor:
+        """What the head reads, `[R, D]`: a row per example, or one per candidate, example by example in order."""
+        ...

@@ -20,8 +20,9 @@ class Examples:
     Args:
         table: One row per example. `id` (string, stable, from content) and `group` (examples of one passage,
             question or game; never split over two splits) are always there. Where candidates differ by example
-            they stand in `candidates` (list of strings). The other columns are the task's own: `text`, `features`,
-            `fen`, and what a report can show: `difficulty`, `setup`.
+            they stand in `candidates` (list of strings). The other columns are the task's own: `features`, `fen`, or
+            `text` and, read after it and never cut, `answer` (in its place each of the `candidates`, where there are
+            such); and what a report can show: `difficulty`, `setup`.
         classes: The candidates common to all examples, or `None` where each example has its own.
     """
 
@@ -91,6 +92,10 @@ class Task(Protocol):
     def files(self) -> tuple[Path, ...]:
         """Files on disk that decide the examples; their digests enter the key."""
         ...
+
+    # A row may also have `pinned() -> Self`: itself with every name that may come to mean something else settled, a
+    # branch of a hub as its commit. It is asked when a study is planned, and what it gives enters the key.
+    # It raises UnavailableError where that cannot be found out here.
 
     def load(self) -> Labelled:
         """Every example of the task.

@@ -54,6 +54,11 @@ class Placement:
         """Whether this process writes files."""
         return self.rank == 0
 
+    @property
+    def is_mixed(self) -> bool:
+        """Whether forward passes compute in half precision."""
+        return self._precision != "fp32"
+
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
         """The network on its device."""
         return network.to(self.device)

@@ -1,0 +1,1 @@
+"""Tasks that are read as text: the paper's NLP data sets, preference pairs, and the user's own files."""
