@@ -197,4 +197,4 @@ def _facts(labelled: Labelled, kept: np.ndarray, splits: Mapping[str, np.ndarray
         "n_examples": {name: len(positions) for name, positions in splits.items()},
         "class_shares": shares,
         "chance": float(chances[splits["test"]].mean()),
-    }
+    } | ({"n_dropped_by_reading": dict(labelled.dropped)} if labelled.dropped else {})

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol
@@ -76,11 +77,13 @@ class Labelled:
 
     Args:
         in_test: Bool [N] where the task comes with its own test part; `None` lets the group's digest decide.
+        dropped: How many rows of the data gave no example, by reason.
     """
 
     examples: Examples
     truth: Truth
     in_test: np.ndarray | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
 
 
 class Task(Protocol):

@@ -1,0 +1,140 @@
+"""Templates with fields in braces, `"{question} {answer}"`, filled from a row; and which of its candidates is right."""
+
+from __future__ import annotations
+
+import difflib
+import string
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from w2slab.errors import DataError
+from w2slab.tasks.text.choices import Dropped, one_of
+from w2slab.tasks.text.item import Item
+from w2slab.tasks.text.rows import Row, kind_of, shown
+
+LETTERS = string.ascii_uppercase
+MOST_SHOWN = 10
+
+
+def template(written: str) -> str:
+    """What was written, if it has braces; else a template of the field of that name."""
+    return written if "{" in written else "{" + written + "}"
+
+
+def fields_of(written: str) -> list[str]:
+    """The fields a template names.
+
+    Raises:
+        ValueError: Its braces do not match, or hold more than the name of a field.
+    """
+    try:
+        parts = list(string.Formatter().parse(written))
+    except ValueError as error:
+        raise ValueError(f'template "{written}": {error}; write a field as {{name}} and a brace as {{{{') from None
+    names = []
+    for _, name, form, conversion in parts:
+        if name is None:
+            continue
+        if not name or form or conversion:
+            raise ValueError(f'template "{written}": a name alone must stand in braces, as in {{text}}')
+        names.append(name)
+    return names
+
+
+def filled(written: str, row: Row) -> str:
+    """A template with its fields filled in: texts, numbers, or messages with `role` and `content` as a dialogue.
+
+    Raises:
+        RowError: A field is absent, empty, or none of these.
+    """
+    return "".join(
+        literal + ("" if name is None else _as_text(row, name))
+        for literal, name, _, _ in string.Formatter().parse(written)
+    )
+
+
+def joined(text: str, after: str) -> str:
+    """What is read after a text, with a space before it where neither of the two has one."""
+    return after if not text or not after or text[-1].isspace() or after[0].isspace() else f" {after}"
+
+
+def check_fields(templates: Sequence[str], names: Sequence[str], rows: Sequence[Row]) -> None:
+    """Whether the first row has all fields that are asked for: one error instead of one for each row.
+
+    Raises:
+        DataError: It has not; names the fields that there are.
+    """
+    if not rows or rows[0].fault is not None:
+        return
+    first = rows[0]
+    wanted = [*names, *(name for each in templates for name in fields_of(each))]
+    missing = [name for name in dict.fromkeys(wanted) if not _has(first.values, name)]
+    if missing:
+        there = [str(name) for name in first.values]
+        near = difflib.get_close_matches(missing[0], there, n=1)
+        hint = f' Did you mean "{near[0]}"?' if near else ""
+        raise DataError(f'{first.place}: no field "{missing[0]}".{hint} There are: {", ".join(there) or "none"}')
+
+
+def choice(row: Row, text: str, candidates: str | Sequence[str], label: str, group: str | None) -> Item | Dropped:
+    """An example with the candidates of a row.
+
+    Args:
+        row: The row.
+        text: What is read before each candidate.
+        candidates: Fields or templates of the candidates, or the name of a field that holds a list of them.
+        label: Field of the right one: its position from 0, its letter, its field's name, or its text.
+        group: What is never parted; `None` is the text.
+
+    Raises:
+        RowError: A field is missing, or the label names none or several of the candidates.
+    """
+    if isinstance(candidates, str):
+        names, plain = [], list(row.texts(candidates))
+    else:
+        names, plain = list(candidates), [filled(template(each), row) for each in candidates]
+    if len(plain) < 2:
+        raise row.error(f"{len(plain)} candidates; two or more are needed")
+    right = _right(row, label, names, plain)
+    whole = [joined(text, each) for each in plain]
+    return one_of(text, whole, right, group=group) if len(set(whole)) == len(whole) else Dropped("candidates alike")
+
+
+def _right(row: Row, label: str, names: list[str], candidates: list[str]) -> int:
+    value = row.value(label)
+    forms = {str(value), str(value).strip()}
+    letters = list(LETTERS[: len(candidates)])
+    ways = [[str(i) for i in range(len(candidates))], letters, names, candidates]
+    found = set() if isinstance(value, bool) else {way.index(form) for way in ways for form in forms if form in way}
+    if len(found) == 1:
+        return found.pop()
+    what = "names several candidates" if found else "names no candidate"
+    allowed = [f"0 to {len(candidates) - 1}, counted from 0", f"{letters[0]} to {letters[-1]}", *names]
+    raise row.error(f"{label}: {shown(value)} {what}; allowed: {'; '.join(allowed)}; the text of one")
+
+
+def _as_text(row: Row, name: str) -> str:
+    inner = row
+    if name not in row.values:
+        *path, name = name.split(".")
+        for part in path:
+            inner = inner.nested(part)
+    value = inner.value(name)
+    if isinstance(value, str):
+        return inner.text(name)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not (isinstance(value, list) and value and all(isinstance(each, Mapping) for each in value)):
+        raise inner.error(f"{name}: {shown(value)} is {kind_of(value)}; text, a number or a list of messages is needed")
+    return "".join(f"\n\n{_speaker(each)}: {each.text('content').strip()}" for each in inner.nested_list(name))
+
+
+def _speaker(message: Row) -> str:
+    role = message.text("role")
+    return {"user": "Human", "assistant": "Assistant"}.get(role, role.capitalize())
+
+
+def _has(values: Mapping[str, Any], name: str) -> bool:
+    """Whether a row has a field, or a path `outer.inner` leads to one."""
+    outer, dot, inner = name.partition(".")
+    return name in values or bool(dot and isinstance(values.get(outer), Mapping) and _has(values[outer], inner))
