@@ -7,8 +7,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +46,9 @@ class TextRung:
 
 RUNGS = {
     "text-100k": TextRung(width=24, layers=2, heads=2, inner=64, tokens=20_000_000, lr=8e-3),
-    "text-300k": TextRung(width=48, layers=3, heads=3, inner=128, tokens=20_000_000, lr=6e-3),
-    "text-800k": TextRung(width=96, layers=4, heads=4, inner=256, tokens=20_000_000, lr=4e-3),
-    "text-3m": TextRung(width=192, layers=5, heads=6, inner=512, tokens=14_000_000, lr=2.5e-3),
+    "text-300k": TextRung(width=48, layers=3, heads=3, inner=128, tokens=14_000_000, lr=6e-3),
+    "text-800k": TextRung(width=96, layers=4, heads=4, inner=256, tokens=12_000_000, lr=4e-3),
+    "text-3m": TextRung(width=192, layers=5, heads=6, inner=512, tokens=10_000_000, lr=2.5e-3),
 }
 
 
@@ -79,7 +79,13 @@ class TextLadderSpec:
         from w2slab.training.language import Course
 
         steps = max(1, self.rung.tokens // (self.batch_size * self.context))
-        return Course(steps=steps, batch_size=self.batch_size, lr=self.rung.lr, warmup_steps=200, seed=self.seed)
+        return Course(
+            steps=steps,
+            batch_size=self.batch_size,
+            lr=self.rung.lr,
+            warmup_steps=min(200, max(1, steps // 10)),
+            seed=self.seed,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,6 +137,29 @@ class Windows:
         rows = self.tokens[self.starts[indices][:, None] + np.arange(self.width)]
         ids = torch.from_numpy(rows.astype(np.int64))
         return ids, torch.ones_like(ids, dtype=torch.bool)
+
+
+def rung_spec(name: str, corpora: Sequence[Path], shape: Mapping[str, Any], **settings: Any) -> TextLadderSpec:
+    """The spec of a shipped rung, or of one of the user's own shape.
+
+    `shape` holds fields of `TextRung`, `settings` those of `TextLadderSpec`; `None` takes the shipped rung's value.
+
+    Raises:
+        DataError: The rung is not a shipped one, and its shape is not whole; or the heads do not fit the width.
+    """
+    given = {key: value for key, value in shape.items() if value is not None}
+    if name in RUNGS:
+        rung = replace(RUNGS[name], **given)
+    else:
+        absent = [field.name for field in fields(TextRung) if field.name not in given]
+        if absent:
+            raise DataError(
+                f'rung "{name}": give {", ".join(absent)} as well, or take one of {", ".join(RUNGS)} as it is shipped'
+            )
+        rung = TextRung(**given)
+    if rung.width % rung.heads or rung.width // rung.heads % 2:
+        raise DataError(f"heads: {rung.heads} must part the width, {rung.width}, into even parts")
+    return TextLadderSpec(name=name, corpora=tuple(map(str, corpora)), rung=rung, **settings)
 
 
 def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | None = None) -> dict[str, Any]:
@@ -216,7 +245,9 @@ def _write(spec: TextLadderSpec, network: Any, card: dict[str, Any], out: Path, 
     """The folder appears whole or not at all."""
     import torch
     from transformers import AutoTokenizer
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     unfinished, folder = out / f"{spec.name}.unfinished", out / spec.name
     shutil.rmtree(unfinished, ignore_errors=True)
     network.cpu().to(getattr(torch, dtype)).save_pretrained(unfinished)
@@ -317,14 +348,3 @@ def _texts(path: Path) -> Iterator[str]:
         raise DataError(f"{path}: cannot be read as text: {error}") from None
     if "".join(lines).strip():
         yield "".join(lines).strip()
-
-
-def check_names(names: Sequence[str]) -> None:
-    """Refuse names of rungs that are not shipped.
-
-    Raises:
-        DataError: A name is unknown.
-    """
-    for name in names:
-        if name not in RUNGS:
-            raise DataError(f'rung "{name}" is not known; allowed: {", ".join(RUNGS)}; or give a shape of your own')

@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+
+from w2slab.errors import JobError
+from w2slab.training import language
+from w2slab.training.language import IGNORED, Course, chunked_cross_entropy, learn_language, mean_loss
+from w2slab.training.loop import Running
+from w2slab.training.placement import Placement
+
+
+@dataclass(frozen=True)
+class Ragged:
+    rows: list[list[int]]
+
+    @property
+    def lengths(self) -> np.ndarray:
+        return np.array([len(row) for row in self.rows], dtype=np.int64)
+
+    def batch(self, indices: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        chosen = [self.rows[i] for i in indices]
+        width = max(map(len, chosen))
+        ids = torch.tensor([row + [0] * (width - len(row)) for row in chosen])
+        return ids, torch.arange(width) < torch.tensor([len(row) for row in chosen])[:, None]
+
+
+def llama(vocabulary: int = 12) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    return LlamaForCausalLM(LlamaConfig(vocab_size=vocabulary, **shape, tie_word_embeddings=True, pad_token_id=0))
+
+
+def running(**more) -> Running:
+    return Running(placement=Placement({"device": "cpu"}), **more)
+
+
+@pytest.mark.parametrize("n_tokens", [1, 255, 256, 257, 700])
+def test_chunks_give_the_loss_and_the_gradient_of_all_logits_at_once(n_tokens):
+    generator = torch.Generator().manual_seed(n_tokens)
+    states = torch.randn(n_tokens, 8, generator=generator, requires_grad=True)
+    weight = torch.randn(30, 8, generator=generator, requires_grad=True)
+    targets = torch.randint(30, (n_tokens,), generator=generator)
+    targets[::5] = IGNORED
+    whole = F.cross_entropy(states @ weight.T, targets, ignore_index=IGNORED, reduction="sum")
+    parts = chunked_cross_entropy(states, weight, targets)
+    torch.testing.assert_close(parts, whole)
+    expected = torch.autograd.grad(0.5 * whole, (states, weight))
+    torch.testing.assert_close(torch.autograd.grad(0.5 * parts, (states, weight)), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_the_loss_is_that_of_every_real_token_but_the_first():
+    rows, network = Ragged([[3, 1, 4, 1, 5], [9, 2]]), llama()
+    expected = []
+    for row in rows.rows:
+        logits = network(torch.tensor([row])).logits[0].log_softmax(-1)
+        expected += [-logits[i, token].item() for i, token in enumerate(row[1:])]
+    assert mean_loss(network, rows, running(), 2) == pytest.approx(np.mean(expected), rel=1e-5)
+
+
+def test_a_family_whose_logits_are_not_plain_takes_the_long_way_to_the_same_loss(monkeypatch):
+    rows = Ragged([[3, 1, 4, 1, 5], [9, 2, 6]])
+    network = GPT2LMHeadModel(GPT2Config(vocab_size=12, n_embd=8, n_layer=1, n_head=1, n_positions=8))
+    network.eval()
+    short = mean_loss(network, rows, running(), 2)
+    monkeypatch.setattr(language, "PLAIN_HEADS", frozenset())
+    assert mean_loss(network, rows, running(), 2) == pytest.approx(short, rel=1e-6)
+
+
+def test_a_cycle_is_learned_and_micro_batches_change_it_by_rounding_only():
+    rows = Ragged([[1 + (start + i) % 5 for i in range(2 + start % 7)] for start in range(60)])
+    course = Course(steps=60, batch_size=10, lr=2e-2, warmup_steps=5)
+    losses = []
+    for micro_batch in (None, 3):
+        network = llama()
+        learn_language(network, rows, course, running(micro_batch=micro_batch), {})
+        losses.append(mean_loss(network, rows, running(), 8))
+    assert losses[0] < 0.3
+    assert losses[1] == pytest.approx(losses[0], abs=1e-3)
+
+
+def test_it_stops_on_request_and_goes_on_with_the_same_bits(tmp_path):
+    rows = Ragged([[1 + i % 7, 2, 3 + i % 4] for i in range(30)])
+    course = Course(steps=9, batch_size=8, lr=1e-2, warmup_steps=2)
+    whole, parts = llama(), None
+    learn_language(whole, rows, course, running(), {"a": 1})
+    for _ in range(9):
+        parts = llama()
+        learned = learn_language(parts, rows, course, running(work=tmp_path, stop_requested=lambda: True), {"a": 1})
+        assert learned is None
+    learn_language(parts, rows, course, running(work=tmp_path), {"a": 1})
+    for mine, other in zip(whole.parameters(), parts.parameters(), strict=True):
+        assert torch.equal(mine, other)
+    with pytest.raises(JobError, match="belongs to another training"):
+        learn_language(llama(), rows, course, running(work=tmp_path), {"a": 2})
+
+
+def test_a_loss_that_is_not_finite_ends_it_before_the_update():
+    network = llama()
+    with torch.no_grad():
+        network.model.embed_tokens.weight[3] = float("nan")
+    before = network.model.norm.weight.clone()
+    with pytest.raises(JobError, match="step 1: the loss is nan; no update was made"):
+        learn_language(network, Ragged([[1, 3, 2]] * 4), Course(steps=2, batch_size=4, lr=0.1), running(), {})
+    assert torch.equal(network.model.norm.weight, before)
+
+
+def test_the_rate_rises_stays_and_falls():
+    course = Course(steps=100, batch_size=1, lr=2.0, warmup_steps=4, cooldown_frac=0.2)
+    assert [course.rate(step) for step in (0, 1, 3, 50, 79)] == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert course.rate(90) == pytest.approx(1.0)
+    assert course.rate(99) == pytest.approx(0.1)
