@@ -17,7 +17,7 @@ def test_list_shows_every_row_with_a_description():
 
 def test_list_of_one_kind_shows_only_that():
     assert "naive" in w2slab("list", "methods").stdout
-    assert "linear" not in w2slab("list", "methods").stdout
+    assert "chessformer" not in w2slab("list", "methods").stdout
 
 
 def test_schema_is_json_and_names_the_fields():

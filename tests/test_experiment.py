@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
-from w2slab.errors import DataError, UnavailableError
+from w2slab import registry
+from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment import Plan, plan
 from w2slab.study import check_study, load_study
 from w2slab.study_file import override, parse_document
@@ -85,6 +88,112 @@ def test_a_stated_chain_goes_through_those_rungs_only():
     assert middle.inputs["labels"] == row.supervisor
 
 
+@dataclass(frozen=True)
+class Writer:
+    """A family that says of itself what text models do; no job of it is run."""
+
+    name: str
+    branch: str = "main"
+    generates: ClassVar[bool] = True
+    has_features: ClassVar[bool] = True
+
+    def files(self) -> tuple[Path, ...]:
+        return ()
+
+    def pinned(self) -> Writer:
+        commits = {"main": "1f3a", "renamed": "1f3a", "other": "9c0e"}
+        if self.branch not in commits:
+            raise UnavailableError(f"{self.branch}: no such branch; look at the hub")
+        return replace(self, branch=commits[self.branch])
+
+
+WRITERS = "ladder=[{name: a, family: writer}, {name: b, family: writer, branch: other}]"
+
+
+@pytest.fixture
+def writers(monkeypatch):
+    monkeypatch.setitem(registry.table("models"), "writer", "tests.test_experiment:Writer")
+
+
+def test_names_are_settled_when_a_study_is_planned_and_enter_the_keys_so(writers):
+    of = cell(planned(WRITERS), "a", "b")
+    assert [row.spec.model.fields["branch"] for row in (of.supervisor, of.student)] == ["1f3a", "9c0e"]
+    assert keys(planned(WRITERS, "ladder.0.branch=renamed")) == keys(planned(WRITERS))
+    assert keys(planned(WRITERS, "ladder.0.branch=other")) != keys(planned(WRITERS))
+    with pytest.raises(UnavailableError, match="no such branch"):
+        planned(WRITERS, "ladder.0.branch=gone")
+
+
+# "student and ceiling only; PGR uses the ceiling with it and the weak model without it"
+def test_generative_finetuning_brings_its_own_ceiling(writers):
+    of = planned(WRITERS, "methods=[naive, generative-finetuning]")
+    naive, own = cell(of, "a", "b"), cell(of, "a", "b", "generative-finetuning")
+    assert own.supervisor is naive.supervisor
+    start = own.student.inputs["start"]
+    assert start.kind == "generative"
+    assert start.spec.model == own.student.spec.model
+    assert (start.spec.splits, start.spec.epochs, start.spec.lr) == (("student_train",), 1, 1e-3)
+    assert own.ceiling.inputs["start"] == start
+    assert own.student.inputs["labels"] == naive.supervisor
+    assert (own.student.spec, own.ceiling.spec) == (naive.student.spec, naive.ceiling.spec)
+    assert of.graph.wanted.count(own.ceiling) == 1
+
+
+# "supervisor, student and ceiling all with it"
+def test_generative_finetuning_of_all_three_learns_from_its_own_supervisor(writers):
+    method = "methods=[naive, {name: generative-finetuning, variant: all, texts: [supervisor_train], lr: 0.01}]"
+    own = cell(planned(WRITERS, method), "a", "b", "generative-finetuning")
+    assert own.supervisor.inputs["start"].spec.model == own.supervisor.spec.model
+    assert own.supervisor.spec.train_split == "supervisor_train"
+    assert own.student.inputs["labels"] == own.supervisor
+    assert own.ceiling.inputs["start"].spec.lr == 0.01
+
+
+PROMPTS = """methods=
+- naive
+- prompting
+- {name: prompting, called: weak, shots: 5}
+- {name: prompting, called: on-truth, shots: 5, labels: true}
+"""
+
+
+def test_prompts_read_labels_only_where_they_have_shots(writers):
+    of = planned(WRITERS, PROMPTS)
+    asked, weak, true = (cell(of, "a", "b", name) for name in ("prompting", "weak", "on-truth"))
+    assert [row.student.spec.labels for row in (asked, weak, true)] == ["none", "weak", "true"]
+    assert [set(row.student.inputs) for row in (asked, weak, true)] == [{"data"}, {"data", "labels"}, {"data"}]
+    assert [row.uses_truth for row in (cell(of, "a", "b"), asked, weak, true)] == [False, False, False, True]
+    assert asked.ceiling is cell(of, "a", "b").ceiling
+
+
+# The five bars of the paper's figure 11.
+def test_probes_read_the_model_before_or_after_finetuning(writers):
+    methods = "[naive, linear-probe, {name: linear-probe, called: on-truth, labels: true}, finetune-then-probe]"
+    of = planned(WRITERS, f"methods={methods}")
+    naive, weak, true, after = (
+        cell(of, "a", "b", n) for n in ("naive", "linear-probe", "on-truth", "finetune-then-probe")
+    )
+    assert (weak.student.spec.labels, set(weak.student.inputs)) == ("soft", {"data", "labels"})
+    assert (true.student.spec.labels, set(true.student.inputs)) == ("true", {"data"})
+    assert (after.student.spec.labels, set(after.student.inputs)) == ("true", {"data", "start"})
+    assert after.student.inputs["start"].spec == replace(naive.student.spec, keep_weights=True)
+    assert [row.uses_truth for row in (weak, true, after)] == [False, True, True]
+
+
+# "Bad input is an error with the place, the value, what is allowed and what to do; nothing is half-written."
+def test_what_a_model_cannot_do_is_said_where_the_method_stands():
+    methods = "methods=[generative-finetuning, prompting, linear-probe]"
+    with pytest.raises(StudyError) as caught:
+        planned(methods, "pairs=[[a, b]]")
+    places = [str(problem) for problem in caught.value.problems]
+    assert [("methods.0" in p, "methods.1" in p, "methods.2" in p) for p in places] == [
+        (True, False, False), (False, True, False), (False, False, True)
+    ]  # fmt: skip
+    assert all('"b"' in p for p in places)
+    assert "continue a text" in places[0]
+    assert "features" in places[2]
+
+
 def test_label_controls_stand_on_the_widest_pair_and_copies_on_every_supervisor():
     of = planned("controls=[shuffled, weak-is-strong]")
     assert cell(of, "a", "c", control="shuffled").student.inputs["labels"].kind == "relabel"
@@ -151,10 +260,28 @@ def test_golden_keys():
     assert found == GOLDEN
 
 
+def test_golden_keys_of_language_settings(writers):
+    methods = "[generative-finetuning, {name: prompting, shots: 5}, finetune-then-probe]"
+    of = planned(WRITERS, f"methods={methods}")
+    found = {
+        "generative": cell(of, "a", "b", "generative-finetuning").student.inputs["start"].key,
+        "started": cell(of, "a", "b", "generative-finetuning").student.key,
+        "prompt": cell(of, "a", "b", "prompting").student.key,
+        "probe": cell(of, "a", "b", "finetune-then-probe").student.key,
+    }
+    assert found == GOLDEN_OF_LANGUAGE
+
+
 GOLDEN = {
     "prepare": "prepare-5498e4404f74e1c8ed9aa4ae",
-    "supervisor": "finetune-d612cb02d4e065ddb5bbcfa6",
-    "naive": "finetune-5b135922d61b6bfd34bd7b66",
-    "confidence": "finetune-e98161af966e2035fe807458",
-    "relabel": "relabel-5371e65a92c07ea283192b5b",
+    "supervisor": "finetune-30ac515e7c90a8df3651b653",
+    "naive": "finetune-d45b7234579d9b4a7ec57c4a",
+    "confidence": "finetune-7ae09551ff0c4742fd3ec3c7",
+    "relabel": "relabel-b1407d03311daf4aa42e8e17",
+}
+GOLDEN_OF_LANGUAGE = {
+    "generative": "generative-26e3b38c20bac9ebbd22397a",
+    "started": "finetune-9cd1c62c97602a0b5a5f2c69",
+    "prompt": "prompt-39719313b009557ceea932b3",
+    "probe": "probe-418112199cb72e108386cc81",
 }

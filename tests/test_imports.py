@@ -22,9 +22,10 @@ MAY = {
     "stats": NOTHING,
     "specs": {"graph"},
     "study_file": NOTHING,
-    "study": {"registry", "specs", "study_file"},
+    "recipes": NOTHING,
+    "study": {"recipes", "registry", "specs", "study_file"},
     "tasks": {"randomness"},
-    "models": {"tasks"},
+    "models": {"randomness", "tasks"},
     "training": {"specs", "randomness"},
     "methods": NOTHING,
     "artifacts": {"tasks"},
@@ -38,12 +39,19 @@ MAY = {
     "progress": NOTHING,
     "doctor": NOTHING,
     "cli_chess": NOTHING,
-    "cli": {"cli_chess"},
+    "cli_ladder": NOTHING,
+    "elicit": {
+        "api", "artifacts", "experiment", "graph", "randomness", "recipes", "registry", "report", "specs", "stats",
+        "study", "study_file", "tasks",
+    },
+    "export": {"artifacts", "elicit", "graph", "jobs", "report", "specs", "tasks"},
+    "cli_elicit": NOTHING,
+    "cli": {"cli_chess", "cli_elicit", "cli_ladder"},
     "__main__": {"cli"},
     "__init__": NOTHING,
 }
 # Layers in which no heavy library is imported anywhere, not even inside a function.
-LIGHT = set(MAY) - {"models", "training", "jobs", "api", "doctor", "cli_chess", "cli"}
+LIGHT = set(MAY) - {"models", "training", "jobs", "api", "doctor", "cli_chess", "cli_ladder", "cli", "export"}
 
 
 def modules_imported(path: Path, *, top_only: bool) -> set[str]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 import pyarrow as pa
+from w2slab.methods.method import Roles, without_text
 from w2slab.tasks.task import Examples, Labelled, Truth
 """
 STUDY = """\

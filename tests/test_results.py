@@ -18,6 +18,7 @@ import fake_study
 
 from w2slab.artifacts import Predictions, read_predictions, read_truth, write_predictions
 from w2slab.errors import DataError
+from w2slab.report import words
 from w2slab.results import collect, render
 from w2slab.stats.agreement import agreement
 
@@ -105,6 +106,41 @@ def test_differences_are_paired_and_corrected(chess):
     assert all(d["p_adjusted"] >= d["p"] for d in results.differences)
     assert {d["against"] for d in results.differences} == {"naive"}
     assert row["verdict"] == ("better" if row["p_adjusted"] < 0.05 else "no difference shown")
+
+
+# "PGR uses the ceiling with [generative finetuning] and the weak model without it": each method's own.
+def test_a_method_with_its_own_ceiling_is_held_against_that(tmp_path):
+    plan, store = fake_study.chess_study(tmp_path, n_test=400, seeds=(0, 1))
+    of_medium = {c.seed: c.ceiling for c in plan.comparisons if c.strong == "medium"}
+    pair = ("tiny", "large")
+    comparisons = [
+        dataclasses.replace(c, ceiling=of_medium[c.seed])
+        if (c.weak, c.strong) == pair and c.method == "bootstrapping"
+        else c
+        for c in plan.comparisons
+    ]
+    results = collect(fake_study.FakePlan(plan.graph, comparisons), store, resamples=300)
+    pgr = {r["method"]: r["pgr"] for r in results.reported() if (r["weak"], r["strong"]) == pair}
+    own = [c for c in comparisons if (c.weak, c.strong, c.method) == (*pair, "bootstrapping")]
+    accuracies = [
+        np.mean([plain(c, store)[0][role].mean() for c in own]) for role in ("supervisor", "student", "ceiling")
+    ]
+    assert pgr["bootstrapping"] == pytest.approx((accuracies[1] - accuracies[0]) / (accuracies[2] - accuracies[0]))
+    row = next(d for d in results.differences if (d["weak"], d["strong"], d["method"]) == (*pair, "bootstrapping"))
+    assert row["pgr_difference"] == pytest.approx(pgr["bootstrapping"] - pgr["naive"])
+    assert row["pgr_difference_low"] < row["pgr_difference"] < row["pgr_difference_high"]
+    assert results.own_references == ("bootstrapping",)
+    assert "bootstrapping is held against a supervisor or a ceiling of its own" in render(results)
+
+
+def test_a_method_that_was_told_the_truth_is_set_apart(chess):
+    plan, store, before = chess
+    assert any("bootstrapping" in sentence for sentence in words.answer(before))
+    comparisons = [dataclasses.replace(c, uses_truth=c.method == "bootstrapping") for c in plan.comparisons]
+    results = collect(fake_study.FakePlan(plan.graph, comparisons), store, resamples=200)
+    assert results.told_truth == ("bootstrapping",)
+    assert any("bootstrapping is told true labels of student_train" in line for line in words.caveats(results))
+    assert not any("bootstrapping" in sentence for sentence in words.answer(results))
 
 
 # "the median of per-task PGRs; how many were undefined stands beside it"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from w2slab import registry
 from w2slab.errors import StudyError
 from w2slab.study import check_study, load_study, schema, to_yaml
 from w2slab.study_file import parse_document
@@ -68,6 +70,7 @@ methods: [naive]
         ("weak_labels: firm", "'hard' or 'soft'"),
         ("controls: [shuffeld]", "shuffled"),
         ("recipe: {lr: 0}", "greater than 0"),
+        ("recipe: {preset: paper-nlp, curve_points: 0}", "weak-labels needs curve_points above 0"),
         ("recipe: {lr: .nan}", "finite number"),
         ("recipe: {lr: .inf}", "finite number"),
         ("seeds: [true]", "valid integer"),
@@ -103,9 +106,67 @@ def test_settings_override_the_file(tmp_path):
     assert study.ladder[0].fields["n_features"] == 1
 
 
+# The paper's recipes by name: epochs, batch and stopping point of appendices A.1 to A.3.
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("paper-nlp", (2, 32, "weak-labels", 1e-3)),
+        ("paper-rm", (1, 220, "last", 1e-3)),
+        ("paper-chess", (5, 32, "last", 1e-3)),
+        ("{preset: paper-nlp, lr: 1e-4, epochs: 3}", (3, 32, "weak-labels", 1e-4)),
+        ("{epochs: 3}", (3, 32, "last", 1e-3)),
+    ],
+)
+def test_a_recipe_of_the_paper_gives_what_is_not_written_beside_it(written, expected):
+    study = check_study(parse_document(f"{BASE}recipe: {written}\n"), Path())
+    recipe = study.recipe_of(study.ladder[0])
+    assert (recipe.epochs, recipe.batch_size, recipe.stop_at, recipe.lr) == expected
+
+
+def test_a_recipe_of_the_paper_can_be_overridden_from_the_command_line(tmp_path):
+    (tmp_path / "s.yaml").write_text(f"{BASE}recipe: paper-nlp\n")
+    recipe = load_study(tmp_path / "s.yaml", ["recipe.lr=1e-4"]).recipe
+    assert (recipe.preset, recipe.lr, recipe.epochs) == ("paper-nlp", 1e-4, 2)
+    assert load_study(tmp_path / "s.yaml", ["recipe=paper-rm"]).recipe.batch_size == 220
+    assert load_study(tmp_path / "s.yaml", ["recipe.preset=paper-chess"]).recipe.epochs == 5
+
+
+@pytest.mark.parametrize("written", ["paper-nlq", "{preset: paper-nlq}"])
+def test_an_unknown_recipe_is_an_error_with_its_place_and_the_nearest(written):
+    (found,) = problems(f"{BASE}recipe: {written}\n")
+    assert found.startswith("s.yaml:8:")
+    assert ": recipe.preset: " in found
+    assert "'paper-nlp', 'paper-rm' or 'paper-chess'" in found
+    assert found.endswith("not 'paper-nlq'. Did you mean \"paper-nlp\"?")
+
+
+def test_a_method_asks_of_models_whose_paths_start_from_the_study(tmp_path, monkeypatch):
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "writes").touch()
+    monkeypatch.setitem(registry.table("models"), "on-disk", "tests.test_study:OnDisk")
+    text = BASE.replace("[naive]", "[prompting]").replace("linear, n_features: 8", "on-disk, path: there")
+    (tmp_path / "s.yaml").write_text(f"{text}pairs: [[a, c]]\n")
+    load_study(tmp_path / "s.yaml")
+    (tmp_path / "there" / "writes").unlink()
+    with pytest.raises(StudyError, match=r'methods\.0: ladder: "c" is no causal language model'):
+        load_study(tmp_path / "s.yaml")
+
+
+@dataclass(frozen=True)
+class OnDisk:
+    """A family that knows from its folder whether it can write."""
+
+    name: str
+    path: Path
+
+    @property
+    def generates(self) -> bool:
+        return (self.path / "writes").exists()
+
+
 def test_the_study_written_out_describes_the_same_study(toy_study):
     settings = ["recipe.gradient_clip=null", "splits.validation=null", "tasks=[{name: chess, puzzles: p.parquet}]"]
-    for chosen in ([], settings):
+    for chosen in ([], settings, ["recipe={preset: paper-nlp, lr: 1e-4}"]):
         study = load_study(toy_study, chosen)
         written = to_yaml(study, toy_study.parent)
         assert str(toy_study.parent) not in written
@@ -117,6 +178,9 @@ def test_the_schema_knows_the_fields_of_every_row():
     rows = definitions["MethodEntry"]["anyOf"]
     assert any("max_weight" in row.get("properties", {}) for row in rows)
     assert any("n_features" in row.get("properties", {}) for row in definitions["Rung"]["anyOf"])
+    bare, written = definitions["Recipe"]["anyOf"]
+    assert "paper-nlp" in bare["enum"]
+    assert "lr" in written["properties"]
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[1] / "examples").glob("*.yaml")), ids=lambda p: p.stem)

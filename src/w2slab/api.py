@@ -13,6 +13,7 @@ from w2slab.experiment import Plan, plan
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline, Processes
 from w2slab.graph.fingerprint import digest, transport
+from w2slab.graph.job import Graph
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
 from w2slab.specs import FinetuneSpec, PrepareSpec, restore
@@ -41,10 +42,10 @@ def run(
         study: From `load_study`.
         store: Where results are kept.
         executor: Persistent worker processes, or this process.
-        workers: Worker processes; `None` is one per core.
+        workers: Jobs at once; `None` is one per core, or as many as there are GPUs for.
         threads: Threads of each worker.
-        options: How to compute: `device`, `micro_batch`, `keep_checkpoint`, `checkpoint_every_s`. No result depends
-            on them beyond rounding.
+        options: How to compute: `device`, `micro_batch`, `gradient_checkpointing`, `gpus_per_job`, `sharded`,
+            `keep_checkpoint`, `checkpoint_every_s`. No result depends on them beyond rounding.
         on_event: Told of every job that starts, goes on, ends or fails.
         max_seconds: Stop on purpose after this time.
 
@@ -52,17 +53,48 @@ def run(
         DataError: A task's data are missing or malformed; nothing was started.
         UnavailableError: The plan cannot be carried out here; nothing was started.
     """
-    options = {"device": "auto", **(options or {})}
-    require_device(options["device"])
+    require_device((options or {}).get("device", "auto"))
     planned, opened = plan(study), open_store(store)
     check_data(planned, opened)
+    return execute(
+        planned.graph,
+        opened,
+        executor=executor,
+        workers=workers,
+        threads=threads,
+        options=options,
+        on_event=on_event,
+        max_seconds=max_seconds,
+    )
+
+
+def execute(
+    graph: Graph,
+    store: Store,
+    *,
+    executor: Literal["processes", "inline"] = "processes",
+    workers: int | None = None,
+    threads: int = 1,
+    options: Mapping[str, Any] | None = None,
+    on_event: Callable[[Event], None] = lambda event: None,
+    max_seconds: float | None = None,
+) -> Outcome:
+    """Make what is missing of a graph of jobs; arguments as for `run`.
+
+    Raises:
+        UnavailableError: The jobs cannot be carried out here; nothing was started.
+    """
+    options = {"device": "auto", "gpus_per_job": 1, **(options or {})}
+    require_device(options["device"])
+    at_once = workers or jobs_at_once(options)
+    require_bf16(graph, store, options["device"])
     chosen = (
         Inline(setup=_WORKER_SETUP)
         if executor == "inline"
-        else Processes(workers or os.cpu_count() or 1, threads, _WORKER_SETUP)
+        else Processes(at_once, max(threads, options["gpus_per_job"]), _WORKER_SETUP)
     )
     try:
-        return runner.run(planned.graph, opened, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
+        return runner.run(graph, store, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
     finally:
         chosen.close()
 
@@ -129,6 +161,52 @@ def require_device(device: str) -> None:
         raise UnavailableError(f"--device {device}: this machine has none. Use auto or cpu; see also: w2slab doctor")
 
 
+def jobs_at_once(options: Mapping[str, Any]) -> int:
+    """How many jobs run side by side: one per core; in several processes each, as many as cores or GPUs allow.
+
+    Raises:
+        UnavailableError: A job needs more GPUs than there are, or a launcher has started this process.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UnavailableError(
+            "WORLD_SIZE is set: a launcher started several copies of this program. Launch `w2slab run` itself, or "
+            "start one process and say gpus_per_job"
+        )
+    per_job, cores = options["gpus_per_job"], os.cpu_count() or 1
+    if per_job == 1:
+        return cores
+    import torch
+
+    if options["device"] == "cpu" or not torch.cuda.is_available():
+        return max(1, cores // per_job)
+    if torch.cuda.device_count() < per_job:
+        raise UnavailableError(
+            f"--gpus-per-job {per_job}: this machine has {torch.cuda.device_count()} GPUs. Ask for fewer, or use "
+            "--device cpu"
+        )
+    return torch.cuda.device_count() // per_job
+
+
+def require_bf16(graph: Graph, store: Store, device: str) -> None:
+    """Refuse to compute in bf16 on a GPU that cannot.
+
+    Raises:
+        UnavailableError: A job that is still to be done asks for it.
+    """
+    jobs = runner.missing(graph, store) if device in ("auto", "cuda") else []
+    specs = [getattr(job.spec, "recipe", job.spec) for job in jobs]
+    if any(getattr(spec, "precision", "fp32") == "bf16" for spec in specs):
+        import torch
+
+        from w2slab.training.placement import cuda_has_bf16
+
+        if torch.cuda.is_available() and not cuda_has_bf16():
+            raise UnavailableError(
+                f"precision: bf16: {torch.cuda.get_device_name()} does not compute in bf16. Use precision: fp32 in the "
+                "recipe, or --device cpu"
+            )
+
+
 def check_data(planned: Plan, store: Store) -> None:
     """Read the data that are still to be split, so that a mistake in them is told before the first job.
 
@@ -159,4 +237,4 @@ def check_data(planned: Plan, store: Store) -> None:
                     raise DataError(f"{family.name}: {problem}")
 
 
-__all__ = ["check_data", "load_results", "open_store", "plan", "require_device", "run", "write_report"]
+__all__ = ["check_data", "execute", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

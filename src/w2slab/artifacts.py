@@ -5,7 +5,14 @@ prepare/   {split}.parquet        examples without labels     {split}.truth.parq
 finetune/  predictions/{split}.parquet    at the recipe's stopping point, for every split but supervisor_train
            stopping/{point}.parquet       test predictions at `last`, `weak-labels`, `true-labels`
            curve.json                     one row per curve point
+           checkpoint/                    weights, where another job reads them
 relabel/   predictions/{split}.parquet    for student_train and validation (and reserve)
+probe/, prompt/   predictions/{split}.parquet    for every split but supervisor_train
+generative/   base/               a language model as a Hugging Face folder
+own-labels/  student_train.parquet, predictions/student_train.parquet   a user's texts and their labels
+             votes.parquet      the single votes, where several annotators gave them
+             reserve.parquet    texts without labels
+fold/      student_train, validation, reserve (what is kept from the student), and predictions of each
 """
 
 from __future__ import annotations
@@ -101,11 +108,16 @@ def read_predictions(path: Path) -> Predictions:
     return Predictions(table.column("id").to_pylist(), probs, lengths)
 
 
+def write_examples(folder: Path, split: str, examples: Examples) -> None:
+    """Write the examples of a split."""
+    _write_table(folder / f"{split}.parquet", {n: examples.table.column(n) for n in examples.table.column_names})
+
+
 def write_split(folder: Path, split: str, examples: Examples, truth: Truth) -> None:
     """Write the examples of a split and, apart from them, their true labels."""
     import pyarrow as pa
 
-    _write_table(folder / f"{split}.parquet", {n: examples.table.column(n) for n in examples.table.column_names})
+    write_examples(folder, split, examples)
     right = pa.array(truth.right, pa.list_(pa.int32()))
     _write_table(folder / f"{split}.truth.parquet", {"id": pa.array(truth.ids, pa.string()), "right": right})
 
@@ -147,3 +159,26 @@ def read_curve(folder: Path) -> list[dict[str, float]]:
     """Read what `write_curve` wrote; empty where no curve was asked for."""
     path = folder / "curve.json"
     return json.loads(path.read_text()) if path.exists() else []
+
+
+def write_votes(folder: Path, annotators: list[str], votes: np.ndarray) -> None:
+    """Write `votes.parquet`: a column per annotator.
+
+    Args:
+        folder: The job's folder.
+        annotators: Names, A of them.
+        votes: Class or candidate that each gave, int [A, N]; -1 where it gave none.
+    """
+    import pyarrow as pa
+
+    columns = {name: pa.array(row.astype(np.int32)) for name, row in zip(annotators, votes, strict=True)}
+    _write_table(folder / "votes.parquet", columns)
+
+
+def read_votes(folder: Path) -> tuple[list[str], np.ndarray] | None:
+    """Read what `write_votes` wrote; `None` where there were no single votes."""
+    path = folder / "votes.parquet"
+    if not path.exists():
+        return None
+    table = read_table(path)
+    return table.column_names, np.stack([column.to_numpy() for column in table.columns]).astype(np.int64)

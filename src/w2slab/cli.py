@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import sys
 import time
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
+from w2slab import cli_elicit
 from w2slab.cli_chess import app as chess_app
+from w2slab.cli_ladder import app as ladder_app
 from w2slab.errors import StudyError, W2SError
 
 if TYPE_CHECKING:
@@ -28,6 +31,8 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(chess_app, name="chess")
+cli_elicit.register(app)
+app.add_typer(ladder_app, name="ladder")
 
 StudyPath = Annotated[Path, typer.Argument(help="A study file; `w2slab init` writes one.", show_default=False)]
 Settings = Annotated[
@@ -117,11 +122,14 @@ def run(
     store: StorePath = None,
     executor: Annotated[Literal["processes", "inline"], typer.Option(help="Where jobs run.")] = "processes",
     workers: Annotated[
-        int | None, typer.Option(min=1, envvar="W2SLAB_WORKERS", help="Worker processes. [one per core]")
+        int | None, typer.Option(min=1, envvar="W2SLAB_WORKERS", help="Jobs at once. [one per core]")
     ] = None,
     threads: Annotated[int, typer.Option(min=1, envvar="W2SLAB_THREADS", help="Threads of each worker.")] = 1,
     device: Annotated[Literal["auto", "cpu", "cuda", "mps"], typer.Option(help="Where each job computes.")] = "auto",
+    gpus_per_job: Annotated[int, typer.Option(min=1, help="Processes of each job; without GPUs, on the CPU.")] = 1,
+    sharded: Annotated[bool, typer.Option(help="Each process of a job keeps a part of the model (FSDP2).")] = False,
     micro_batch: Annotated[int | None, typer.Option(min=1, help="Split each step to save memory.")] = None,
+    gradient_checkpointing: Annotated[bool, typer.Option(help="Save memory, compute more.")] = False,
     keep_checkpoints: Annotated[bool, typer.Option(help="Keep the weights of models trained in this run.")] = False,
     checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds between checkpoints within a job.")] = 60.0,
     max_hours: Annotated[float | None, typer.Option(min=0, help="Stop on purpose after this time (exit 75).")] = None,
@@ -129,15 +137,31 @@ def run(
     out: Annotated[Path | None, typer.Option(help="Folder of the report. [NAME-report beside the study]")] = None,
     progress: Annotated[bool, typer.Option(help="Show a line per running job.")] = True,
 ) -> None:
-    """Run what is missing of a study, then print its table and write its report. Resumes by itself."""
+    """Run what is missing of a study, then print its table and write its report. Resumes by itself.
+
+    Under `accelerate launch` every job runs in as many processes as were launched.
+    """
     from w2slab import api
+    from w2slab.jobs import ranks
     from w2slab.progress import Display, summary
     from w2slab.study import load_study
 
+    launch = ranks.taken_from_launcher(os.environ)
+    if launch is not None and launch.rank > 0:
+        sys.exit(0)  # the first process does the run, and starts processes for each job
+    if launch is not None:
+        gpus_per_job = max(gpus_per_job, launch.processes)
+        device = "cpu" if launch.on_cpu else device
+        sharded = sharded or launch.sharded
+    if sharded and gpus_per_job == 1:
+        raise typer.BadParameter("it needs --gpus-per-job 2 or more", param_hint="--sharded")
     loaded, opened = load_study(study, settings or []), _store(study, store)
     options = {
         "device": device,
+        "gpus_per_job": gpus_per_job,
+        "sharded": sharded,
         "micro_batch": micro_batch,
+        "gradient_checkpointing": gradient_checkpointing,
         "keep_checkpoint": keep_checkpoints,
         "checkpoint_every_s": checkpoint_every,
     }
@@ -250,14 +274,18 @@ def list_rows(
         typer.echo(f"{name}:")
         rows = _rungs() if name == "rungs" else {row: registry.describe(name, row) for row in registry.table(name)}
         for row, description in rows.items():
-            typer.echo(f"  {row:22} {description}")
+            typer.echo(f"  {row:26} {description}")
 
 
 def _rungs() -> dict[str, str]:
     from importlib.resources import files
 
-    card = json.loads((files("w2slab") / "assets" / "chess" / "ladder.json").read_text())
-    return {r["name"]: f"chessformer, {r['n_parameters']:,} parameters" for r in card["rungs"]}
+    assets = Path(str(files("w2slab") / "assets"))
+    chess = json.loads((assets / "chess" / "ladder.json").read_text())["rungs"]
+    text = [json.loads(path.read_text()) for path in assets.glob("text/*/card.json")]
+    rows = [("chessformer", rung) for rung in chess]
+    rows += [("hf", rung) for rung in sorted(text, key=lambda rung: rung["n_parameters"])]
+    return {rung["name"]: f"{family}, {rung['n_parameters']:,} parameters" for family, rung in rows}
 
 
 @app.command()
@@ -269,10 +297,15 @@ def schema() -> None:
 
 
 @app.command()
-def doctor() -> None:
-    """Show what this machine offers: versions, cores, GPU, Stockfish, browser, shipped assets."""
-    from w2slab.doctor import examine
+def doctor(
+    study: Annotated[Path | None, typer.Argument(help="A study whose models are measured, too.")] = None,
+    settings: Settings = None,
+) -> None:
+    """Show what this machine offers, and what each model of a study would need in memory."""
+    from w2slab.doctor import examine, needs
+    from w2slab.study import load_study
 
-    findings: list[dict[str, Any]] = examine()
+    loaded = None if study is None else load_study(study, settings or [])
+    findings: list[dict[str, Any]] = examine() + ([] if loaded is None else needs(loaded))
     for finding in findings:
-        typer.echo(f"{'ok' if finding['ok'] else '--':3} {finding['what']:16} {finding['found']}")
+        typer.echo(f"{'ok' if finding['ok'] else '--':3} {finding['what']:20} {finding['found']}")

@@ -69,6 +69,6 @@ def text(
             typer.echo(str(stopped), err=True)
             raise typer.Exit(75) from None
         typer.echo(
-            f"{out / spec.name}: {card['n_parameters']} parameters, {card['tokens_seen']} tokens seen; on held-out text "
-            f"its loss is {card['held_out_loss']} nats per token"
+            f"{out / spec.name}: {card['n_parameters']} parameters, {card['tokens_seen']} tokens seen; its loss on "
+            f"held-out text is {card['held_out_loss']} nats a token"
         )

@@ -41,9 +41,13 @@ def table(kind: str) -> Mapping[str, str]:
 
 def closest(name: object, known: Mapping[str, Any] | list[str]) -> str:
     """`Did you mean "x"?` and what is allowed, for an error message."""
+    return f"{nearest(name, known)} Allowed: {', '.join(known)}."
+
+
+def nearest(name: object, known: Mapping[str, Any] | list[str]) -> str:
+    """`Did you mean "x"?` for an error message that says itself what is allowed; empty if nothing is near."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
-    hint = f' Did you mean "{near[0]}"?' if near else ""
-    return f"{hint} Allowed: {', '.join(known)}."
+    return f' Did you mean "{near[0]}"?' if near else ""
 
 
 @cache

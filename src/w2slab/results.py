@@ -11,7 +11,6 @@ Rows are plain dicts with these columns; shares are fractions, never percent:
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +19,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 import numpy as np
 
 from w2slab.results_reading import Asked, Judgement, Reading, stopping_point
-from w2slab.results_table import render
+from w2slab.results_table import render, write_csv
 from w2slab.stats.agreement import agreement_of_shares
-from w2slab.stats.pgr import pgr_estimate, ratio_draws, undefined_reason
+from w2slab.stats.pgr import performance_gap_recovered, pgr_estimate, ratio_draws, undefined_reason
 from w2slab.stats.resampling import (
     DEFAULT_RESAMPLES,
     Estimate,
@@ -80,6 +79,9 @@ class Results:
         over_tasks: The median over tasks of per-task PGRs, with how many were undefined.
         missing: Comparisons whose jobs are not all in the store.
         baseline: The method that others are held against: the plan's, or the first that was judged.
+        told_truth: Methods whose students were told true labels of `student_train`: references, no students of weak
+            labels.
+        own_references: Methods held against a supervisor or a ceiling that is not the baseline's.
     """
 
     rows: list[Row]
@@ -91,11 +93,26 @@ class Results:
     min_gap: float
     n_resamples: int
     baseline: str
+    told_truth: tuple[str, ...] = ()
+    own_references: tuple[str, ...] = ()
 
     @property
     def n_judged(self) -> int:
         """How many comparisons could be judged: each counts once, whatever its stopping points."""
         return sum(row["is_reported"] for row in self.rows)
+
+    def notes(self) -> list[str]:
+        """What must be known of single methods before their numbers are held against those of others."""
+        notes = [
+            f"{method} is told true labels of student_train: it is a reference, and no method that learns from weak "
+            "labels alone."
+            for method in self.told_truth
+        ]
+        notes += [
+            f"{method} is held against a supervisor or a ceiling of its own, to which its PGR refers."
+            for method in self.own_references
+        ]
+        return notes
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table."""
@@ -110,24 +127,6 @@ class Results:
     def reported(self, *, control: bool = False) -> list[Row]:
         """Summary rows at the stopping point that counts, of the methods or of the controls."""
         return [r for r in self.summary if r["is_reported"] and (r["control"] is not None) == control]
-
-
-def write_csv(rows: Sequence[Row], path: Path) -> Path:
-    """Write rows as CSV; the header comes from the first row, NaN and `None` are left empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(rows[0].keys() if rows else [])
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return path
-
-
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def collect(
@@ -148,7 +147,9 @@ def collect(
     present, missing = _present(plan.comparisons, store)
     judged = [c.method for c in present if c.control is None]
     baseline = plan.baseline if plan.baseline in judged or not judged else judged[0]
-    results = Results([], [], [], [], missing, level, min_gap, resamples, baseline)
+    told_truth = tuple(dict.fromkeys(c.method for c in plan.comparisons if c.uses_truth))
+    own = _own_references(plan.comparisons, baseline)
+    results = Results([], [], [], [], missing, level, min_gap, resamples, baseline, told_truth, own)
     pgr_draws: dict[tuple[str, ...], list[np.ndarray]] = {}
     for task in dict.fromkeys(c.task for c in present):
         judgement = Judgement(task, store, n_resamples=resamples, level=level)
@@ -176,6 +177,13 @@ def _present(comparisons: Iterable[Comparison], store: Reading) -> tuple[list[Co
         else:
             present.append(comparison)
     return present, missing
+
+
+def _own_references(comparisons: Iterable[Comparison], baseline: str) -> tuple[str, ...]:
+    """Methods whose supervisor or ceiling is not the baseline's on the same pair."""
+    judged = [((c.task, c.weak, c.strong, c.seed), (c.supervisor, c.ceiling), c.method) for c in comparisons]
+    usual = {cell: ends for cell, ends, method in judged if method == baseline}
+    return tuple(dict.fromkeys(method for cell, ends, method in judged if usual.get(cell, ends) != ends))
 
 
 Students = list[tuple["Comparison", dict[str, Asked]]]
@@ -226,7 +234,7 @@ class _Judge:
             {"chance": self.judgement.test.chance} | _columns("pgr", pgr) | {"pgr_reason": reason, "level": self.level}
         )
         row |= self._agreement(asked, seeds, parts["supervisor"]) if point is None else _NO_AGREEMENT
-        return row, ratio_draws(draws_of_roles[1] - draws_of_roles[0], draws_of_roles[2] - draws_of_roles[0])
+        return row, _pgr_draws(draws_of_roles)
 
     def _agreement(
         self, asked: Sequence[dict[str, Asked]], seeds: tuple[int, ...], right: tuple[float, np.ndarray]
@@ -335,15 +343,19 @@ def _compare(judge: _Judge, students: Students, results: Results) -> None:
 def _difference(
     judge: _Judge, own: list[dict[str, Asked]], base: list[dict[str, Asked]], seeds: tuple[int, ...]
 ) -> Row:
-    pooled = {role: judge.pooled([a[role] for a in own], seeds) for role in ROLES}
-    other, other_draws = judge.pooled([a["student"] for a in base], seeds)
-    difference, draws = pooled["student"][0] - other, pooled["student"][1] - other_draws
-    values, role_draws = zip(*pooled.values(), strict=True)
-    _, reason = judge.recovered(values, role_draws)
+    parts = [{role: judge.pooled([a[role] for a in each], seeds) for role in ROLES} for each in (own, base)]
+    difference, draws = (a - b for a, b in zip(*(part["student"] for part in parts), strict=True))
+    (values, role_draws), (base_values, base_draws) = (zip(*part.values(), strict=True) for part in parts)
+    ends = ("supervisor", "ceiling")
+    is_same = all(a[end] == b[end] for a, b in zip(own, base, strict=True) for end in ends)
+    reason = judge.recovered(values, role_draws)[1] or judge.recovered(base_values, base_draws)[1]
     pgr = Estimate(float("nan"), float("nan"), float("nan"))
-    if reason is None:
+    if reason is None and is_same:
         gap = values[2] - values[0]
         pgr = Estimate(difference / gap, *interval(ratio_draws(draws, role_draws[2] - role_draws[0]), judge.level))
+    elif reason is None:
+        value = performance_gap_recovered(*values) - performance_gap_recovered(*base_values)
+        pgr = Estimate(value, *interval(_minus(_pgr_draws(role_draws), _pgr_draws(base_draws)), judge.level))
     return (
         _columns("accuracy_difference", judge.mean(difference, draws, lowest=-1.0))
         | _columns("pgr_difference", pgr)
@@ -353,6 +365,17 @@ def _difference(
             "p": p_value(difference, draws, n_units=judge.judgement.test.n_groups),
         }
     )
+
+
+def _pgr_draws(draws: Sequence[np.ndarray]) -> np.ndarray:
+    supervisor, student, ceiling = draws
+    return ratio_draws(student - supervisor, ceiling - supervisor)
+
+
+def _minus(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Differences of resampled ratios; two that are beyond any number on one side do not differ."""
+    difference = np.zeros_like(a)
+    return np.subtract(a, b, out=difference, where=np.isfinite(a) | np.isfinite(b) | (a != b))
 
 
 def _over_tasks(results: Results, pgr_draws: dict[tuple[str, ...], list[np.ndarray]]) -> list[Row]:

@@ -1,8 +1,11 @@
-"""The summary of a study as a plain table for a terminal."""
+"""The summary of a study as a plain table for a terminal, and rows as a CSV file."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Sequence
 from math import isnan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ def render(results: Results) -> str:
     lines = _aligned([_HEADS, *rows])
     covered = dict.fromkeys(row["interval_covers"] for row in results.summary)
     lines += ["", f"In percent, with {100 * results.level:g} % intervals over {'; '.join(covered) or 'nothing yet'}."]
+    lines += results.notes()
     if results.missing:
         total = len(results.missing) + results.n_judged
         lines.append(f"Partial: {len(results.missing)} of {total} comparisons are not done yet; run the study again.")
@@ -54,3 +58,21 @@ def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
+
+
+def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:
+    """Write rows as CSV; the header comes from the first row, NaN and `None` are left empty."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(rows[0].keys() if rows else [])
+        writer.writerows([_cell(value) for value in row.values()] for row in rows)
+    return path
+
+
+def _cell(value: Any) -> Any:
+    if value is None or (isinstance(value, float) and isnan(value)):
+        return ""
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

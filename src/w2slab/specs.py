@@ -123,7 +123,7 @@ class GenerativeSpec:
 
     Args:
         splits: The splits whose texts are learned.
-        epochs, batch_size, lr: As in `RecipeSpec`; an epoch sees every text once.
+        epochs, batch_size, lr, precision: As in `RecipeSpec`; an epoch sees every text once.
         seed: Decides the order of texts.
     """
 
@@ -136,6 +136,7 @@ class GenerativeSpec:
     epochs: int = 1
     batch_size: int = 32
     lr: float = 1e-3
+    precision: Literal["fp32", "bf16"] = "fp32"
     seed: int
 
 
@@ -149,6 +150,7 @@ class ProbeSpec:
     Args:
         labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
         l2: Weight of the squared norm of the coefficients beside the mean loss.
+        precision: Number type of the forward pass that makes the features.
         seed: Decides what the family draws.
     """
 
@@ -160,6 +162,7 @@ class ProbeSpec:
     train_split: str
     labels: Literal["true", "hard", "soft"]
     l2: float = 1e-3
+    precision: Literal["fp32", "bf16"] = "fp32"
     seed: int
 
 
@@ -173,6 +176,7 @@ class PromptSpec:
         instruction: A sentence or two before everything else.
         shots: Labelled examples of `student_train` in the prompt.
         labels: Of the shots: `true`, `weak` (their likeliest candidate), or `none` where there are no shots.
+        precision: Number type of the forward pass.
         seed: Decides which examples are shots.
     """
 
@@ -184,6 +188,7 @@ class PromptSpec:
     instruction: str = ""
     shots: int = 0
     labels: Literal["none", "true", "weak"] = "none"
+    precision: Literal["fp32", "bf16"] = "fp32"
     seed: int
 
 
@@ -200,6 +205,50 @@ class RelabelSpec:
     RUN: ClassVar = "w2slab.jobs.relabel:relabel"
 
     name: Literal["shuffled", "random", "constant"]
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class OwnLabelsSpec:
+    """A user's texts and their labels -> examples and weak labels; no truth is among them.
+
+    Args:
+        texts: The file of texts, a `LocalFile`.
+        labels: The file of labels, a `LocalFile`.
+        more: A file of texts without labels, a `LocalFile`; `None` where there are none.
+        layout: Which fields of a row of texts are what, as in `tasks.text.identified.Layout`.
+        classes: Names of the classes; `None` where each example has its own candidates.
+    """
+
+    KIND: ClassVar = "own-labels"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.own_labels:own_labels"
+
+    texts: Any
+    labels: Any
+    more: Any = None
+    layout: Mapping[str, Any]
+    classes: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldSpec:
+    """Weakly labelled examples -> those a student learns on, and those that are kept from it. Input: `own`.
+
+    Args:
+        fold: Which fold is kept from the student; `None` keeps none, and the texts without labels stand in its place.
+        n_folds: Folds into which groups are dealt.
+        validation_frac: Share of the groups learned on that is put aside to judge by their weak labels when to stop.
+        seed: Decides which group is in which fold.
+    """
+
+    KIND: ClassVar = "fold"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.own_labels:fold"
+
+    fold: int | None
+    n_folds: int
+    validation_frac: float = 0.0
     seed: int
 
 
@@ -221,8 +270,10 @@ class Comparison:
         task, weak, strong, method: Names as the study gives them.
         control: `None`, or what was done to the weak labels (`shuffled`, `random`, `constant`), or
             `weak-is-strong` where the student is a copy of its supervisor.
+        uses_truth: Whether the student was told true labels of `student_train`: then it is a reference, not a student
+            of weak labels.
         data: The `prepare` job; it holds the test split and its true labels.
-        supervisor, student, ceiling: The `finetune` jobs.
+        supervisor, student, ceiling: Jobs that leave predictions.
     """
 
     task: str
@@ -231,6 +282,7 @@ class Comparison:
     method: str
     seed: int
     control: str | None
+    uses_truth: bool = False
     data: Job
     supervisor: Job
     student: Job

@@ -9,17 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AllowInfNan, BaseModel, ConfigDict, Field, Strict, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from w2slab import registry
 from w2slab.errors import Problem, StudyError
+from w2slab.recipes import PRESETS, Number, Recipe, Size, Whole
 from w2slab.specs import RecipeSpec
 from w2slab.study_file import Document, PathTuple, override, read_document
 
 Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
-Whole = Annotated[int, Strict()]
-Number = Annotated[float, Strict(), AllowInfNan(False)]
-Size = Annotated[Whole, Field(ge=1)]
 Control = Literal["shuffled", "random", "constant", "weak-is-strong"]
 
 
@@ -52,6 +50,19 @@ class Rung(_Plugin):
     family: str
     lr: Number | None = Field(None, gt=0, description="learning rate of this rung; the recipe's by default")
 
+    @property
+    def row_fields(self) -> dict[str, Any]:
+        """What the row is made of: its fields, and the rung's name where it wants that."""
+        return _own_fields("models", self.family, Rung, {**self.fields, "name": self.name})
+
+    def make(self) -> Any:
+        """The model family, as its row makes it.
+
+        Raises:
+            StudyError: A field does not fit.
+        """
+        return registry.build("models", self.family, self.row_fields)
+
 
 class MethodEntry(_Plugin):
     """A method: a row of `w2slab list methods` with its parameters."""
@@ -68,22 +79,6 @@ class Splits(_Part):
     validation: Size | None = 500
     test: Size | None = 2000
     reserve: Annotated[Whole, Field(ge=0)] = Field(0, description="further unlabelled examples, for bootstrapping")
-
-
-class Recipe(_Part):
-    """How every model is finetuned; the fields and their defaults are those of `specs.RecipeSpec`."""
-
-    epochs: Annotated[Whole, Field(ge=1, le=10_000)] = 5
-    batch_size: Size = 32
-    lr: Number = Field(1e-3, gt=0)
-    warmup_frac: Number = Field(0.1, ge=0, lt=1)
-    decay: Literal["linear", "cosine", "none"] = "linear"
-    weight_decay: Number = Field(0.0, ge=0)
-    gradient_clip: Number | None = Field(1.0, gt=0)
-    precision: Literal["fp32", "bf16"] = "fp32"
-    curve_points: Annotated[Whole, Field(ge=0, le=1000)] = 20
-    curve_examples: Size | None = None
-    stop_at: Literal["last", "weak-labels"] = "last"
 
 
 class Statistics(_Part):
@@ -134,7 +129,7 @@ class Study(_Part):
 
     def recipe_of(self, rung: Rung) -> RecipeSpec:
         """The recipe with the rung's own learning rate, as it enters a job."""
-        values = self.recipe.model_dump()
+        values = self.recipe.model_dump(exclude={"preset"})
         return RecipeSpec(**(values | ({"lr": rung.lr} if rung.lr is not None else {})))
 
 
@@ -173,10 +168,11 @@ def check_study(document: Document, base: Path) -> Study:
     else:
         problems.append(Problem(document.place(()), "a study is a mapping of fields. To write one: w2slab init"))
     if study is not None:
+        study = study if problems else _with_fields(study, base)
         problems += [Problem(document.place(path), message) for path, message in _cross_checks(study)]
     if problems or study is None:
         raise StudyError(sorted(problems, key=_line_and_column))
-    return _with_fields(study, base)
+    return study
 
 
 def _line_and_column(problem: Problem) -> tuple[int, int]:
@@ -246,7 +242,12 @@ def _explain(document: Document, error: Any, allowed: Any, prefix: PathTuple = (
     if kind == "missing":
         return Problem(document.place(path), "is required and missing")
     message = error["msg"][0].lower() + error["msg"][1:]
-    return Problem(document.place(path), f"{message}, not {value!r}" if len(repr(value)) < 200 else message)
+    if len(repr(value)) < 200:
+        message += f", not {value!r}"
+    if kind == "literal_error":
+        hint = registry.nearest(value, re.findall(r"'([^']*)'", error["ctx"]["expected"]))
+        message += f".{hint}" if hint else ""
+    return Problem(document.place(path), message)
 
 
 def _is_other_branch(error: Any) -> bool:
@@ -297,6 +298,8 @@ def _cross_checks(study: Study) -> Iterator[tuple[PathTuple, str]]:
                 yield ("pairs", i), f'"{weak}" does not stand before "{strong}" on the ladder, which goes weakest first'
     elif len(names) < 2:
         yield ("ladder",), "one rung makes no pair; add a stronger model"
+    if study.recipe.stop_at == "weak-labels" and not study.recipe.curve_points:
+        yield ("recipe", "stop_at"), "weak-labels needs curve_points above 0"
     for i, method in enumerate(study.methods):
         for message in _method_problems(study, method):
             yield ("methods", i), message
@@ -348,6 +351,7 @@ def schema() -> dict[str, Any]:
         rows = [_row_schema(kind, row, key, definitions[entry], definitions) for row in registry.table(kind)]
         bare = [{"enum": list(registry.table(kind))}] if key == "name" else []
         result["$defs"][entry] = {"anyOf": [*bare, *rows]}
+    result["$defs"]["Recipe"] = {"anyOf": [{"enum": list(PRESETS)}, result["$defs"]["Recipe"]]}
     return result
 
 
@@ -371,7 +375,7 @@ def to_yaml(study: Study, base: Path) -> str:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items() if v is not None or k not in ("called", "lr")}
+            return {k: plain(v) for k, v in value.items() if v is not None or k not in ("called", "lr", "preset")}
         if isinstance(value, list | tuple):
             return [plain(v) for v in value]
         return os.path.relpath(value, base) if isinstance(value, Path) else value

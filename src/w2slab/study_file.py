@@ -187,8 +187,9 @@ def override(document: Document, setting: str) -> None:
         else:
             if isinstance(target, dict) and target.get(key) is None:
                 target[key] = {}
-            elif isinstance(key, int) and isinstance(target[key], str):
-                target[key] = {"name": target[key]}  # a bare name stands for an entry without fields
+            elif isinstance(target[key], str) and (isinstance(key, int) or path == ["recipe"]):
+                # A bare name stands for an entry without fields, or for a recipe without changes.
+                target[key] = {"name" if isinstance(key, int) else "preset": target[key]}
             target = target[key]
     for places in (document.places, document.key_places):  # where these stood in the file no longer matters
         for old in [p for p in places if p[: len(path)] == tuple(path)]:

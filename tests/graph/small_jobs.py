@@ -90,6 +90,13 @@ def surroundings(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"process": os.getpid(), "threads": threads, "is_set_up": is_set_up}
 
 
+def hold(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Take memory for a moment, and say what processes of its own took."""
+    held = bytearray(spec["number"])
+    own = context.options.get("others", [])
+    return {"peak_memory_bytes_by_process": own, "shared": str(context.shared), "held": len(held)}
+
+
 def return_what_cannot_be_recorded(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     """A fact that is no number."""
     return {"loss": float("nan")}

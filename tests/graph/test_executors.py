@@ -39,6 +39,22 @@ def test_workers_start_when_they_are_needed(store):
         assert facts_of(store, job)[0]["process"] == first[0]["process"]
 
 
+# "The record: ... peak memory": of the job, not of the process that did larger ones before.
+def test_the_peak_memory_of_a_record_is_that_of_its_job(store):
+    large, small = make("large", "hold", number=400 * 2**20), make("small", "hold", number=1)
+    others = make("others", "hold", number=2)
+    with Processes(1) as executor:
+        run(graph_of(large), store, executor)
+        run(graph_of(small), store, executor)
+        run(graph_of(others), store, executor, options={"others": [2**40, 2**40]})
+    peaks = [store.record(job.key)["peak_memory_bytes"] for job in (large, small, others)]
+
+    assert peaks[0] > 400 * 2**20
+    assert 2**20 < peaks[1] < peaks[0] - 300 * 2**20
+    assert peaks[2] > 2**41
+    assert {each["shared"] for each in facts_of(store, large, small)} == {str(store.root / "shared")}
+
+
 @pytest.mark.parametrize("make_executor", [Inline, lambda: Processes(1)], ids=["Inline", "Processes"])
 def test_a_failure_is_told_with_its_kind(store, make_executor, tmp_path):
     lost = make("lost", "no_such_function", number=1)

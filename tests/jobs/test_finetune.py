@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.jobs import language
 from w2slab.artifacts import (
     Predictions,
     read_curve,
@@ -20,7 +21,8 @@ from w2slab.artifacts import (
 )
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
-from w2slab.specs import PluginSpec
+from w2slab.specs import PluginSpec, RecipeSpec
+from w2slab.tasks.task import Examples
 
 STUDENT = {"labels": "soft", "n_features": 32}
 
@@ -186,3 +188,71 @@ def test_the_curve_is_plain_json_with_the_promised_columns(bench):
     out = bench.finetune("model", {"data": bench.prepare()})
     rows = json.loads((out / "curve.json").read_text())
     assert [set(row) for row in rows] == [{"step", "progress", "loss", "validation_accuracy", "test_accuracy"}] * 3
+
+
+@pytest.fixture
+def text(bench):
+    """Reviews, and a spec of a tiny text model that learns them."""
+    (bench.root / "reviews").mkdir()
+    data = language.folder_of(bench.root / "reviews", language.reviews(24))
+    recipe = RecipeSpec(epochs=1, batch_size=4, lr=0.01, curve_points=0)
+    return {"data": data}, bench.spec(model=language.plugin(bench.root / "model"), recipe=recipe)
+
+
+def test_weights_are_kept_where_the_spec_says_so_and_nothing_else_changes(bench, bytes_of):
+    data = bench.prepare()
+    kept = bench.finetune("kept", {"data": data}, replace(bench.spec(), keep_weights=True))
+    asked = bench.finetune("asked", {"data": data}, options={"keep_checkpoint": True})
+    plain = bytes_of(bench.finetune("plain", {"data": data}))
+    assert bytes_of(kept) == bytes_of(asked)
+    assert plain.items() < bytes_of(kept).items()
+
+
+def test_training_starts_where_a_generative_job_ended(bench, text, bytes_of):
+    from w2slab.jobs import plugins
+
+    inputs, spec = text
+    family = plugins.build("models", language.plugin(bench.root / "other", std=0.3))
+    family.save_base(family.build_language(0), bench.root / "start" / "base")
+    started = bench.finetune("started", inputs | {"start": bench.root / "start"}, spec)
+    other = bench.finetune("other-model", inputs, replace(spec, model=language.plugin(bench.root / "start" / "base")))
+    plain = bench.finetune("plain", inputs, spec)
+    assert bytes_of(started) == bytes_of(other) != bytes_of(plain)
+
+
+def test_rows_kept_on_disk_change_nothing(bench, text, bytes_of):
+    shared = bench.root / "shared"
+    fresh = bench.finetune("fresh", *text)
+    assert bytes_of(bench.finetune("first", *text, shared=shared)) == bytes_of(fresh)
+    assert bytes_of(bench.finetune("second", *text, shared=shared)) == bytes_of(fresh)
+    assert len(list((shared / "encoded").iterdir())) == 3
+
+
+# "Long texts are truncated sensibly (the answer never is), counted and reported."
+def test_facts_say_how_many_texts_were_cut(bench, text):
+    examples, right = language.reviews(24)
+    texts = examples.table.column("text").to_pylist()
+    longer = examples.table.set_column(2, "text", [[text * (1 + 5 * (i % 2)) for i, text in enumerate(texts)]])
+    (bench.root / "long").mkdir()
+    data = language.folder_of(bench.root / "long", (Examples(longer, examples.classes), right))
+    _, spec = text
+    bench.finetune("whole", {"data": data}, spec)
+    nothing = {"n_truncated": 0, "n_answers_cut": 0}
+    assert bench.facts["notes"] == {"student_train": nothing, "test": nothing, "validation": nothing}
+    bench.finetune("cut", {"data": data}, replace(spec, model=language.plugin(bench.root / "model", max_length=10)))
+    counts = {split: counted["n_truncated"] for split, counted in bench.facts["notes"].items()}
+    assert counts == {"student_train": 6, "test": 3, "validation": 3}
+
+
+def test_gradient_checkpointing_changes_rounding_only_and_is_told(bench, text):
+    inputs, spec = text
+    plain = bench.finetune("plain", inputs, spec)
+    assert bench.facts["gradient_checkpointing"] is False
+    assert bench.facts["micro_batch"] == 4
+    saving = bench.finetune("saving", inputs, spec, options={"gradient_checkpointing": True, "micro_batch": 2})
+    assert bench.facts["gradient_checkpointing"] is True
+    assert bench.facts["micro_batch"] == 2
+    a, b = (read_predictions(out / "predictions" / "test.parquet").probs for out in (plain, saving))
+    np.testing.assert_allclose(a, b, atol=1e-4)
+    bench.finetune("linear", {"data": bench.prepare()}, options={"gradient_checkpointing": True})
+    assert bench.facts["gradient_checkpointing"] is False  # such a network has no blocks to save on

@@ -84,6 +84,30 @@ def test_a_cycle_is_learned_and_micro_batches_change_it_by_rounding_only():
     assert losses[1] == pytest.approx(losses[0], abs=1e-3)
 
 
+class Cramped(LlamaForCausalLM):
+    """Runs out of memory with more than three rows."""
+
+    @property
+    def base_model(self):
+        def roomy(input_ids, attention_mask):
+            if len(input_ids) > 3:
+                raise torch.OutOfMemoryError("too many rows")
+            return self.model(input_ids=input_ids, attention_mask=attention_mask)
+
+        return roomy
+
+
+def test_what_does_not_fit_is_halved_until_it_does():
+    rows = Ragged([[1 + (start + i) % 5 for i in range(2 + start % 7)] for start in range(24)])
+    course = Course(steps=4, batch_size=8, lr=1e-2, warmup_steps=1)
+    fits, cramped = llama(), llama()
+    cramped.__class__ = Cramped
+    learn_language(fits, rows, course, running(), {})
+    learn_language(cramped, rows, course, running(), {})
+    for mine, other in zip(fits.parameters(), cramped.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+
+
 def test_it_stops_on_request_and_goes_on_with_the_same_bits(tmp_path):
     rows = Ragged([[1 + i % 7, 2, 3 + i % 4] for i in range(30)])
     course = Course(steps=9, batch_size=8, lr=1e-2, warmup_steps=2)

@@ -112,6 +112,7 @@ class JobContext:
         inputs: Folder of each input's result.
         out: Empty folder for this job's result; published as a whole when the function returns.
         work: Folder that survives a killed attempt, for checkpoints; removed on publication.
+        shared: Folder for what several jobs need and can make again; may not exist yet. `None` keeps nothing.
         options: How and where to compute (device, micro-batch, what to keep). Never changes a result.
         progress: Called with the share done in [0, 1] and a few words.
         stop_requested: True once the run wants to end; a long job saves its place and raises `Stopped`.
@@ -120,6 +121,7 @@ class JobContext:
     inputs: Mapping[str, Path]
     out: Path
     work: Path
+    shared: Path | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     progress: Callable[[float, str], None] = lambda share, words: None
     stop_requested: Callable[[], bool] = lambda: False

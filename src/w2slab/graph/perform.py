@@ -28,6 +28,7 @@ from w2slab.graph.fingerprint import canonical
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.store import Store
 
+PEAKS = "peak_memory_bytes_by_process"  # the fact in which a job says what processes of its own took
 _PROGRESS_SECONDS = 0.2
 _PREDECESSOR_SECONDS = 30.0
 _PACKAGES = (
@@ -143,6 +144,7 @@ def _make(
         inputs={name: store.folder(key) for name, key in ticket.inputs.items()},
         out=out,
         work=work,
+        shared=store.shared,
         options=ticket.options,
         progress=progress,
         stop_requested=stop_requested,
@@ -156,6 +158,7 @@ def _make(
     except W2SError as error:
         raise JobError(f"{ticket.run}: the facts it returned cannot be recorded: {error}") from None
     spec = ticket.payload.get("spec")
+    of_others = facts.get(PEAKS, ()) if isinstance(facts, dict) else ()
     record = {
         "key": ticket.key,
         "title": ticket.title,
@@ -169,7 +172,7 @@ def _make(
         "ended": _now(),
         "seconds": round(time.monotonic() - clock, 4),
         "cpu_seconds": round(_cpu_seconds() - processor, 4),
-        "peak_memory_bytes": _peak_memory_bytes(),
+        "peak_memory_bytes": peak_memory_bytes() + sum(of_others),
         **_surroundings(),
     }
     store.publish(ticket.key, out, record)
@@ -216,7 +219,8 @@ def _forget_peak_memory() -> None:
         Path("/proc/self/clear_refs").write_text("5")
 
 
-def _peak_memory_bytes() -> int:
+def peak_memory_bytes() -> int:
+    """The most memory that this process has held since it began its job."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

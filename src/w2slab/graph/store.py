@@ -4,6 +4,7 @@
     work/<key>/                 checkpoints of an attempt; outlives a kill, removed on publication
     tmp/<key>.<pid>.<id>/       a result that is being written
     locks/                      who is working on what; the kernel lets go of a dead holder's lock
+    shared/                     what jobs can make again and share, such as tokenized texts; may be deleted at any time
     logs/<key>.log              what an unfinished or failed job printed
     failures/<key>.json         why a job failed the last time; removed on success
     damaged/                    results that were set aside, each with a note
@@ -42,6 +43,7 @@ class Store:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(os.path.abspath(root))
+        self.shared = self.root / "shared"
         self._objects = os.path.join(self.root, "objects")
         self._verified: dict[str, str] | None = None
         self._has_news = False

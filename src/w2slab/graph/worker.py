@@ -18,6 +18,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,11 +31,11 @@ _PR_SET_PDEATHSIG = 1
 
 def main(parent: int, control: int, report: int, setup: str) -> None:
     """Serve until the parent closes the control pipe or dies."""
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     os.set_inheritable(control, False)
     os.set_inheritable(report, False)
-    send = _sender(report)
+    send = sender(report)
     try:
         if setup:
             named_function(setup)()
@@ -67,7 +68,7 @@ def main(parent: int, control: int, report: int, setup: str) -> None:
         send("end", asdict(end))
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """No orphan keeps writing: the kernel kills this process when its parent dies, even of SIGKILL."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
@@ -86,7 +87,8 @@ def _listen(control: int, tickets: queue.SimpleQueue[Ticket], stops: set[str]) -
     os._exit(0)  # the parent is done with us, or dead
 
 
-def _sender(report: int) -> Any:
+def sender(report: int) -> Callable[[str, dict[str, Any]], None]:
+    """A function that writes a message of one kind to a descriptor, as a line of JSON."""
     lock = threading.Lock()  # a job may report progress from a thread of its own
 
     def send(kind: str, content: dict[str, Any]) -> None:

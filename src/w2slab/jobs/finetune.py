@@ -6,16 +6,15 @@ but the test split's, and that only for the curve.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from w2slab.artifacts import (
     Predictions,
     read_examples,
-    read_predictions,
     read_prepared,
     read_truth,
     write_curve,
@@ -23,9 +22,8 @@ from w2slab.artifacts import (
 )
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import plugins
-from w2slab.jobs.relabel import one_hot
-from w2slab.jobs.setup import prepare_worker
+from w2slab.jobs import labels, plugins, ranks, reading
+from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, FinetuneSpec, restore
 from w2slab.tasks.task import Examples
 
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
 
     from w2slab.training.batches import Encoded
     from w2slab.training.loop import Running, Trained, Training
+    from w2slab.training.placement import Placement
 
 Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 
@@ -41,47 +40,69 @@ Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
-    Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`.
+    Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
+    `gradient_checkpointing`, `gpus_per_job`, `sharded`.
 
     Raises:
         JobError: Labels do not fit the examples, or training fails.
         Stopped: The run asked for it; the place is saved.
     """
     prepare_worker()
+    if context.options.get("gpus_per_job", 1) > 1:
+        return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
     from w2slab.training import loop
 
     asked = restore(FinetuneSpec, spec)
-    material = _Material(asked, context.inputs)
+    material = _Material(asked, context)
     training = material.training()
-    running = _running(context, asked.recipe.precision)
+    running = running_of(context, asked.recipe.precision)
     network = material.family.build(material.examples(asked.train_split), asked.seed)
+    is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
+    if is_checkpointed:
+        network.checkpoint_activations()
     trained = loop.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
     _write(asked, material, network, trained, running, context)
-    parameters = [p for p in network.parameters()]
     return {
-        "n_parameters": sum(p.numel() for p in parameters),
-        "n_trainable": sum(p.numel() for p in parameters if p.requires_grad),
         "n_examples": len(training.examples),
         "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
         "examples_per_second": round(trained.steps_here * asked.recipe.batch_size / max(trained.seconds, 1e-9), 1),
+        "micro_batch": trained.micro_batch,
+        "gradient_checkpointing": is_checkpointed,
         "chance": read_prepared(context.inputs["data"])["chance"],
-        "device": str(running.placement.device),
+        "notes": material.notes(),
+        **_sizes(network, running.placement),
     }
+
+
+def _sizes(network: torch.nn.Module, placement: Placement) -> dict[str, Any]:
+    """How large the network is, and where it was trained."""
+    parameters = list(network.parameters())
+    sizes = {
+        "n_parameters": sum(p.numel() for p in parameters),
+        "n_trainable": sum(p.numel() for p in parameters if p.requires_grad),
+        "device": str(placement.device),
+        "processes": placement.world,
+    }
+    if placement.device.type == "cuda":
+        sizes["peak_gpu_memory_bytes"] = placement.peak_gpu_memory_bytes()
+    return sizes
 
 
 class _Material:
     """Examples and labels of one job, each read and encoded once."""
 
-    def __init__(self, spec: FinetuneSpec, inputs: Mapping[str, Path]) -> None:
+    def __init__(self, spec: FinetuneSpec, context: JobContext) -> None:
+        inputs = context.inputs
         self.spec = spec
         self.data = inputs["data"]
+        self.shared = context.shared
         self.labels = inputs.get("labels")
-        if (spec.labels == "true") != (self.labels is None):
-            raise JobError(f'labels: "{spec.labels}" asks for {"no " if spec.labels == "true" else ""}input of labels')
         self.family = plugins.build("models", spec.model)
+        if "start" in inputs:
+            self.family = self.family.starting_from(inputs["start"] / "base")
         self._examples: dict[str, Examples] = {}
         self._encoded: dict[str, Encoded] = {}
 
@@ -94,11 +115,15 @@ class _Material:
         return self._examples[split]
 
     def encoded(self, split: str) -> Encoded:
-        from w2slab.training import batches
-
         if split not in self._encoded:
-            self._encoded[split] = batches.encode(self.family, self.examples(split))
+            self._encoded[split] = reading.encoded(self.family, self.examples(split), self.data, split, self.shared)
         return self._encoded[split]
+
+    def notes(self) -> dict[str, dict[str, int]]:
+        """What the family counted as it read, such as texts that it cut: by split, then by name."""
+        if not hasattr(self.family, "notes"):
+            return {}
+        return {split: dict(self.family.notes(encoded.rows)) for split, encoded in self._encoded.items()}
 
     def training(self) -> Training:
         """What is learned, and who judges it on the way."""
@@ -128,41 +153,7 @@ class _Material:
 
     def targets(self, split: str) -> np.ndarray:
         """The labels learned on, float32 [N, K]."""
-        n_candidates = self.examples(split).n_candidates
-        if self.labels is None:
-            return read_truth(self.data, split).probs(n_candidates)
-        weak = self.weak_labels(split)
-        return weak.probs if self.spec.labels == "soft" else one_hot(weak.choices, weak.probs.shape[1])
-
-    def weak_labels(self, split: str) -> Predictions:
-        """The weak labels of a split, in the order of its examples.
-
-        Raises:
-            JobError: An example has no label, or a label for other candidates.
-        """
-        assert self.labels is not None
-        path = self.labels / "predictions" / f"{split}.parquet"
-        if not path.exists():
-            raise JobError(f"{path}: there are no labels of {split}; the job that labels must see this split")
-        labels, examples = read_predictions(path), self.examples(split)
-        if labels.ids != examples.ids:
-            row = {name: index for index, name in enumerate(labels.ids)}
-            missing = [name for name in examples.ids if name not in row]
-            if missing:
-                raise JobError(
-                    f'{path}: {len(missing)} of {len(examples)} examples have no label, the first is "{missing[0]}"; '
-                    "labels and examples must come from the same data"
-                )
-            rows = np.array([row[name] for name in examples.ids], dtype=np.int64)
-            labels = Predictions(examples.ids, labels.probs[rows], labels.n_candidates[rows])
-        wrong = np.flatnonzero(labels.n_candidates != examples.n_candidates)
-        if len(wrong):
-            first = wrong[0]
-            raise JobError(
-                f'{path}: example "{examples.ids[first]}" has {examples.n_candidates[first]} candidates and a label '
-                f"for {labels.n_candidates[first]}; labels and examples must come from the same data"
-            )
-        return labels
+        return labels.targets(self.spec.labels, self.data, self.labels, split, self.examples(split))
 
     def judges(self) -> dict[str, Judge]:
         """Who judges the curve: validation by the labels that this model may see, test by the truth."""
@@ -173,32 +164,18 @@ class _Material:
             if self.labels is None:
                 is_right = _by_truth(self.data, "validation", len(examples))
             else:
-                is_right = self.weak_labels("validation").choices[: len(examples)].__eq__
+                weak = labels.weak_labels(self.labels, "validation", self.examples("validation"))
+                is_right = weak.choices[: len(examples)].__eq__
             judges["validation_accuracy"] = (examples, is_right)
-        examples = self.encoded("test").part(0, limit)
-        judges["test_accuracy"] = (examples, _by_truth(self.data, "test", len(examples)))
+        if self.has("test"):  # a user's own labels come without truth
+            examples = self.encoded("test").part(0, limit)
+            judges["test_accuracy"] = (examples, _by_truth(self.data, "test", len(examples)))
         return judges
 
 
 def _by_truth(data: Path, split: str, limit: int) -> Callable[[np.ndarray], np.ndarray]:
     truth = read_truth(data, split)
     return type(truth)(truth.ids[:limit], truth.right[:limit]).is_right
-
-
-def _running(context: JobContext, precision: Literal["fp32", "bf16"]) -> Running:
-    from w2slab.training.loop import Running
-    from w2slab.training.placement import Placement
-
-    options = context.options
-    return Running(
-        placement=Placement(options, precision),
-        micro_batch=options.get("micro_batch"),
-        prediction_batch=options.get("prediction_batch") or 256,
-        work=context.work,
-        checkpoint_every_s=options.get("checkpoint_every_s", 60.0),
-        progress=context.progress,
-        stop_requested=context.stop_requested,
-    )
 
 
 def _write(
@@ -217,25 +194,39 @@ def _write(
         probs = predict(network, encoded, running.placement, running.prediction_batch)
         return Predictions(encoded.ids, probs, encoded.n_candidates)
 
+    is_main = running.placement.is_main
+
     # The stopping point whose predictions count comes last, so that its weights stay in the network.
-    points = {"last": checkpoint.copied(checkpoint.trainable(network))} | trained.snapshots
+    last = checkpoint.trainable(network)
+    points = {"last": checkpoint.copied(last) if trained.snapshots else last} | trained.snapshots
     for point in sorted(points, key=lambda name: name == spec.recipe.stop_at):
-        checkpoint.restore_weights(network, points[point])
-        test = predicted("test")
-        if trained.curve:
+        if trained.snapshots:
+            checkpoint.restore_weights(network, points[point])
+        test = predicted("test") if material.has("test") else None
+        if trained.curve and is_main and test is not None:
             write_predictions(context.out / "stopping" / f"{point}.parquet", test)
     for split in UNSEEN_BY_SUPERVISOR:
         if material.has(split):
-            predictions = test if split == "test" else predicted(split)
-            write_predictions(context.out / "predictions" / f"{split}.parquet", predictions)
-    if trained.curve:
+            predictions = test if split == "test" and test is not None else predicted(split)
+            if is_main:
+                write_predictions(context.out / "predictions" / f"{split}.parquet", predictions)
+    if trained.curve and is_main:
         write_curve(context.out, trained.curve)
-    if context.options.get("keep_checkpoint"):
-        _keep_weights(context.out / "checkpoint", network)
+    if spec.keep_weights or context.options.get("keep_checkpoint"):
+        _keep_weights(context.out / "checkpoint", network, running.placement)
 
 
-def _keep_weights(folder: Path, network: torch.nn.Module) -> None:
-    from safetensors.torch import save_model
+def _keep_weights(folder: Path, network: torch.nn.Module, placement: Placement) -> None:
+    from safetensors.torch import save_file, save_model
 
-    folder.mkdir(parents=True)
-    save_model(network, str(folder / "model.safetensors"))
+    from w2slab.training.sharding import whole
+
+    if placement.is_main:
+        folder.mkdir(parents=True)
+    file = folder / "model.safetensors"
+    if placement.sharded:
+        tensors = {name: whole(tensor).cpu() for name, tensor in network.state_dict().items()}
+        if placement.is_main:
+            save_file({name: tensor.clone() for name, tensor in tensors.items()}, file)
+    elif placement.is_main:
+        save_model(network, str(file))

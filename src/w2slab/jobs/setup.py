@@ -1,8 +1,14 @@
-"""What a worker does once, before its first job."""
+"""What a worker does before its first job, and what it takes from the options of each."""
 
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Literal
+
+from w2slab.graph.job import JobContext
+
+if TYPE_CHECKING:
+    from w2slab.training.loop import Running
 
 
 def prepare_worker() -> None:
@@ -20,3 +26,24 @@ def prepare_worker() -> None:
     torch.set_flush_denormal(True)
     threads = os.environ.get("OMP_NUM_THREADS", "1").split(",")[0]
     torch.set_num_threads(max(1, int(threads)) if threads.isdigit() else 1)
+
+
+def running_of(context: JobContext, precision: Literal["fp32", "bf16"]) -> Running:
+    """How a job's training is carried out: what its options say.
+
+    Raises:
+        JobError: The device or the number type is not to be had here.
+    """
+    from w2slab.training.loop import Running
+    from w2slab.training.placement import Placement
+
+    options = context.options
+    return Running(
+        placement=Placement(options, precision),
+        micro_batch=options.get("micro_batch"),
+        prediction_batch=options.get("prediction_batch") or 256,
+        work=context.work,
+        checkpoint_every_s=options.get("checkpoint_every_s", 60.0),
+        progress=context.progress,
+        stop_requested=context.stop_requested,
+    )

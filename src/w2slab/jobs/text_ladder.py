@@ -47,8 +47,8 @@ class TextRung:
 RUNGS = {
     "text-100k": TextRung(width=24, layers=2, heads=2, inner=64, tokens=20_000_000, lr=8e-3),
     "text-300k": TextRung(width=48, layers=3, heads=3, inner=128, tokens=14_000_000, lr=6e-3),
-    "text-800k": TextRung(width=96, layers=4, heads=4, inner=256, tokens=12_000_000, lr=4e-3),
-    "text-3m": TextRung(width=192, layers=5, heads=6, inner=512, tokens=10_000_000, lr=2.5e-3),
+    "text-800k": TextRung(width=96, layers=4, heads=4, inner=256, tokens=10_000_000, lr=4e-3),
+    "text-3m": TextRung(width=192, layers=5, heads=6, inner=512, tokens=8_000_000, lr=2.5e-3),
 }
 
 

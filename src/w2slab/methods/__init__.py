@@ -4,4 +4,8 @@ TABLE = {
     "naive": "w2slab.methods.naive:Naive",
     "auxiliary-confidence": "w2slab.methods.auxiliary_confidence:AuxiliaryConfidence",
     "bootstrapping": "w2slab.methods.bootstrapping:Bootstrapping",
+    "generative-finetuning": "w2slab.methods.generative_finetuning:GenerativeFinetuning",
+    "prompting": "w2slab.methods.prompting:Prompting",
+    "linear-probe": "w2slab.methods.probing:LinearProbe",
+    "finetune-then-probe": "w2slab.methods.probing:FinetuneThenProbe",
 }

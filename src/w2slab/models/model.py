@@ -101,7 +101,10 @@ class LanguageFamily(Protocol):
 
 
 class FeatureNetwork(Protocol):
-    """A network with a linear head over features: what probing needs beside its logits."""
+    """A network with a linear head over features: what probing needs beside its logits.
+
+    A family of such networks says so when a study is planned, by an attribute `has_features` that is true.
+    """
 
     def features(self, **batch: torch.Tensor) -> torch.Tensor:
         """What the head reads, `[R, D]`: a row per example, or one per candidate, example by example in order."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from w2slab.specs import Comparison
 
 _MOST_SHOWN = 9
+_LONGEST_TEXT, _LONGEST_CANDIDATE = 700, 300  # characters
 
 
 @dataclass(frozen=True)
@@ -153,9 +154,14 @@ def _position(judged: _Judged, place: int, example: dict[str, Any]) -> Exhibit |
 
 
 def _text(judged: _Judged, place: int, example: dict[str, Any], shown: str) -> Exhibit:
-    names = example.get("candidates") or judged.examples.classes or ()
-    words = [inert(names[p.choices[place]], 80) for p in (judged.supervisor, judged.student)]
-    return Exhibit(None, inert(example[shown]), *_choices(judged, place, words), _difficulty(example))
+    candidates = example.get("candidates")
+    names, longest = (candidates, _LONGEST_CANDIDATE) if candidates else (judged.examples.classes or (), 80)
+    words = [inert(names[p.choices[place]].strip(), longest) for p in (judged.supervisor, judged.student)]
+    text = example[shown] + (example.get("answer") or "")
+    # What is asked, and what was said last, stand at the end of a long passage.
+    ends = f"… {text[-_LONGEST_TEXT:]} ({len(text):,} characters)" if len(text) > _LONGEST_TEXT else text
+    asked = inert(ends.strip(), 2 * _LONGEST_TEXT)
+    return Exhibit(None, asked, *_choices(judged, place, words), _difficulty(example))
 
 
 def _choices(judged: _Judged, place: int, words: list[str]) -> tuple[str, str]:

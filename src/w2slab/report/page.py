@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +16,10 @@ from w2slab.report import words
 from w2slab.report.boards import piece_definitions
 from w2slab.report.figures import Studio
 from w2slab.report.gallery import Gallery, galleries
+from w2slab.report.html import render
 from w2slab.report.look import Look
 from w2slab.report.paper_curves import NAMES, Setting
-from w2slab.report.svg import SUPERVISORS, Drawing, settings
+from w2slab.report.svg import Drawing, settings
 from w2slab.results import Results, write_csv
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from w2slab.specs import Comparison
 
 Row = dict[str, Any]
-_TEMPLATES = Path(__file__).parent / "templates"
 _LONGEST_STUDY = 40_000
 _MOST_TASKS_DRAWN = 4
 
@@ -195,11 +193,12 @@ def _setting(task: str, comparisons: Sequence[Comparison], store: Reading) -> Se
     columns = pq.read_schema(store.folder(data.key) / "test.parquet").names
     if "fen" in columns:
         return "chess"
-    plugin = getattr(getattr(data.spec, "task", None), "name", "")
-    if "preference" in plugin:
-        return "preference"
-    has_two_classes = len(read_prepared(store.folder(data.key))["classes"] or ()) == 2
-    return "text" if "text" in columns and has_two_classes else None
+    if "text" not in columns:
+        return None
+    prepared = read_prepared(store.folder(data.key))
+    if prepared["classes"] is None:
+        return "preference" if prepared["chance"] == 0.5 else None
+    return "text" if len(prepared["classes"]) == 2 else None
 
 
 def _courses(
@@ -282,24 +281,6 @@ def _own_version() -> str:
 
 
 def _render(**context: Any) -> str:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-    from markupsafe import Markup
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    filters = {n: getattr(words, n) for n in ("inert", "percent", "span", "count", "size", "duration")}
-    environment.filters.update(filters)
-    style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").replace("/*palette*/", _palette())
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
-    policy = (
-        f"default-src 'none'; img-src data:; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
     defaults: dict[str, Any] = {
         "sizes": [],
         "agreements": [],
@@ -308,13 +289,4 @@ def _render(**context: Any) -> str:
         "stopping": [],
         "stops": [],
     }
-    template = environment.get_template("report.html")
-    return template.render(**(defaults | context), style=Markup(style), script=Markup(script), policy=policy)
-
-
-def _palette() -> str:
-    return "".join(f"--s{place}:{color};" for place, color in enumerate(SUPERVISORS))
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return render("report.html", **(defaults | context))

@@ -117,7 +117,7 @@ def _best(results: Results, rows: Sequence[Row], base: str) -> list[str]:
         values = [row["pgr"] for row in rows if row["method"] == method and row["pgr_reason"] is None]
         if values:
             medians[method] = median(values)
-    others = {method: value for method, value in medians.items() if method != base}
+    others = {method: value for method, value in medians.items() if method not in (base, *results.told_truth)}
     if not others:
         return []
     best = max(others, key=lambda method: others[method])
@@ -125,7 +125,7 @@ def _best(results: Results, rows: Sequence[Row], base: str) -> list[str]:
     better = sum(d["verdict"] == "better" for d in own)
     worse = sum(d["verdict"] == "worse" for d in own)
     if base in medians and others[best] <= medians[base]:
-        ahead = sum(d["verdict"] == "better" for d in results.differences)
+        ahead = sum(d["verdict"] == "better" for d in results.differences if d["method"] in others)
         return [] if ahead else [f"No other method is shown to be better than {base} on any pair."]
     sentence = f"With {best} the median is {percent(others[best], 0)} %"
     if better == 0:
@@ -146,6 +146,7 @@ def caveats(results: Results) -> list[str]:
         notes.append(
             f"Intervals cover test examples and seeds, but {min(n_seeds)} seeds are few; they are widened for that."
         )
+    notes += results.notes()
     if results.missing:
         n_all = results.n_judged + len(results.missing)
         lacking = f"{len(results.missing)} of {count(n_all, 'comparison')}"

@@ -53,9 +53,9 @@ class Encoded:
         )
 
 
-def encode(family: Any, examples: Any) -> Encoded:
-    """The examples as the family reads them."""
-    rows = family.encode(examples)
+def encode(family: Any, examples: Any, rows: Any = None) -> Encoded:
+    """The examples as the family reads them; `rows` are what its `encode` gave, if that is at hand."""
+    rows = family.encode(examples) if rows is None else rows
     return Encoded(examples.ids, rows, family.collate, family.lengths(rows), examples.n_candidates)
 
 
@@ -73,11 +73,14 @@ def micro_batches(indices: np.ndarray, lengths: np.ndarray, size: int | None) ->
     """An optimizer batch in parts of at most `size` examples of like length; the whole if `size` is `None`."""
     if size is None or size >= len(indices):
         return [indices]
-    by_length = indices[np.argsort(lengths[indices], kind="stable")]
-    return [by_length[start : start + size] for start in range(0, len(indices), size)]
+    return cut(indices[np.argsort(lengths[indices], kind="stable")], size)
 
 
 def bucketed(lengths: np.ndarray, size: int) -> list[np.ndarray]:
     """All positions in batches of like length, the longest first: what is too big for the memory shows at once."""
-    by_length = np.argsort(-lengths, kind="stable")
-    return [by_length[start : start + size] for start in range(0, len(lengths), size)]
+    return cut(np.argsort(-lengths, kind="stable"), size)
+
+
+def cut(indices: np.ndarray, size: int) -> list[np.ndarray]:
+    """Parts of `size` examples, in this order; the last may be smaller."""
+    return [indices[start : start + size] for start in range(0, len(indices), size)]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2slab.errors import JobError
+from w2slab.training.sharding import local, spread_like, whole
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +30,7 @@ class Progress:
         curve: Rows so far.
         best: Highest accuracy so far, by stopping point.
         snapshots: Weights at that point, by stopping point.
+        micro_batch: Most examples in one pass, where memory has set a limit.
     """
 
     step: int = 0
@@ -37,6 +39,7 @@ class Progress:
     curve: list[dict[str, float]] = field(default_factory=list)
     best: dict[str, float] = field(default_factory=dict)
     snapshots: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    micro_batch: int | None = None
 
 
 def trainable(network: torch.nn.Module) -> dict[str, Tensor]:
@@ -53,11 +56,16 @@ def copied(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def restore_weights(network: torch.nn.Module, weights: Mapping[str, Tensor]) -> None:
     """Put copied weights back, into the memory where the network's are."""
     for name, tensor in trainable(network).items():
-        tensor.copy_(weights[name])
+        local(tensor).copy_(local(weights[name]))
 
 
-def save(folder: Path, identity: Mapping[str, Any], progress: Progress, network: Any, optimizer: Any) -> None:
-    """Write the place; an older one is replaced in one rename."""
+def save(
+    folder: Path, identity: Mapping[str, Any], progress: Progress, network: Any, optimizer: Any, *, writes: bool = True
+) -> None:
+    """Write the place; an older one is replaced in one rename.
+
+    Every process of a sharded network must call this; one of them `writes`.
+    """
     import torch
     from safetensors.torch import save_file
 
@@ -66,14 +74,20 @@ def save(folder: Path, identity: Mapping[str, Any], progress: Progress, network:
         tensors |= {f"snapshot/{point}/{name}": tensor for name, tensor in snapshot.items()}
     for index, name, tensor in _optimizer_state(optimizer):
         tensors[f"optimizer/{index}/{name}"] = tensor
+    for name, tensor in tensors.items():
+        tensors[name] = whole(tensor).cpu().contiguous() if writes else whole(tensor).new_empty(0)
+    if not writes:
+        return
     tensors["rng"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng cuda"] = torch.cuda.get_rng_state()
-    facts = {name: getattr(progress, name) for name in ("step", "loss_sum", "loss_steps", "curve", "best")}
+    facts = {
+        name: getattr(progress, name) for name in ("step", "loss_sum", "loss_steps", "curve", "best", "micro_batch")
+    }
     metadata = {"progress": json.dumps(facts), "identity": json.dumps(identity, sort_keys=True)}
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{FILE}.unfinished"
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, unfinished, metadata)
+    save_file(tensors, unfinished, metadata)
     with unfinished.open("rb") as written:
         os.fsync(written.fileno())
     unfinished.replace(folder / FILE)
@@ -99,21 +113,22 @@ def load(folder: Path, identity: Mapping[str, Any], network: Any, optimizer: Any
     if metadata["identity"] != json.dumps(identity, sort_keys=True):
         raise JobError(f"{path}: the checkpoint belongs to another training; delete it to begin anew")
     progress = Progress(**json.loads(metadata["progress"]))
-    device = next(iter(trainable(network).values())).device
+    weights = trainable(network)
+    device = next(iter(weights.values())).device
     for name, tensor in tensors.items():
         kind, _, rest = name.partition("/")
         first, _, last = rest.partition("/")
         if kind == "snapshot":
-            progress.snapshots.setdefault(first, {})[last] = tensor.to(device, copy=True)
+            progress.snapshots.setdefault(first, {})[last] = spread_like(tensor, weights[last])
         elif kind == "optimizer":
             parameter = optimizer.param_groups[0]["params"][int(first)]
             state = optimizer.state[parameter]
             if last in state:
-                state[last].copy_(tensor)
+                local(state[last]).copy_(local(spread_like(tensor, state[last])))
             else:
                 is_on_device = last != "step" or optimizer.param_groups[0].get("fused")
                 state[last] = tensor.to(device if is_on_device else "cpu", copy=True)
-    restore_weights(network, {k.removeprefix("weights/"): t for k, t in tensors.items() if k.startswith("weights/")})
+    restore_weights(network, {name: spread_like(tensors[f"weights/{name}"], own) for name, own in weights.items()})
     torch.set_rng_state(tensors["rng"])
     if "rng cuda" in tensors and torch.cuda.is_available():
         torch.cuda.set_rng_state(tensors["rng cuda"])

@@ -16,7 +16,7 @@ import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.randomness import rng
-from w2slab.training import checkpoint
+from w2slab.training import checkpoint, memory
 from w2slab.training.checkpoint import Progress
 from w2slab.training.loop import Running, clip
 
@@ -202,6 +202,7 @@ class _Loop:
             self.parameters, lr=course.lr, betas=(0.9, 0.95), weight_decay=course.weight_decay, fused=True
         )
         self.state = Progress()
+        self.micro_batch = running.micro_batch
 
     def run(self) -> Progress | None:
         if self.running.work is not None:
@@ -226,15 +227,7 @@ class _Loop:
     def _step(self, indices: np.ndarray) -> None:
         state = self.state
         self.optimizer.param_groups[0]["lr"] = self.course.rate(state.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        size = self.running.micro_batch or len(indices)
-        parts = [indices[start : start + size] for start in range(0, len(indices), size)]
-        n_tokens = int((self.rows.lengths[indices] - 1).sum())
-        value = 0.0
-        for part in parts:
-            loss, _ = _loss(self.network, self.rows, part, self.running)
-            (loss / max(n_tokens, 1)).backward()
-            value += loss.item() / max(n_tokens, 1)
+        value = self._backward(indices)
         if not math.isfinite(value):
             raise JobError(
                 f"step {state.step + 1}: the loss is {value}; no update was made from it. Lower the learning rate"
@@ -253,6 +246,26 @@ class _Loop:
             state.curve.append(line)
             state.loss_sum, state.loss_steps = 0.0, 0
             self.log(line)
+
+    def _backward(self, indices: np.ndarray) -> float:
+        """Gradient of the mean loss per token; parts that do not fit into memory are halved, and all begun again."""
+        n_tokens = max(int((self.rows.lengths[indices] - 1).sum()), 1)
+        while True:
+            self.optimizer.zero_grad(set_to_none=True)
+            size = min(self.micro_batch or len(indices), len(indices))
+            value = 0.0
+            try:
+                for start in range(0, len(indices), size):
+                    loss, _ = _loss(self.network, self.rows, indices[start : start + size], self.running)
+                    (loss / n_tokens).backward()
+                    value += loss.item() / n_tokens
+                return value
+            except RuntimeError as error:
+                if not memory.ran_out(error):
+                    raise
+                if size == 1:
+                    raise memory.does_not_fit("a single text") from None
+            self.micro_batch = size // 2  # not in the handler: the error holds the tensors that fill the memory
 
     def _batches(self) -> Iterator[np.ndarray]:
         """The batches from the current step on: a function of seed and step."""

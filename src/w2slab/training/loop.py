@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.specs import RecipeSpec
-from w2slab.training import batches, checkpoint, schedules
+from w2slab.training import batches, checkpoint, memory, schedules, sharding
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
 from w2slab.training.objectives import Objective
@@ -65,7 +64,8 @@ class Running:
     """How a training is carried out; none of it changes the result but by rounding.
 
     Args:
-        micro_batch: Most examples in one forward and backward pass; `None` is the whole optimizer batch.
+        micro_batch: Most examples in one forward and backward pass of one process; `None` is all of its share. Where
+            they do not fit into memory, it is halved until they do.
         prediction_batch: Most examples in one pass without gradient.
         work: Folder for the checkpoint; `None` keeps none.
         checkpoint_every_s: Seconds from one checkpoint to the next.
@@ -92,6 +92,7 @@ class Trained:
         steps: Optimizer steps.
         seconds: Time of this attempt, curve included.
         steps_here: Steps of this attempt; fewer than `steps` if it went on from a checkpoint.
+        micro_batch: Most examples that went through the network at once, per process.
     """
 
     curve: list[dict[str, float]]
@@ -99,13 +100,15 @@ class Trained:
     steps: int
     seconds: float
     steps_here: int
+    micro_batch: int
 
 
 def finetune(network: torch.nn.Module, training: Training, running: Running) -> Trained | None:
     """Train the network in place; `None` if `running.stop_requested` said so before the end, and the place is saved.
 
     Raises:
-        JobError: A loss is not finite; the step that would have used it was not made.
+        JobError: A loss is not finite, and the step that would have used it was not made; or a single example does not
+            fit into memory.
     """
     return _Loop(network, training, running).run()
 
@@ -116,10 +119,9 @@ class _Loop:
 
         self.training, self.running, self.placement = training, running, running.placement
         self.network = self.placement.place(network).eval()
-        self.wrapped = self.placement.wrap(self.network)
         self.parameters = [p for p in self.network.parameters() if p.requires_grad]
         recipe = training.recipe
-        self.optimizer = AdamW(self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        self.optimizer = self._optimizer()
         self.targets = torch.from_numpy(np.ascontiguousarray(training.targets)).to(self.placement.device)
         self.needs_statistic = training.objective.needs_statistic(training.shared_candidates)
         self.per_epoch = batches.steps_per_epoch(len(training.examples), recipe.batch_size)
@@ -131,13 +133,24 @@ class _Loop:
             "parameters": sum(p.numel() for p in self.parameters),
         }
         self.state = Progress()
-        is_whole = running.micro_batch is None or running.micro_batch >= recipe.batch_size
-        self.backward = self._backward_whole if is_whole and self.placement.world == 1 else self._backward_in_parts
+        # What one process computes of a step, and how much of it at once.
+        self.share = min(-(-recipe.batch_size // self.placement.world), max(1, len(training.examples)))
+        self.micro_batch = min(running.micro_batch or self.share, self.share)
+
+    def _optimizer(self) -> AdamW:
+        recipe = self.training.recipe
+        try:
+            return AdamW(self.parameters, lr=recipe.lr, weight_decay=recipe.weight_decay)
+        except RuntimeError as error:
+            if not memory.ran_out(error):
+                raise
+        raise memory.does_not_fit("the optimizer's state")
 
     def run(self) -> Trained | None:
         started, work = time.perf_counter(), self.running.work
         if work is not None:
             self.state = checkpoint.load(work, self.identity, self.network, self.optimizer)
+        self.micro_batch = min(self.micro_batch, self.state.micro_batch or self.share)
         first, total = self.state.step, self.training.steps
         saved = said = time.monotonic()
         for epoch in range(first // self.per_epoch, self.training.recipe.epochs):
@@ -155,8 +168,10 @@ class _Loop:
                 if now - said >= 0.5:
                     self.running.progress(self.state.step / total, f"step {self.state.step} of {total}")
                     said = now
+        for parameter in self.parameters:
+            parameter.grad = None  # as large as the network, and needed no more
         seconds = time.perf_counter() - started
-        return Trained(self.state.curve, self.state.snapshots, total, seconds, total - first)
+        return Trained(self.state.curve, self.state.snapshots, total, seconds, total - first, self.micro_batch)
 
     def _step(self, indices: np.ndarray) -> None:
         """One update of the weights, and the point of the curve that may follow it."""
@@ -166,21 +181,40 @@ class _Loop:
         self.optimizer.param_groups[0]["lr"] = recipe.lr * schedules.rate_factor(
             progress, recipe.warmup_frac, recipe.decay
         )
-        for parameter in self.parameters:
-            parameter.grad = None
-        state.loss_sum += self.backward(indices, progress)
+        state.loss_sum += self._backward(indices, progress)
         if recipe.gradient_clip is not None:
-            clip(self.parameters, recipe.gradient_clip)
+            clip(self.parameters, recipe.gradient_clip, self.placement.sum if self.placement.sharded else None)
         self.optimizer.step()
         state.step += 1
         state.loss_steps += 1
         if state.step in self.curve_steps:
             self._judge(state.step / total)
 
+    def _backward(self, indices: np.ndarray, progress: float) -> float:
+        """The loss of an optimizer batch, its gradient left in the parameters; tried in ever smaller parts."""
+        while True:
+            for parameter in self.parameters:
+                parameter.grad = None
+            try:
+                if self.micro_batch == self.share and self.placement.world == 1:
+                    return self._backward_whole(indices, progress)
+                return self._backward_in_parts(indices, progress)
+            except RuntimeError as error:
+                if not memory.ran_out(error):
+                    raise
+            # Only here, where the error is forgotten, are its tensors given back.
+            self.placement.free()
+            tried = min(self.micro_batch, -(-len(indices) // self.placement.world))
+            if self.placement.sharded:
+                raise memory.does_not_fit(f"step {self.state.step + 1}: a batch of a sharded network")
+            if tried == 1:
+                raise memory.does_not_fit(f"step {self.state.step + 1}: a single example")
+            self.micro_batch = self.state.micro_batch = -(-tried // 2)
+
     def _backward_whole(self, indices: np.ndarray, progress: float) -> float:
         """Gradient of the mean loss of the batch in one pass; its logits serve the statistic as well."""
         training = self.training
-        logits = self._logits(self.network, indices)
+        logits = self._logits(indices)
         targets = self._targets(indices, logits.shape[1])
         statistic = None
         if self.needs_statistic:
@@ -195,39 +229,51 @@ class _Loop:
     def _backward_in_parts(self, indices: np.ndarray, progress: float) -> float:
         """The same gradient from micro-batches and from this process's share of the batch."""
         training, placement = self.training, self.placement
-        statistic = self._statistic(indices) if self.needs_statistic else None
-        own = placement.share(np.arange(len(indices)))
-        weight = placement.world / len(indices) if len(own) else 0.0
-        own = own if len(own) else np.zeros(1, dtype=np.int64)  # every process must take part in the average
-        parts = batches.micro_batches(own, training.examples.lengths[indices], self.running.micro_batch)
+        parts = self._parts(indices)
+        statistic = self._statistic(indices, parts) if self.needs_statistic else None
         total = self.targets.new_zeros(())
-        for number, part in enumerate(parts):
-            is_last = number == len(parts) - 1
-            with nullcontext() if is_last else placement.no_sync(self.wrapped):
-                logits = self._logits(self.wrapped, indices[part])
+
+        def gradients() -> None:
+            for part, weight in parts:
+                logits = self._logits(indices[part])
                 targets = self._targets(indices[part], logits.shape[1])
                 entries = None if statistic is None else statistic[part]
                 loss = training.objective(logits, targets, progress, entries).sum() * weight
-                loss.backward()
-            total += loss.detach()
-        value = float(placement.sum(total).item()) / placement.world
+                (loss * placement.loss_factor).backward()
+                total.add_(loss.detach())
+
+        placement.together(gradients)
+        placement.sum_gradients(self.parameters)
+        value = float(placement.sum(total).item())
         if not math.isfinite(value):
             raise self._not_finite(indices, value)
         return value
 
-    def _statistic(self, indices: np.ndarray) -> Tensor | None:
+    def _parts(self, indices: np.ndarray) -> list[tuple[np.ndarray, float]]:
+        """This process's micro-batches of a batch, each with the weight of an example: 0 if it only keeps step."""
+        own = self.placement.share(np.arange(len(indices)))
+        cut = batches.micro_batches(own, self.training.examples.lengths[indices], self.micro_batch) if len(own) else []
+        largest = -(-len(indices) // self.placement.world)  # of all shares
+        n_idle = self.placement.idle_passes(-(-largest // self.micro_batch) * self.placement.world, len(cut))
+        # Every process must have gradients to sum.
+        return [(part, 1 / len(indices)) for part in cut] + [(np.zeros(1, np.int64), 0.0)] * max(n_idle, not cut)
+
+    def _statistic(self, indices: np.ndarray, parts: list[tuple[np.ndarray, float]]) -> Tensor | None:
         """The objective's statistic of the whole optimizer batch, from a first pass without gradient."""
         import torch
 
         training = self.training
         targets = self._targets(indices, self.targets.shape[1])
         logits = torch.zeros_like(targets)
-        own = self.placement.share(np.arange(len(indices)))
-        parts = batches.micro_batches(own, training.examples.lengths[indices], self.running.micro_batch)
+
+        def look() -> None:
+            for part, weight in parts:
+                rows = self._logits(indices[part])
+                if weight:
+                    logits[part, : rows.shape[1]] = rows
+
         with torch.no_grad():
-            for part in parts if len(own) else ():
-                rows = self._logits(self.network, indices[part])
-                logits[part, : rows.shape[1]] = rows
+            self.placement.together(look)
             return training.objective.statistic(self.placement.sum(logits), targets, training.shared_candidates)
 
     def _targets(self, indices: np.ndarray, n_candidates: int) -> Tensor:
@@ -237,9 +283,9 @@ class _Loop:
         targets = self.targets.index_select(0, torch.from_numpy(indices).to(self.targets.device))
         return targets if n_candidates == targets.shape[1] else targets[:, :n_candidates]
 
-    def _logits(self, network: torch.nn.Module, indices: np.ndarray) -> Tensor:
+    def _logits(self, indices: np.ndarray) -> Tensor:
         with self.placement.autocast():
-            logits: Tensor = network(**self.placement.to_device(self.training.examples.batch(indices)))
+            logits: Tensor = self.network(**self.placement.to_device(self.training.examples.batch(indices)))
         return logits.float()
 
     def _not_finite(self, indices: np.ndarray, value: float) -> JobError:
@@ -263,20 +309,30 @@ class _Loop:
                 state.snapshots[point] = checkpoint.copied(checkpoint.trainable(self.network))
 
     def _save(self) -> None:
-        if self.running.work is not None and self.placement.is_main:
-            checkpoint.save(self.running.work, self.identity, self.state, self.network, self.optimizer)
+        is_main, work = self.placement.is_main, self.running.work
+        if work is not None and (is_main or self.placement.sharded):
+            checkpoint.save(work, self.identity, self.state, self.network, self.optimizer, writes=is_main)
 
 
-def clip(parameters: list[Any], largest: float) -> None:
+def clip(parameters: list[Any], largest: float, summed: Callable[[Tensor], Tensor] | None = None) -> None:
     """Scale the gradient down to a norm of `largest` if it is longer.
 
     Does what `torch.nn.utils.clip_grad_norm_` does, which takes a sixth of a step of the smallest models.
+
+    Args:
+        parameters: Their gradients are one vector.
+        largest: Its norm, at most.
+        summed: The sum over processes, where each has a part of every gradient.
     """
     import torch
 
     with torch.no_grad():
         gradients = [p.grad for p in parameters if p.grad is not None]
+        if summed is not None:
+            gradients = [sharding.local(gradient) for gradient in gradients]
         norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
+        if summed is not None:
+            norm = summed(norm.square()).sqrt()
         if norm.device.type != "cpu":  # reading the norm would make the device wait
             torch._foreach_mul_(gradients, (largest / (norm + 1e-6)).clamp(max=1.0))
         elif (length := norm.item()) > largest:

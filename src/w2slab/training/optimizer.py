@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from w2slab.training.sharding import local
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -31,6 +33,7 @@ class AdamW:
             }
             for p in chosen
         }
+        self._is_sharded = any(hasattr(p, "to_local") for p in chosen)
         self._is_fused = all(p.device.type in _FUSED_ON and p.is_floating_point() for p in chosen)
 
     def step(self) -> None:
@@ -41,12 +44,13 @@ class AdamW:
         group = self.param_groups[0]
         moved = [p for p in group["params"] if p.grad is not None]
         states = [self.state[p] for p in moved]
+        lists = [moved, [p.grad for p in moved]]
+        lists += [[s[name] for s in states] for name in ("exp_avg", "exp_avg_sq")]
+        if self._is_sharded:  # the update is element by element: each process makes its own part
+            lists = [[local(tensor) for tensor in tensors] for tensors in lists]
         with torch.no_grad():
             adamw(
-                moved,
-                [p.grad for p in moved],
-                [s["exp_avg"] for s in states],
-                [s["exp_avg_sq"] for s in states],
+                *lists,
                 [],
                 [s["step"] for s in states],
                 fused=self._is_fused,

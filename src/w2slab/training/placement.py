@@ -2,31 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
 from w2slab.errors import JobError
+from w2slab.training import memory, sharding
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+T = TypeVar("T")
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+_BUCKET = 2**24  # numbers that are summed over processes at a time
 
 
 class Placement:
     """Device, number type and processes of one job.
 
     With one process nothing of Accelerate is called inside a step. With several, each takes its share of every
-    optimizer batch, so that their number changes results by rounding only.
+    optimizer batch and gradients are summed once all of them are there, so that the number of processes changes results
+    by rounding only, and a process that runs out of memory leaves no other waiting for it. Where the network is
+    *sharded*, they pass through it in step, and what does not fit into memory is an error.
 
     Args:
         options: `device`: `auto` takes an accelerator if there is one, `cpu` never; `cuda` and `mps` insist.
+            `sharded`: several processes keep a part of the network each (FSDP2).
         precision: `bf16` computes in half precision; the weights stay fp32.
+
+    Raises:
+        JobError: The device or the number type is not to be had here.
     """
 
     def __init__(self, options: Mapping[str, Any], precision: Literal["fp32", "bf16"] = "fp32") -> None:
@@ -39,9 +48,21 @@ class Placement:
         self.device: torch.device = self._accelerator.device
         if device in ("cuda", "mps") and self.device.type != device:
             raise JobError(f'option device: this machine has no "{device}"; allowed: cpu, auto')
+        if precision == "bf16" and self.device.type == "cuda" and not cuda_has_bf16():
+            raise JobError(
+                "precision: this GPU does not compute in bf16; use fp32 in the recipe, or run with device cpu"
+            )
+        if self.device.type == "cuda":
+            import torch
+
+            torch.cuda.reset_peak_memory_stats(self.device)
         self.world: int = self._accelerator.num_processes
         self.rank: int = self._accelerator.process_index
+        self.sharded = bool(options.get("sharded")) and self.world > 1
+        self.largest_prediction: int | None = None
         self._precision = precision
+        # A sharded network averages gradients over processes, and a sum is wanted.
+        self.loss_factor: int = self.world if self.sharded else 1
         plain = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU)
         if self._accelerator.distributed_type not in plain:
             raise JobError(
@@ -60,12 +81,32 @@ class Placement:
         return self._precision != "fp32"
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
-        """The network on its device."""
-        return network.to(self.device)
+        """The network, or this process's part of it, on its device.
 
-    def wrap(self, network: torch.nn.Module) -> torch.nn.Module:
-        """The network to call while training: gradients are averaged over processes."""
-        return network if self.world == 1 else self._accelerator.prepare_model(network)
+        Raises:
+            JobError: It does not fit there.
+        """
+        try:
+            if self.sharded:
+                return sharding.shard(network, self.device, self.world)
+            return network.to(self.device)
+        except RuntimeError as error:
+            if not memory.ran_out(error):
+                raise
+        raise memory.does_not_fit("the network")
+
+    def free(self) -> None:
+        """Give back what a batch that did not fit has left."""
+        if self.device.type == "cuda":
+            import torch
+
+            torch.cuda.empty_cache()
+
+    def peak_gpu_memory_bytes(self) -> int:
+        """The most memory that tensors of this process have taken on the GPU since the job began."""
+        import torch
+
+        return torch.cuda.max_memory_allocated(self.device)
 
     def autocast(self) -> AbstractContextManager[Any]:
         """Context of every forward pass."""
@@ -86,18 +127,62 @@ class Placement:
         """The examples of an optimizer batch that this process computes; may be empty."""
         return indices if self.world == 1 else indices[self.rank :: self.world]
 
-    def no_sync(self, network: torch.nn.Module) -> AbstractContextManager[Any]:
-        """Context of a backward pass that is not the last of its step."""
-        return nullcontext() if self.world == 1 else self._accelerator.no_sync(network)
-
     def sum(self, tensor: Tensor) -> Tensor:
         """The sum over processes."""
         return tensor if self.world == 1 else self._accelerator.reduce(tensor, reduction="sum")
 
-    def agree(self, flag: bool) -> bool:
-        """Whether the main process says yes; a clock may tell each process something else."""
-        if self.world == 1:
-            return flag
+    def sum_gradients(self, parameters: Iterable[Any]) -> None:
+        """Replace every gradient by its sum over processes, which have gradients of the same parameters."""
         import torch
 
-        return bool(self.sum(torch.tensor(float(flag and self.is_main), device=self.device)).item())
+        if self.world == 1 or self.sharded:  # a sharded network has averaged them by itself
+            return
+        bucket: list[Tensor] = []
+        gradients = [p.grad for p in parameters if p.grad is not None]
+        for index, gradient in enumerate(gradients):
+            bucket.append(gradient)
+            if index + 1 == len(gradients) or sum(g.numel() for g in bucket) >= _BUCKET:
+                flat = torch.cat([g.flatten() for g in bucket])
+                torch.distributed.all_reduce(flat)
+                for each, summed in zip(bucket, flat.split([g.numel() for g in bucket]), strict=True):
+                    each.copy_(summed.view_as(each))
+                bucket = []
+
+    def idle_passes(self, n_passes: int, n_own: int) -> int:
+        """Passes in which this process must keep step with others that have more to do, of `n_passes` by all."""
+        return -(-n_passes // self.world) - n_own if self.sharded else 0
+
+    def agree(self, flag: bool) -> bool:
+        """Whether the main process says yes; a clock may tell each process something else."""
+        return flag if self.world == 1 else self._any(flag and self.is_main)
+
+    def together(self, work: Callable[[], T]) -> T:
+        """Do what may not fit into memory; if that happens to any process, all of them raise.
+
+        Raises:
+            RuntimeError: Memory ran out, here or in another process.
+        """
+        if self.world == 1 or self.sharded:
+            return work()
+        did_fit = True
+        try:
+            result = work()
+        except RuntimeError as error:
+            if not memory.ran_out(error):
+                raise
+            did_fit = False
+        if self._any(not did_fit):
+            raise memory.RanOut("a process of this job ran out of memory")
+        return result
+
+    def _any(self, flag: bool) -> bool:
+        import torch
+
+        return bool(self.sum(torch.tensor(float(flag), device=self.device)).item())
+
+
+def cuda_has_bf16() -> bool:
+    """Whether the GPU computes in bf16 by itself."""
+    import torch
+
+    return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,0 +1,1 @@
+"""Labels without truth: a student learns a user's own labels, and what that tells of them is said with care."""

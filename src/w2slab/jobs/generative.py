@@ -1,0 +1,178 @@
+"""Texts of a task -> a language model that has learned to write them: where finetuning may start.
+
+No file of labels is opened. A few groups of texts are held out, so that the record says what was gained.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from w2slab.artifacts import read_examples
+from w2slab.errors import JobError
+from w2slab.graph.job import JobContext, Stopped
+from w2slab.jobs import plugins
+from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.specs import GenerativeSpec, restore
+from w2slab.tasks.task import Examples
+
+if TYPE_CHECKING:
+    from w2slab.training.language import Course, Rows
+
+HELD_OUT_SHARE = 0.03
+WARMUP_FRAC = 0.1
+
+
+class Texts(NamedTuple):
+    """What is learned, a row each.
+
+    Args:
+        texts: What is read first.
+        answers: What is read after it: the example's own, or one of its candidates.
+        groups: Rows of one group are held out together.
+    """
+
+    texts: list[str]
+    answers: list[str]
+    groups: list[str]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Some of the rows of others."""
+
+    rows: Rows
+    positions: np.ndarray
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each row, int64 [N]."""
+        return self.rows.lengths[self.positions]
+
+    def batch(self, indices: np.ndarray) -> Any:
+        """Rows at these positions."""
+        return self.rows.batch(self.positions[indices])
+
+
+def generative(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Train a language model on the texts of some splits and leave it in `base/`.
+
+    Options: `device`, `micro_batch`, `checkpoint_every_s`.
+
+    Raises:
+        JobError: The model cannot continue a text, the task has none, or the loss is not finite.
+        Stopped: The run asked for it; the place is saved.
+    """
+    prepare_worker()
+    from w2slab.training.language import learn_language, mean_loss
+
+    asked = restore(GenerativeSpec, spec)
+    family = require_generating(plugins.build("models", asked.model))
+    texts = texts_of(context.inputs["data"], asked.splits)
+    rows = family.tokens(texts.texts, texts.answers)
+    apart = held_out(texts.groups)
+    learned, judged = Part(rows, np.flatnonzero(~apart)), Part(rows, np.flatnonzero(apart))
+    course = _course(asked, len(learned.positions))
+    running = running_of(context, asked.precision)
+    network = running.placement.place(family.build_language(asked.seed)).eval()
+    started, size = time.perf_counter(), asked.batch_size
+    before = mean_loss(network, judged, running, size) if len(judged.positions) else None
+    identity = {"steps": course.steps, "seed": course.seed, "lr": course.lr, "tokens": int(learned.lengths.sum())}
+    trained = learn_language(network, learned, course, running, identity)
+    if trained is None:
+        raise Stopped("stopped in the middle of training; its place is saved")
+    after = mean_loss(network, judged, running, size) if len(judged.positions) else None
+    family.save_base(network, context.out / "base")
+    return {
+        "n_parameters": sum(p.numel() for p in network.parameters()),
+        "n_texts": len(learned.positions),
+        "n_held_out": len(judged.positions),
+        "n_tokens": int(learned.lengths.sum()),
+        "held_out_loss_before": before,
+        "held_out_loss_after": after,
+        "steps": trained.step,
+        "seconds": round(time.perf_counter() - started, 3),
+        "device": str(running.placement.device),
+    }
+
+
+def require_generating(family: Any) -> Any:
+    """The family itself, where it is a causal language model.
+
+    Raises:
+        JobError: It is none.
+    """
+    if not getattr(family, "generates", False):
+        raise JobError(f"{family.name}: no causal language model; it cannot continue a text")
+    return family
+
+
+def texts_of(data: Path, splits: Sequence[str]) -> Texts:
+    """Every text of some splits, with its answer or once with each of its candidates.
+
+    Raises:
+        JobError: The data have no such split, or the task has no text.
+    """
+    found = Texts([], [], [])
+    for split in splits:
+        if not (data / f"{split}.parquet").exists():
+            raise JobError(f"{data}: there is no split {split} whose texts could be learned")
+        examples = read_examples(data, split)
+        groups = examples.table.column("group").to_pylist()
+        for text, answers, group in zip(require_text(examples), answers_of(examples), groups, strict=True):
+            found.texts.extend([text] * len(answers))
+            found.answers.extend(answers)
+            found.groups.extend([group] * len(answers))
+    return found
+
+
+def require_text(examples: Examples) -> list[str]:
+    """What is read first of each example: its text, or its chess position.
+
+    Raises:
+        JobError: The task has neither.
+    """
+    if "text" in examples.table.column_names:
+        return examples.table.column("text").to_pylist()
+    if "fen" in examples.table.column_names:
+        return [f"{fen} " for fen in examples.table.column("fen").to_pylist()]
+    raise JobError("the task has no column `text`, which a language model reads")
+
+
+def answers_of(examples: Examples) -> list[list[str]]:
+    """What may be read after the text of each example: its candidates, or its one answer, empty where it has none."""
+    if examples.classes is None:
+        return examples.table.column("candidates").to_pylist()
+    if "answer" in examples.table.column_names:
+        return [[answer] for answer in examples.table.column("answer").to_pylist()]
+    return [[""]] * len(examples)
+
+
+def held_out(groups: Sequence[str]) -> np.ndarray:
+    """Which rows judge and are not learned: those of a few groups by their digests, none where there is one group."""
+    by_digest = sorted(set(groups), key=lambda group: hashlib.sha256(f"held out\0{group}".encode()).digest())
+    n_held_out = max(1, round(HELD_OUT_SHARE * len(by_digest))) if len(by_digest) > 1 else 0
+    chosen = set(by_digest[:n_held_out])
+    return np.fromiter((group in chosen for group in groups), bool, len(groups))
+
+
+def _course(spec: GenerativeSpec, n_rows: int) -> Course:
+    """As a finetuning goes by default: a rise over a tenth of the steps, then down to 0 along a line."""
+    from w2slab.training.language import Course
+
+    steps = spec.epochs * -(-n_rows // spec.batch_size)
+    return Course(
+        steps=steps,
+        batch_size=spec.batch_size,
+        lr=spec.lr,
+        weight_decay=0.0,
+        warmup_steps=max(1, round(WARMUP_FRAC * steps)),
+        cooldown_frac=1 - WARMUP_FRAC,
+        seed=spec.seed,
+    )

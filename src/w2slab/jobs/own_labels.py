@@ -1,0 +1,124 @@
+"""A user's texts and labels -> examples and weak labels, as a whole and in folds for cross-fitting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from w2slab.artifacts import (
+    Predictions,
+    read_examples,
+    read_predictions,
+    read_prepared,
+    write_examples,
+    write_predictions,
+    write_prepared,
+    write_votes,
+)
+from w2slab.errors import DataError
+from w2slab.graph.job import JobContext
+from w2slab.randomness import rng
+from w2slab.specs import FoldSpec, OwnLabelsSpec, restore
+from w2slab.tasks.task import Examples
+from w2slab.tasks.text.identified import Layout, read_more, read_texts
+from w2slab.tasks.text.weak_labels import read_labels
+
+LEARNED = "student_train"
+STOPPING = "validation"
+KEPT = "reserve"
+
+
+def own_labels(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Write a user's texts, their weak labels and the votes they were made of.
+
+    Raises:
+        DataError: A file is malformed, or texts and labels do not belong together.
+    """
+    asked = restore(OwnLabelsSpec, spec)
+    layout = Layout(**asked.layout)
+    texts = read_texts(Path(asked.texts["path"]), layout)
+    labels = read_labels(Path(asked.labels["path"]), texts, asked.classes)
+    examples = Examples(texts.table, labels.classes)
+    write_examples(context.out, LEARNED, examples)
+    weak = Predictions(examples.ids, labels.probs, examples.n_candidates)
+    write_predictions(context.out / "predictions" / f"{LEARNED}.parquet", weak)
+    if labels.votes is not None:
+        write_votes(context.out, labels.annotators, labels.votes)
+    n_more = 0
+    if asked.more is not None:
+        more = read_more(Path(asked.more["path"]), layout, texts)
+        write_examples(context.out, KEPT, Examples(more.table, labels.classes))
+        n_more = len(more)
+    facts = _facts(labels.classes, {LEARNED: len(examples), KEPT: n_more}, float((1 / examples.n_candidates).mean()))
+    write_prepared(context.out, facts)
+    return facts
+
+
+def fold(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Write what one student learns on, and what is kept from it.
+
+    Raises:
+        DataError: There are fewer groups than folds.
+    """
+    asked = restore(FoldSpec, spec)
+    own = context.inputs["own"]
+    examples = read_examples(own, LEARNED)
+    weak = read_predictions(own / "predictions" / f"{LEARNED}.parquet")
+    groups = np.array(examples.table.column("group").to_pylist())
+    learned = np.arange(len(examples))
+    parts: dict[str, np.ndarray] = {}
+    if asked.fold is not None:
+        kept = folds(groups, asked.n_folds, asked.seed) == asked.fold
+        learned, parts[KEPT] = learned[~kept], np.flatnonzero(kept)
+    if asked.validation_frac:
+        aside = _aside(groups[learned], asked.validation_frac, asked.seed)
+        learned, parts[STOPPING] = learned[~aside], learned[aside]
+    parts[LEARNED] = learned
+    for split, positions in parts.items():
+        write_examples(context.out, split, examples.take(positions))
+        labels = Predictions([weak.ids[i] for i in positions], weak.probs[positions], weak.n_candidates[positions])
+        write_predictions(context.out / "predictions" / f"{split}.parquet", labels)
+    sizes = {split: len(positions) for split, positions in parts.items()}
+    if asked.fold is None and (own / f"{KEPT}.parquet").exists():
+        more = read_examples(own, KEPT)
+        write_examples(context.out, KEPT, more)
+        sizes[KEPT] = len(more)
+    prepared = read_prepared(own)
+    facts = _facts(prepared["classes"], sizes, prepared["chance"])
+    write_prepared(context.out, facts)
+    return facts
+
+
+def folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
+    """The fold of each example, int64 [N]: groups are drawn in turn, each goes to the fold with the fewest examples.
+
+    Raises:
+        DataError: There are fewer groups than folds.
+    """
+    names, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    if len(names) < n_folds:
+        raise DataError(
+            f"{len(names)} groups of texts cannot be dealt into {n_folds} folds; ask for fewer folds, or bring more "
+            "texts"
+        )
+    filled = np.zeros(n_folds, dtype=np.int64)
+    fold_of = np.zeros(len(names), dtype=np.int64)
+    for index in rng(seed, "folds").permutation(len(names)):
+        fold_of[index] = filled.argmin()
+        filled[fold_of[index]] += sizes[index]
+    return fold_of[members]
+
+
+def _aside(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Whether an example is put aside, bool [N]; whole groups, at least one and never all."""
+    names, members = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        raise DataError("one group of texts cannot be parted for early stopping; use stop_at: last")
+    n_aside = min(max(1, round(share * len(names))), len(names) - 1)
+    return np.isin(members, rng(seed, "early stopping").permutation(len(names))[:n_aside])
+
+
+def _facts(classes: Any, sizes: dict[str, int], chance: float) -> dict[str, Any]:
+    return {"classes": None if classes is None else list(classes), "n_examples": sizes, "chance": chance}

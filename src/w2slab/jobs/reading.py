@@ -1,0 +1,90 @@
+"""Examples as a model reads them, kept on disk for all jobs that read the same examples alike.
+
+`<shared>/encoded/<digest>/` holds what the family wrote and, written last, `whole.json` with the checksum of each file.
+Nothing is lost with it: an entry that is missing or damaged is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+import uuid
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from w2slab.graph.fingerprint import digest, sha256_of
+
+if TYPE_CHECKING:
+    from w2slab.tasks.task import Examples
+    from w2slab.training.batches import Encoded
+
+WHOLE = "whole.json"
+_ABANDONED_SECONDS = 3600.0
+
+
+def encoded(family: Any, examples: Examples, data: Path, split: str, shared: Path | None) -> Encoded:
+    """The examples of a split as the family reads them.
+
+    Args:
+        family: A model family; where it is a `CachedReading`, what it read is kept.
+        examples: The split's examples.
+        data: Folder of the job that prepared them.
+        split: The split's name.
+        shared: Folder for what may be made again; `None` keeps nothing.
+    """
+    from w2slab.training import batches
+
+    rows = None
+    if shared is not None and hasattr(family, "load_encoded"):
+        source = {"family": type(family).__qualname__, "reads": family.reads(), "classes": examples.classes}
+        name = digest(source | {"examples": sha256_of(data / f"{split}.parquet")})[:32]
+        rows = _kept(family, examples, shared / "encoded" / name)
+    return batches.encode(family, examples, rows)
+
+
+def _kept(family: Any, examples: Examples, folder: Path) -> Any:
+    """The rows in the folder, made first if they are not there; `None` if they cannot be kept."""
+    if _is_whole(folder):
+        # Whatever is wrong with what an older version or another machine wrote, it can be made again.
+        with suppress(Exception):
+            return family.load_encoded(folder)
+    rows = family.encode(examples)
+    unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    try:
+        unfinished.mkdir(parents=True)
+        family.save_encoded(rows, unfinished)
+        (unfinished / WHOLE).write_text(json.dumps({name: sha256_of(unfinished / name) for name in _files(unfinished)}))
+        _put(unfinished, folder)
+        return family.load_encoded(folder)
+    except OSError:  # a full disk, a store that one may only read, a faster process: the rows themselves are at hand
+        return rows
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def _is_whole(folder: Path) -> bool:
+    try:
+        sums = json.loads((folder / WHOLE).read_text())
+        return all(sha256_of(folder / name) == recorded for name, recorded in sums.items())
+    except (OSError, ValueError, AttributeError):
+        return False
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+
+
+def _put(unfinished: Path, folder: Path) -> None:
+    """Rename a folder into its place; what is there goes, since it could not be read."""
+    for other in folder.parent.glob(".*"):  # of processes that were killed
+        with suppress(FileNotFoundError):
+            if time.time() - other.stat().st_mtime > _ABANDONED_SECONDS:
+                shutil.rmtree(other, ignore_errors=True)
+    grave = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    with suppress(FileNotFoundError):
+        os.rename(folder, grave)
+        shutil.rmtree(grave, ignore_errors=True)
+    unfinished.rename(folder)

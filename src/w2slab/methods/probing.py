@@ -1,0 +1,75 @@
+"""Probes: linear models on features of the strong one (Burns et al. 2023, section 5.2.3 and figure 11).
+
+The figure's five bars are `linear-probe` with weak and with true labels, the naive student, `finetune-then-probe`, and
+the ceiling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from w2slab.methods.method import Told, without_features
+
+if TYPE_CHECKING:
+    from w2slab.experiment import Setting
+    from w2slab.graph.job import Job
+    from w2slab.study import Rung, Study
+
+
+@dataclass(frozen=True)
+class LinearProbe:
+    """Logistic regression on features of the strong model, whose own weights stay as they are.
+
+    Args:
+        labels: What the probe learns: weak labels, or the true labels of the same examples.
+        l2: Weight of the squared norm of the coefficients beside the mean loss; features are standardised.
+    """
+
+    labels: Told = "weak"
+    l2: Annotated[float, Field(gt=0)] = 1e-3
+
+    @property
+    def uses_truth(self) -> bool:
+        """Where the probe learns true labels."""
+        return self.labels == "true"
+
+    def problems(self, study: Study) -> Iterable[str]:
+        """Networks without features."""
+        yield from without_features(study)
+
+    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+        """One probe; on true labels it is the same for every supervisor."""
+        return setting.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2)
+
+
+@dataclass(frozen=True)
+class FinetuneThenProbe:
+    """Finetune on weak labels, then fit a probe on features of the finetuned model.
+
+    With true labels, as in the paper, it tells how plainly the task stands in what weak labels have taught.
+
+    Args:
+        labels: What the probe learns: the true labels of the same examples, or weak ones.
+        l2: Weight of the squared norm of the coefficients beside the mean loss; features are standardised.
+    """
+
+    labels: Told = "true"
+    l2: Annotated[float, Field(gt=0)] = 1e-3
+
+    @property
+    def uses_truth(self) -> bool:
+        """Where the probe learns true labels."""
+        return self.labels == "true"
+
+    def problems(self, study: Study) -> Iterable[str]:
+        """Networks without features."""
+        yield from without_features(study)
+
+    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+        """The naive student with its weights kept, and a probe on them."""
+        finetuned = setting.finetune(strong, labels=labels, keep_weights=True)
+        return setting.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2, start=finetuned)

@@ -1,0 +1,257 @@
+"""Texts and labels that a user brings in two files, joined by ids: one label, probabilities, or votes for each text.
+
+A row of labels has an `id` and one of
+
+    label           a class, by name or number
+    probs           probabilities: a list in the order of the classes, or a mapping from class to number
+    votes           a list of classes, or a mapping from annotator to class; null is no vote
+    annotator, label    one vote; then an id may have several rows, one for each annotator
+
+In files whose cells are text (CSV, TSV), `probs` and `votes` are JSON within the cell. Where texts have candidates of
+their own, a class is the number of a candidate, from 0, or the name of the field that it came from.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from w2slab.errors import DataError
+from w2slab.tasks.text.identified import Texts, id_of, refuse
+from w2slab.tasks.text.reading import read_rows
+from w2slab.tasks.text.rows import Row, converted, shown
+
+if TYPE_CHECKING:
+    pass
+
+FORMS = ("probs", "votes", "label")
+SUM_TOLERANCE = 1e-3
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Weak labels, in the order of the texts.
+
+    Args:
+        classes: Names of the classes; `None` where each text has its own candidates.
+        probs: float32 [N, K], rows that sum to one.
+        annotators: Their names, A of them; empty where there are no votes.
+        votes: Class that each annotator gave, int64 [A, N], -1 where it gave none; `None` where there are no votes.
+    """
+
+    classes: tuple[str, ...] | None
+    probs: np.ndarray
+    annotators: list[str]
+    votes: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class _Label:
+    """One row of labels: weights by class name or position, and who gave them."""
+
+    id: str
+    weights: Mapping[Any, float]
+    votes: Mapping[str, Any] | None
+
+
+def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) -> Labels:
+    """The labels of the texts.
+
+    Args:
+        path: The file of labels.
+        texts: What is labelled; each must have a label.
+        classes: Names of the classes, in order; `None` is those that occur, numbers by size and names by alphabet.
+
+    Raises:
+        DataError: A row is malformed, an id is unknown, stands twice or has no label; names file and line of the first
+            five, and how many there are.
+    """
+    rows = converted(read_rows(path), _converter(path, texts, None if classes is None else tuple(classes)))
+    by_id: dict[str, list[_Label]] = {}
+    for label in rows:
+        by_id.setdefault(label.id, []).append(label)
+    refuse(
+        [f'{p}: "{i}" has no label in {path}' for i, p in zip(texts.row, texts.places, strict=True) if i not in by_id],
+        "texts have no label; label them, or bring them as texts without labels",
+    )
+    if texts.n_candidates is None:
+        classes = tuple(classes) if classes is not None else _classes(rows, path)
+        position: Callable[[Any], int] = list(classes).index
+        widths = np.full(len(texts), len(classes))
+    else:
+        classes, position, widths = None, int, texts.n_candidates
+    probs = np.zeros((len(texts), int(widths.max())), dtype=np.float64)
+    names = list(dict.fromkeys(a for label in rows for a in label.votes or ()))
+    votes = np.full((len(names), len(texts)), -1, dtype=np.int64)
+    place = {name: index for index, name in enumerate(names)}
+    for name, labels in by_id.items():
+        index = texts.row[name]
+        for label in labels:
+            for which, weight in label.weights.items():
+                probs[index, position(which)] += weight
+            for annotator, which in (label.votes or {}).items():
+                votes[place[annotator], index] = position(which)
+    probs /= probs.sum(axis=1, keepdims=True)
+    chosen = None if classes is None else tuple(classes)
+    return Labels(chosen, probs.astype(np.float32), names, votes if names else None)
+
+
+def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
+    """A few true labels: positions of the texts and their classes, each int64 [M].
+
+    Raises:
+        DataError: A row is malformed, an id is unknown or stands twice; names file and line of the first five.
+    """
+    seen: dict[str, str] = {}
+
+    def convert(row: Row) -> tuple[int, int]:
+        name = _known(row, texts)
+        if name in seen:
+            raise row.error(f'id: "{name}" stands twice, first at {seen[name]}; one true label each')
+        seen[name] = row.place
+        which = _which(row, "label", row.value("label"), texts, texts.row[name], classes)
+        return texts.row[name], which if classes is None else list(classes).index(which)
+
+    made = np.array(converted(read_rows(path), convert), dtype=np.int64).reshape(-1, 2)
+    if not len(made):
+        raise DataError(f"{path}: there is no true label in it; leave it out, or bring some")
+    return made[:, 0], made[:, 1]
+
+
+# --- labels -----------------------------------------------------------------------------------------------------------
+
+
+def _converter(path: Path, texts: Texts, classes: tuple[str, ...] | None) -> Callable[[Row], _Label]:
+    """What reads one row of labels, and remembers those before it."""
+    seen: dict[tuple[str, str | None], str] = {}
+    forms: list[str] = []
+
+    def convert(row: Row) -> _Label:
+        name = _known(row, texts)
+        annotator = None if row.get("annotator") is None else str(row.get("annotator"))
+        if (name, annotator) in seen:
+            whose = "" if annotator is None else f' with a label by "{annotator}"'
+            raise row.error(f'id: "{name}" stands twice{whose}, first at {seen[name, annotator]}; keep one')
+        seen[name, annotator] = row.place
+        form = next((form for form in FORMS if row.get(form) is not None), None)
+        if form is None:
+            raise row.error(f"no label: one of the fields {', '.join(FORMS)} is needed; there are: {_fields(row)}")
+        if not forms:
+            forms.append(form)
+        if form != forms[0]:
+            raise row.error(f"{form}: the rows before have {forms[0]}; keep to one of them in a file")
+        index = texts.row[name]
+        if form == "probs":
+            return _Label(name, _probs(row, texts, index, classes), None)
+        if form == "votes":
+            votes = _votes(row, texts, index, classes)
+            return _Label(name, _counted(votes.values()), votes)
+        which = _which(row, "label", row.value("label"), texts, index, classes)
+        return _Label(name, {which: 1.0}, None if annotator is None else {annotator: which})
+
+    return convert
+
+
+def _known(row: Row, texts: Texts) -> str:
+    name = id_of(row, "id")
+    if name not in texts.row:
+        raise row.error(f'id: "{name}" is not in {texts.path}')
+    return name
+
+
+def _fields(row: Row) -> str:
+    return ", ".join(map(str, row.values)) or "none"
+
+
+def _which(row: Row, field: str, value: Any, texts: Texts, index: int, classes: Sequence[str] | None) -> Any:
+    """A class by name, or a candidate by position."""
+    if isinstance(value, bool):
+        value = str(value).lower()
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, int | str):
+        raise row.error(f"{field}: {shown(value)} is no class; a name or a whole number is needed")
+    name = row.but(**{field: str(value)}).text(field)
+    if texts.n_candidates is None:
+        if classes is not None and name not in classes:
+            raise row.error(f"{field}: {shown(name)} is no class; allowed: {', '.join(classes)}")
+        return name
+    if name in texts.names:
+        return texts.names.index(name)
+    if not re.fullmatch(r"[0-9]{1,9}", name) or int(name) >= texts.n_candidates[index]:
+        named = f", or {', '.join(texts.names)}" if texts.names else ""
+        raise row.error(f"{field}: {shown(name)}; allowed: 0 to {texts.n_candidates[index] - 1}{named}")
+    return int(name)
+
+
+def _parsed(row: Row, field: str) -> Any:
+    """A field that is a list or a mapping, or JSON text of one."""
+    value = row.value(field)
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise row.error(f"{field}: {shown(value)} is not JSON; a list or a mapping is needed") from None
+    if isinstance(value, np.ndarray | tuple):
+        value = list(value)
+    if not isinstance(value, list | dict) or not value:
+        raise row.error(f"{field}: {shown(value)}; a list or a mapping is needed, and not an empty one")
+    return value
+
+
+def _probs(row: Row, texts: Texts, index: int, classes: Sequence[str] | None) -> dict[Any, float]:
+    value = _parsed(row, "probs")
+    if isinstance(value, list):
+        expected = len(classes) if classes is not None else None
+        expected = expected if texts.n_candidates is None else int(texts.n_candidates[index])
+        if expected is not None and len(value) != expected:
+            what = "classes" if texts.n_candidates is None else "candidates"
+            raise row.error(f"probs: {len(value)} numbers for {expected} {what}")
+        value = dict(zip(classes or map(str, range(len(value))), value, strict=True))
+    numbers: dict[Any, float] = {}
+    for name, number in value.items():
+        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
+            raise row.error(f"probs: {shown(number)} is no probability; allowed: 0 to 1")
+        if number or texts.n_candidates is None:
+            numbers[_which(row, "probs", name, texts, index, classes)] = float(number)
+    total = math.fsum(numbers.values())
+    if abs(total - 1) > SUM_TOLERANCE:
+        raise row.error(f"probs: they sum to {total:g}, not to 1")
+    return numbers
+
+
+def _votes(row: Row, texts: Texts, index: int, classes: Sequence[str] | None) -> dict[str, Any]:
+    value = _parsed(row, "votes")
+    if isinstance(value, list):
+        value = {f"annotator {number}": each for number, each in enumerate(value, 1)}
+    votes = {
+        str(name): _which(row, "votes", each, texts, index, classes) for name, each in value.items() if each is not None
+    }
+    if not votes:
+        raise row.error("votes: nobody voted; leave the text out, or bring it as one without a label")
+    return votes
+
+
+def _counted(votes: Iterable[Any]) -> dict[Any, float]:
+    counts: dict[Any, float] = {}
+    for which in votes:
+        counts[which] = counts.get(which, 0.0) + 1.0
+    return counts
+
+
+def _classes(rows: Sequence[_Label], path: Path) -> tuple[str, ...]:
+    """The classes that occur: numbers by size, names by alphabet."""
+    names = {str(which) for label in rows for which in label.weights}
+    if len(names) < 2:
+        raise DataError(f"{path}: every label is {', '.join(names)}; there is nothing to learn from one class")
+    try:
+        return tuple(sorted(names, key=float))
+    except ValueError:
+        return tuple(sorted(names))
