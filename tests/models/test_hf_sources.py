@@ -63,6 +63,18 @@ def test_a_branch_becomes_a_commit_and_loads_from_the_cache(cache, llama):
     assert torch.equal(logits(HuggingFace("m", model="some/llama")), logits(family))
 
 
+def test_how_a_model_of_the_hub_is_read_out_does_not_depend_on_what_else_the_cache_holds(cache):
+    folder = cache / "snapshots" / COMMIT
+    shutil.rmtree(folder)
+    small_models.save(folder, "bert")
+    bare = HuggingFace("m", model="some/llama").pinned()
+    (folder / "1_Pooling").mkdir()
+    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
+    whole = HuggingFace("m", model="some/llama").pinned()
+    assert (bare.readout, whole.readout) == ("auto", "mean")
+    assert whole.pinned() == whole
+
+
 # "offline and missing is exit 3 with the download command"
 @pytest.mark.parametrize("fields", [{"model": "some/other"}, {"model": "some/llama", "revision": "v2"}])
 def test_what_is_not_in_the_cache_is_an_error_with_the_command(cache, fields):
@@ -239,6 +251,25 @@ def test_a_model_whose_weights_are_pickle_only_is_refused(tmp_path):
     (folder / "pytorch_model.bin").unlink()
     with pytest.raises(DataError, match=r"model.safetensors: the weights are missing"):
         HuggingFace("m", path=folder).pinned()
+
+
+# "errors before the first job"
+def test_a_folder_that_cannot_be_loaded_is_refused_when_it_is_planned(tmp_path):
+    folder = small_models.save(tmp_path, "llama")
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    with pytest.raises(DataError, match="adapter_model.safetensors: no such file"):
+        HuggingFace("m", path=folder, adapter=adapter).pinned()
+    with (folder / "model.safetensors").open("r+b") as weights:
+        weights.truncate(1000)
+    with pytest.raises(DataError, match="model.safetensors: the weights cannot be read"):
+        HuggingFace("m", path=folder).pinned()
+    whole = small_models.save(tmp_path / "whole", "llama")
+    for file in whole.glob("tokenizer*"):
+        file.unlink()
+    with pytest.raises(DataError, match="no tokenizer there"):
+        HuggingFace("m", path=whole).pinned()
 
 
 def test_a_missing_shard_is_named(tmp_path):

@@ -137,6 +137,17 @@ def test_rows_as_they_are_published_become_these_pairs(tmp_path, name):
     assert labelled.in_test is None
 
 
+# "Group key (question, passage, premise, dialogue)."
+def test_pairs_from_several_turns_of_a_dialogue_are_never_parted(tmp_path):
+    begun = "\n\nHuman: a\n\nAssistant: "
+    longer = f"{begun}b\n\nHuman: c\n\nAssistant: "
+    rows = [{"chosen": f"{begin}yes", "rejected": f"{begin}no"} for begin in (begun, longer, "\n\nHuman: d" + begun)]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    groups = HhRlhf(data=path).load().examples.table["group"].to_pylist()
+    assert groups[0] == groups[1] != groups[2]
+
+
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [

@@ -199,7 +199,7 @@ def test_a_hub_set_of_the_user_is_pinned_and_read(tmp_path, monkeypatch):
         ),
         ({}, [{"text": "a", "label": 1}, {"text": "b", "label": [0]}], r"label: \[0\] is a list; text or a number"),
         ({}, [{"text": "a", "label": 1}, {"text": "b", "label": " "}], "a.jsonl:2: label: is empty; a class is needed"),
-        ({}, [{"text": "a", "label": 1}], r"label: 1 different values \(\"1\"\); 2 to 1000 classes are needed"),
+        ({}, [{"text": "a", "label": 1}], r"label: one value alone \(\"1\"\); 2 to 1000 classes are needed"),
         (
             {},
             [{"text": str(i), "label": i} for i in range(1001)],

@@ -106,6 +106,8 @@ def test_what_does_not_fit_is_halved_until_it_does():
     learn_language(cramped, rows, course, running(), {})
     for mine, other in zip(fits.parameters(), cramped.parameters(), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
+    judged = mean_loss(fits, rows, running(), 8)
+    assert mean_loss(cramped, rows, running(), 8) == pytest.approx(judged, rel=1e-4)
 
 
 def test_it_stops_on_request_and_goes_on_with_the_same_bits(tmp_path):

@@ -14,6 +14,7 @@ import torch
 from tests.training.test_loop import network, running, training, weights
 from w2slab.training.loop import finetune
 from w2slab.training.objectives import AuxiliaryConfidence
+from w2slab.training.predict import predict
 
 SCRIPT = """
 import json, os, pathlib, torch
@@ -30,7 +31,7 @@ def train(name, model=None, sharded=False, **options):
     placement = Placement({"device": "cpu", "sharded": sharded})
     trained = finetune(model, training(AuxiliaryConfidence(ramp_frac=0.0)), Running(placement, **options))
     if trained is not None:
-        probs = predict(model, training().examples, placement, 16).tolist()
+        probs = [predict(model, training().examples, placement, 16).tolist() for _ in range(2)]
         snapshots = {n: {k: whole(t).tolist() for k, t in s.items()} for n, s in trained.snapshots.items()}
         values = [whole(w).flatten().tolist() for w in weights(model)]
         told[name] = {"weights": values, "probs": probs, "snapshots": snapshots, "curve": trained.curve}
@@ -68,7 +69,7 @@ def told(tmp_path_factory):
 def one():
     model = network()
     trained = finetune(model, training(AuxiliaryConfidence(ramp_frac=0.0)), running())
-    return weights(model), trained
+    return weights(model), trained, predict(model, training().examples, running().placement, 16)
 
 
 # "The statistic needs the whole optimizer batch (all ranks)": several processes change results by rounding only.
@@ -79,6 +80,8 @@ def test_two_processes_give_the_weights_of_one(told, one, name):
             torch.testing.assert_close(torch.tensor(values), expected.flatten(), rtol=1e-3, atol=1e-5)
         for row, expected in zip(each[name]["curve"], one[1].curve, strict=True):
             assert row == pytest.approx(expected, rel=1e-4)
+        for probs in each[name]["probs"]:  # the second time, a limit of memory that one of the two has met is known
+            torch.testing.assert_close(torch.tensor(probs), torch.from_numpy(one[2]), rtol=1e-3, atol=1e-5)
     assert told[0][name] == told[1][name]
 
 

@@ -41,7 +41,9 @@ def _figure() -> tuple[Figure, Axes]:
     from matplotlib.figure import Figure as New
 
     figure = New(figsize=_SIZE, layout="constrained")
-    return figure, figure.add_subplot()
+    axes = figure.add_subplot()
+    axes.patch.set_visible(False)  # the page behind it may be dark
+    return figure, axes
 
 
 def _confidence(findings: Findings, folder: Path) -> Drawing:

@@ -52,6 +52,7 @@ def plan(
         classes: Their names; `None` where each text has its own candidates.
 
     Raises:
+        StudyError: The method does not suit the model, or asks for true labels.
         UnavailableError: The model is missing on this machine.
     """
     own = job(
@@ -79,6 +80,8 @@ def plan(
         finals[seed] = _with_weights(student(None))
         for each in (*by_seed[seed], finals[seed]):
             graph.add(each, wanted=True)
+    if any(getattr(each.spec, "labels", None) == "true" for each in graph):
+        raise StudyError(f"{request.method.name}, as it is set, learns from true labels, of which there are none here")
     return Plan(graph, own, by_seed, finals)
 
 

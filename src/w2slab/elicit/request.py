@@ -122,9 +122,10 @@ def model_fields(model: str) -> dict[str, Any]:
     rungs = shipped()
     if model in rungs:
         return {"name": model}
-    name = _name(model)
     if model.startswith("package:"):
-        return {"name": name, "package": model.removeprefix("package:")}
+        package = model.removeprefix("package:")
+        return {"name": _name(package.partition("/")[0]), "package": package}
+    name = _name(model)
     if Path(model).is_dir():
         return {"name": name, "path": Path(model).absolute()}
     hub_id, _, revision = model.partition("@")

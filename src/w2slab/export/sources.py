@@ -187,8 +187,9 @@ def _one(comparisons: Sequence[Comparison], chosen: Mapping[str, Any]) -> Compar
     said = "; ".join(
         f"--{name} {' | '.join(values)}" for name, values in left.items() if len(values) > 1 or not fitting
     )
+    asked = " ".join(f"--{name} {value}" for name, value in chosen.items()) or "what was asked"
     what = f"{len(fitting)} students fit" if fitting else "no student fits"
-    raise StudyError(f"{what} {json.dumps(dict(chosen))}. To choose from: {said}")
+    raise StudyError(f"{what} {asked}. To choose from: {said}")
 
 
 def _study_figures(study: Study, store: Store, of: Comparison) -> tuple[dict[str, str], tuple[float, str] | None]:

@@ -76,6 +76,8 @@ class HuggingFace:
     def pinned(self) -> HuggingFace:
         """Itself with the hub's revision as a commit, once it is clear that the model can be had and used.
 
+        Of a sentence-transformers model of the hub the read-out is settled, too.
+
         Raises:
             UnavailableError: The model is neither here nor to be had, or an optional package is missing.
             DataError: A file of the model is missing or malformed.
@@ -87,10 +89,17 @@ class HuggingFace:
         else:
             settled = replace(self, revision=hf_sources.commit(self.model, self.revision))
             checkpoint = hf_sources.require(self.model, str(settled.revision), self.trust_remote_code)
+            # Another cache may hold the same commit without this file, and then it would be read out otherwise.
+            if self.readout == "auto" and (checkpoint.folder / "1_Pooling").is_dir() and not checkpoint.is_causal:
+                asked: Any = checkpoint.pooling or "auto"
+                settled = replace(settled, readout=asked)
         for problem in self._misfits(checkpoint):
             raise StudyError(f"{self.name}: {problem}")
         if self.model is None:
-            checkpoint.weights()
+            checkpoint.tensors()
+            checkpoint.require_tokenizer()
+        if self.adapter is not None:
+            hf_sources.adapter_weights(self.adapter)
         self._require_peft()
         return settled
 

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from w2slab.errors import DataError
 from w2slab.models.hf_reading import split_by_length
-from w2slab.models.hf_sources import Checkpoint
+from w2slab.models.hf_sources import Checkpoint, adapter_weights
 from w2slab.randomness import derived_seed
 
 if TYPE_CHECKING:
@@ -68,7 +68,8 @@ class TextNetwork(nn.Module):
         ids, mask = batch["input_ids"], batch["attention_mask"]
         ends = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(dim=1).tolist()
         parts = split_by_length(np.array(ends), OVERHEAD["cpu" if mask.device.type == "cpu" else "others"])
-        if len(parts) == 1:
+        # Where processes keep a part of the weights each (FSDP2), all must pass through the network equally often.
+        if len(parts) == 1 or any(kind.__name__ == "FSDPModule" for kind in type(self).__mro__):
             return self._states(ids, mask)
         rows = [torch.from_numpy(part).to(mask.device) for part in parts]
         longest = [max(ends[row] for row in part) for part in parts]
@@ -328,9 +329,7 @@ def _merged_adapter(model: Any, adapter: Path, layers: int | None) -> Any:
     from peft.utils import get_peft_model_state_dict
     from safetensors import safe_open
 
-    file = adapter / "adapter_model.safetensors"
-    if not file.exists():
-        raise DataError(f"{file}: no such file; an adapter's weights are read as safetensors only")
+    file = adapter_weights(adapter)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what is missing or left over is checked below

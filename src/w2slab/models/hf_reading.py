@@ -304,7 +304,7 @@ def load(folder: Path, longest: int | None, max_length: int | None, trust_remote
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
     except Exception as error:  # whatever a malformed file makes the library raise
-        said = str(error).strip().partition("\n")[0]
+        said = " ".join(str(error).split())[:200]
         raise DataError(f"{folder}: the tokenizer cannot be read: {said}") from error
     limits = [DEFAULT_LENGTH, longest or DEFAULT_LENGTH, tokenizer.model_max_length or DEFAULT_LENGTH]
     return Reader(tokenizer, max_length or min(limits))

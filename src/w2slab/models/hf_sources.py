@@ -131,6 +131,19 @@ class Checkpoint:
                 raise DataError(f"{path}: the weights cannot be read: {error}") from None
         return names
 
+    def require_tokenizer(self) -> None:
+        """See that a tokenizer is there; it is not read.
+
+        Raises:
+            DataError: None of the files that a tokenizer may be kept in.
+        """
+        kept_in = ("tokenizer*", "vocab*", "*.model", "*.tiktoken")
+        if not any(next(self.folder.glob(pattern), None) for pattern in kept_in):
+            raise DataError(
+                f"{self.folder}: no tokenizer there; a model's folder holds its own (tokenizer.json), as "
+                "save_pretrained of the tokenizer writes it"
+            )
+
     def weights(self) -> list[Path]:
         """The files of weights.
 
@@ -149,6 +162,18 @@ class Checkpoint:
         if missing:
             raise DataError(f"{missing[0]}: the weights are missing; a model's folder holds them as safetensors")
         return paths
+
+
+def adapter_weights(folder: Path) -> Path:
+    """The file of a LoRA adapter's weights.
+
+    Raises:
+        DataError: There is none as safetensors.
+    """
+    file = folder / "adapter_model.safetensors"
+    if not file.exists():
+        raise DataError(f"{file}: no such file; an adapter's weights are read as safetensors only")
+    return file
 
 
 def only_pickle(place: str) -> str:

@@ -150,8 +150,10 @@ class Studio:
         """Every method against the naive one on every pair: intervals, filled where a difference is shown."""
         rows = rows[:_MOST_DIFFERENCES]
         several = len({r["task"] for r in rows}) > 1
-        height = 0.85 + 0.19 * len(rows) + 0.1 * len({(r["task"], r["weak"], r["strong"]) for r in rows})
-        figure, axes = self._sheet(4.5, height, left=1.4, right=0.12, foot=0.72, top=0.08)
+        methods = [m for m in self.look.methods if any(r["method"] == m for r in rows)]
+        foot = 0.5 + _KEY_ROW * -(-len(methods) // _columns_of(methods))
+        height = 0.13 + foot + 0.19 * len(rows) + 0.1 * len({(r["task"], r["weak"], r["strong"]) for r in rows})
+        figure, axes = self._sheet(4.8, height, left=1.7, right=0.12, foot=foot, top=0.08)
         at, pair, labels = 0.0, None, []
         for row in rows:
             if pair not in (None, (row["task"], row["weak"], row["strong"])):
@@ -172,16 +174,16 @@ class Studio:
                 markeredgewidth=1.4,
             )
             if first:
-                words = f"{row['task']}: " * several + f"{row['weak']} → {row['strong']}"
-                labels.append((at, inert(words, 27)))
+                words = f"{inert(row['task'], 24)}\n" * several + " → ".join(inert(row[m], 12) for m in ("weak", "strong"))
+                labels.append((at + several / 2, words))
             at += 1
         axes.axvline(0, color=INK, linewidth=0.8)
         axes.set_ylim(at - 0.4, -0.6)
-        axes.set_yticks([y for y, _ in labels], [text for _, text in labels])
+        axes.set_yticks([y for y, _ in labels], [text for _, text in labels], fontsize=8)
         axes.tick_params(axis="y", length=0)
         axes.spines["left"].set_visible(False)
         axes.set_xlabel(f"accuracy minus that of {inert(rows[0]['against'], 30)}, points")
-        self._method_key(figure, [m for m in self.look.methods if any(r["method"] == m for r in rows)], lines=False)
+        self._method_key(figure, methods, lines=False)
         return publish(
             figure,
             self.folder,

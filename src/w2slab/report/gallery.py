@@ -124,18 +124,21 @@ def _exhibits(judged: _Judged, mended: np.ndarray) -> Iterator[Exhibit]:
     if shown is None:
         return
     sure = judged.supervisor.probs.max(axis=1) * judged.student.probs.max(axis=1)
-    seen: set[str] = set()
+    seen: set[tuple[str, str | None]] = set()
     for place in np.argsort(-np.where(mended, sure, -1.0), kind="stable"):
         if not mended[place] or len(seen) == _MOST_SHOWN:
             return
         example = judged.examples.table.slice(int(place), 1).to_pylist()[0]
-        if example[shown] in seen:
+        # Of a prompt with many pairs, each right answer once.
+        options = example.get("candidates") if shown != "fen" else None
+        key = (example[shown], options[judged.student.choices[place]] if options else None)
+        if key in seen:
             continue
         exhibit = (
             _position(judged, int(place), example) if shown == "fen" else _text(judged, int(place), example, shown)
         )
         if exhibit is not None:
-            seen.add(example[shown])
+            seen.add(key)
             yield exhibit
 
 
@@ -161,12 +164,15 @@ def _text(judged: _Judged, place: int, example: dict[str, Any], shown: str) -> E
     # What is asked, and what was said last, stand at the end of a long passage.
     ends = f"… {text[-_LONGEST_TEXT:]} ({len(text):,} characters)" if len(text) > _LONGEST_TEXT else text
     asked = inert(ends.strip(), 2 * _LONGEST_TEXT)
-    return Exhibit(None, asked, *_choices(judged, place, words), _difficulty(example))
+    return Exhibit(None, asked, *_choices(judged, place, words, whole_texts=bool(candidates)), _difficulty(example))
 
 
-def _choices(judged: _Judged, place: int, words: list[str]) -> tuple[str, str]:
-    sure = [float(p.probs[place].max()) for p in (judged.supervisor, judged.student)]
-    supervisor, student = (f"{word}, {percent(share, 0)} %" for word, share in zip(words, sure, strict=True))
+def _choices(judged: _Judged, place: int, words: list[str], *, whole_texts: bool = False) -> tuple[str, str]:
+    """What each chose and how sure it was, which stands first where it could be read as the end of a text."""
+    sure = [f"{percent(p.probs[place].max(), 0)}\N{NO-BREAK SPACE}%" for p in (judged.supervisor, judged.student)]
+    supervisor, student = (
+        f"{share}: {word}" if whole_texts else f"{word}, {share}" for word, share in zip(words, sure, strict=True)
+    )
     return supervisor, student
 
 

@@ -95,7 +95,7 @@ def write_report(
         **drawn,
         name=_name(study_text),
         answer=words.answer(results),
-        caveats=words.caveats(results),
+        caveats=words.caveats(results) + words.cuts(_cuts(results, plan.comparisons, store)),
         results=results,
         rows=rows,
         controls=results.reported(control=True),
@@ -153,11 +153,11 @@ def _draw(
         drawn["forest"] = studio.differences(results.differences)
     stops = [r for r in results.summary if r["control"] is None]
     if len({r["stopping_point"] for r in stops}) > 1:
-        drawn["stopping"] = [studio.stopping(stops)]
+        drawn["stops"] = _stops(stops)
+        drawn["stopping"] = [studio.stopping(stops)] if drawn["stops"] else []
         strong = look.rungs[-1]
         curves = _courses(comparisons, store, results, strong, rows[0]["task"])
         drawn["stopping"] += [studio.courses(curves, strong)] if curves else []
-        drawn["stops"] = _stops(stops)
     return drawn
 
 
@@ -217,7 +217,7 @@ def _courses(
 
 
 def _stops(rows: Sequence[Row]) -> list[Row]:
-    """Median PGR over pairs by method and stopping point."""
+    """Median PGR over pairs by method and stopping point, of the methods for which it is defined anywhere."""
     table = []
     for method in dict.fromkeys(r["method"] for r in rows):
         line: Row = {"method": method}
@@ -225,8 +225,26 @@ def _stops(rows: Sequence[Row]) -> list[Row]:
             own = [r for r in rows if r["method"] == method and r["stopping_point"] == point]
             defined = [r["pgr"] for r in own if r["pgr_reason"] is None]
             line[point] = float(np.median(defined)) if defined else float("nan")
-        table.append(line)
+        if any(line[point] == line[point] for point in ("last", "weak-labels", "true-labels")):
+            table.append(line)
     return table
+
+
+def _cuts(
+    results: Results, comparisons: Sequence[Comparison], store: Reading
+) -> dict[str, dict[str, words.Cut]]:
+    """What finetuned models cut off test examples, by model and task: the same under every seed and method."""
+    found: dict[str, dict[str, words.Cut]] = {}
+    n_test = {row["task"]: row["n_test"] for row in results.summary}
+    for c in comparisons:
+        for model, job in ((c.weak, c.supervisor), (c.strong, c.ceiling), (c.strong, c.student)):
+            if c.task not in n_test or not store.has(job.key):
+                continue
+            notes = ((store.record(job.key).get("facts") or {}).get("notes") or {}).get("test")
+            if notes:
+                cut = words.Cut(notes.get("n_truncated", 0), notes.get("n_answers_cut", 0), n_test[c.task])
+                found.setdefault(model, {})[c.task] = cut
+    return found
 
 
 # --- what it cost, how it was made ------------------------------------------------------------------------------------

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isnan
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from w2slab.results import Results
 from w2slab.stats.resampling import FEW_SEEDS
@@ -155,3 +155,45 @@ def caveats(results: Results) -> list[str]:
     if 0 < smallest < 200:
         notes.append(f"The test set is small: {count(smallest, 'example')}.")
     return notes
+
+
+class Cut(NamedTuple):
+    """Test examples of one task that did not fit into what a model reads.
+
+    Args:
+        texts: Of so many a text lost its beginning.
+        answers: Of so many an answer lost its end.
+        n_test: Test examples in all.
+    """
+
+    texts: int
+    answers: int
+    n_test: int
+
+
+def cuts(by_model: Mapping[str, Mapping[str, Cut]]) -> list[str]:
+    """What was cut, by model and task; models that cut alike share a sentence, and nothing is said of no cut."""
+    models: dict[str, list[str]] = {}
+    for model, of_task in by_model.items():
+        parts = [
+            (f"of {inert(task, 40)} " if len(of_task) > 1 else "") + _cut(cut)
+            for task, cut in of_task.items()
+            if cut.texts or cut.answers
+        ]
+        if parts:
+            models.setdefault("; ".join(parts), []).append(inert(model, 40))
+    return [
+        f"Texts were cut to what {_listed(names)} read{'s' if len(names) == 1 else ''}: {what}."
+        for what, names in models.items()
+    ]
+
+
+def _cut(cut: Cut) -> str:
+    share = cut.texts / cut.n_test
+    of_texts = f"{percent(share, 0)} %" if share >= 0.01 else "under 1 %"
+    parts = [f"{of_texts} of test texts on the left"] if cut.texts else []
+    return ", ".join(parts + ([f"{count(cut.answers, 'answer')} at the end"] if cut.answers else []))
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))

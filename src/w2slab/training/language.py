@@ -17,6 +17,7 @@ import numpy as np
 from w2slab.errors import JobError
 from w2slab.randomness import rng
 from w2slab.training import checkpoint, memory
+from w2slab.training.batches import cut
 from w2slab.training.checkpoint import Progress
 from w2slab.training.loop import Running, clip
 
@@ -108,15 +109,29 @@ def learn_language(
 
 
 def mean_loss(network: torch.nn.Module, rows: Rows, running: Running, batch_size: int) -> float:
-    """Cross entropy per token, in nats, of texts that were not learned."""
+    """Cross entropy per token, in nats, of texts that were not learned; batches that do not fit are halved.
+
+    Raises:
+        JobError: A single text does not fit into memory.
+    """
     import torch
 
     total = count = 0.0
-    order = np.argsort(-rows.lengths, kind="stable")
-    with torch.no_grad():
-        for start in range(0, len(order), batch_size):
-            loss, n_tokens = _loss(network, rows, order[start : start + batch_size], running)
+    todo = cut(np.argsort(-rows.lengths, kind="stable"), min(batch_size, running.micro_batch or batch_size))
+    while todo:
+        indices = todo.pop(0)
+        try:
+            with torch.no_grad():
+                loss, n_tokens = _loss(network, rows, indices, running)
             total, count = total + loss.item(), count + n_tokens
+            continue
+        except RuntimeError as error:
+            if not memory.ran_out(error):
+                raise
+        running.placement.free()
+        if len(indices) == 1:
+            raise memory.does_not_fit("a single text")
+        todo = cut(np.concatenate([indices, *todo]), -(-len(indices) // 2))
     return total / max(count, 1.0)
 
 

@@ -29,9 +29,11 @@ def predict(network: torch.nn.Module, encoded: Encoded, placement: Placement, ba
 
     probs = np.zeros((len(encoded), int(encoded.n_candidates.max(initial=0))), dtype=np.float32)
     network.eval()
-    batches = bucketed(encoded.lengths, min(batch_size, placement.largest_prediction or batch_size))
+    batches = bucketed(encoded.lengths, batch_size)  # the same in every process, whatever fits into which
     todo = batches[placement.rank :: placement.world]
     n_idle = placement.idle_passes(len(batches), len(todo))
+    if todo and placement.largest_prediction is not None:
+        todo = cut(np.concatenate(todo), min(batch_size, placement.largest_prediction))
     with torch.no_grad():
         while todo:
             indices = todo.pop(0)

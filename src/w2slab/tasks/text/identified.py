@@ -163,7 +163,7 @@ def _read(row: Row, layout: Layout) -> dict[str, Any]:
     if layout.candidates is not None:
         values["candidates"] = _candidates(row, layout.candidates, text)
     group = text if layout.group is None else filled(layout.group, row)
-    whole = group or "\0".join(values.get("candidates", ()))
+    whole = group or "\0".join(sorted(values.get("candidates", ())))
     return {"group": hashlib.sha256(whole.encode()).hexdigest()[:16], **values}
 
 

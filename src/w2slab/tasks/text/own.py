@@ -66,9 +66,14 @@ class OwnData:
         """Itself with the hub's revision as a commit.
 
         Raises:
+            DataError: A file is missing, or of no known kind.
             UnavailableError: It is neither in the local cache nor, if that can be reached, on the hub.
         """
-        return self if self.hub is None else replace(self, revision=commit(self._source(), self.revision))
+        if self.hub is None:
+            for path in self.files():
+                data_files(path)
+            return self
+        return replace(self, revision=commit(self._source(), self.revision))
 
     def _source(self) -> Source:
         test = () if self.test_split is None else tuple(self.test_split.split("+"))
@@ -163,8 +168,9 @@ class Text(OwnData):
         rows = [row for _, part in parts for row in part]
         found = set(converted(rows, partial(_class_name, name=self.label)))
         if not 2 <= len(found) <= MOST_CLASSES:
+            values = "one value alone" if len(found) == 1 else f"{len(found)} different values"
             raise DataError(
-                f"{place}: {self.label}: {len(found)} different values ({_listed(sorted(found))}); 2 to {MOST_CLASSES} "
+                f"{place}: {self.label}: {values} ({_listed(sorted(found))}); 2 to {MOST_CLASSES} "
                 "classes are needed: is `label` the right field?"
             )
         if self.hub is not None and "-1" in found:

@@ -53,8 +53,9 @@ class HhRlhf(Preferences):
         return replace(super().hub_source(), config=self.part)
 
     def items(self, row: Row) -> Iterator[Item | Dropped]:
-        """Two dialogues with a common beginning."""
-        yield dialogues(row.text("chosen"), row.text("rejected"))
+        """Two dialogues with a common beginning. Group: the first turn, as several pairs may be of one dialogue."""
+        made = dialogues(row.text("chosen"), row.text("rejected"))
+        yield made if isinstance(made, Dropped) else replace(made, group=made.text.partition(TURN)[0])
 
 
 class HhSingleTurn(Preferences):
