@@ -2,9 +2,9 @@
 
     python benchmarks/text_ladder.py benchmarks/text_ladder.yaml --random text-100k text-3m --out ladder.json
 
-Every rung of the study learns `supervisor_train` and is judged on `test`; so does, for the `hf` rungs named by `--random`,
-the same architecture from random weights: what pretraining is worth. Jobs lie in a store, so a run that was stopped
-goes on, and a study on the same tasks and sizes finds its supervisors made.
+Every rung of the study learns `supervisor_train` and is judged on `test`; so does, for the `hf` rungs named by
+`--random`, the same architecture from random weights: what pretraining is worth. Jobs lie in a store, so a run that was
+stopped goes on, and a study on the same tasks and sizes finds its supervisors made.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def main() -> None:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("study", type=Path)
-    parser.add_argument("--random", nargs="*", default=[], metavar="RUNG", help="`hf` rungs to measure from random weights")
+    parser.add_argument("--random", nargs="*", default=[], metavar="RUNG", help="rungs to measure from random weights")
     parser.add_argument("--set", action="append", default=[], metavar="PATH=VALUE", help="as for w2slab run")
     parser.add_argument("--store", type=Path)
     parser.add_argument("--workers", type=int, default=2)

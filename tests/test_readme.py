@@ -30,8 +30,8 @@ def test_the_python_of_the_readme_runs(tmp_path):
     assert (tmp_path / "toy-report" / "index.html").exists()
 
 
-def test_the_study_of_the_readme_is_valid():
-    (text,) = blocks(ROOT / "README.md", "yaml")
+@pytest.mark.parametrize("text", blocks(ROOT / "README.md", "yaml"))
+def test_the_studies_of_the_readme_are_valid(text):
     check_study(parse_document(text), ROOT / "examples")
 
 

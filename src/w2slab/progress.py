@@ -90,7 +90,9 @@ class Display:
 
 def summary(outcome: Outcome, graph: Graph, seconds: float) -> list[str]:
     """How a run ended, in a few lines; failed jobs with their reason."""
-    lines = [f"failed  {key}  {graph[key].title}: {words}" for key, words in outcome.failed.items()]
+    # A file that changed during the run gives the jobs that read it other keys now.
+    titles = {key: graph[key].title if key in graph else "" for key in outcome.failed}
+    lines = [f"failed  {key}  {titles[key]}: {words}" for key, words in outcome.failed.items()]
     counts = {"made": outcome.done, "cached": outcome.cached, "failed": outcome.failed, "not begun": outcome.skipped}
     counts["stopped"] = outcome.stopped
     parts = [f"{len(keys)} {name}" for name, keys in counts.items() if keys or name in ("made", "cached")]

@@ -17,7 +17,7 @@ from w2slab.artifacts import read_examples, read_predictions
 from w2slab.elicit.plan import plan
 from w2slab.elicit.request import make_request
 from w2slab.errors import StudyError, UnavailableError
-from w2slab.export.folder import texts_of, write
+from w2slab.export.folder import _Loaded, texts_of, write
 from w2slab.export.sources import Student, of_study
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline
@@ -88,6 +88,14 @@ def test_where_that_class_reads_otherwise_the_card_says_how(kind, readout, tmp_p
     written = write(student, tmp_path / "out", command="w2slab export ...")
     assert not written.is_classifier
     assert (tmp_path / "out" / "head.safetensors").exists()
+    assert compare(student, tmp_path / "out") < 1e-5
+
+
+def test_a_class_that_cannot_be_compared_is_not_trusted(tmp_path, monkeypatch):
+    student = trained(tmp_path, "bert", ["model.readout=mean"])
+    monkeypatch.setattr(_Loaded, "_is_plain", lambda *_: False)  # as if every answer were too long
+    written = write(student, tmp_path / "out", command="w2slab export ...")
+    assert (written.is_classifier, written.n_checked) == (False, 0)
     assert compare(student, tmp_path / "out") < 1e-5
 
 

@@ -169,3 +169,6 @@ def test_what_cannot_be_asked_is_an_error(bench, data, llama):
     empty = replace(examples, table=examples.table.set_column(3, "candidates", [candidates]))
     with pytest.raises(JobError, match="a candidate is empty"):
         bench.run(prompt, spec, {"data": folder_of(bench.root / "pairs", (empty, right))}, "d")
+    alone = empty.table.set_column(2, "text", [[""] * 12]).set_column(3, "candidates", [[["x", "x."]] * 12])
+    with pytest.raises(JobError, match="one token with nothing before it"):
+        bench.run(prompt, spec, {"data": folder_of(bench.root / "alone", (replace(empty, table=alone), right))}, "e")

@@ -13,8 +13,11 @@ import numpy as np
 import pytest
 
 from tests.jobs.language import folder_of, plugin, reviews
+from tests.models import small_models
 from w2slab.artifacts import read_examples
+from w2slab.errors import DataError
 from w2slab.jobs import plugins, reading
+from w2slab.models.hf import HuggingFace
 
 
 class Counting:
@@ -73,6 +76,13 @@ def test_models_that_read_alike_share_and_others_do_not(data, tmp_path):
     for family in (small, large, short):
         read(family, data, shared)
     assert [family.n_read for family in (small, large, short)] == [1, 0, 1]
+
+
+def test_rows_of_another_model_are_refused_where_this_one_does_not_know_their_tokens(data, tmp_path):
+    read(plugins.build("models", plugin(tmp_path / "model")), data, tmp_path / "shared")
+    few = HuggingFace("few", path=small_models.save(tmp_path / "few", "llama", vocab_size=300))
+    with pytest.raises(DataError, match=r"few: the tokenizer gives the token 3.*, and the model knows 300"):
+        read(few, data, tmp_path / "shared")
 
 
 def test_the_same_examples_prepared_by_another_job_are_not_read_again(family, data, tmp_path):

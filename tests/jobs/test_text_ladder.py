@@ -102,11 +102,16 @@ def test_a_killed_training_goes_on_with_the_same_bytes(corpus, tmp_path):
     assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
 
 
-def test_another_seed_gives_another_network_and_its_own_checkpoint(corpus, tmp_path):
+def test_a_checkpoint_of_another_seed_rate_or_shape_is_refused(corpus, tmp_path):
     with pytest.raises(Stopped):
         train_rung(spec(corpus), tmp_path, TextLadderOptions(time_limit_s=0.0))
-    with pytest.raises(JobError, match="belongs to another training"):
-        train_rung(spec(corpus, seed=1), tmp_path)
+    for other in (
+        spec(corpus, seed=1),
+        spec(corpus, rung=replace(RUNG, lr=1e-3)),
+        spec(corpus, rung=replace(RUNG, width=8)),
+    ):
+        with pytest.raises(JobError, match="belongs to another training"):
+            train_rung(other, tmp_path)
 
 
 def test_a_corpus_that_is_too_small_missing_or_no_text_is_refused(tmp_path):

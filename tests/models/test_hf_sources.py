@@ -259,11 +259,11 @@ def test_a_folder_that_cannot_be_loaded_is_refused_when_it_is_planned(tmp_path):
     adapter = tmp_path / "adapter"
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
-    with pytest.raises(DataError, match="adapter_model.safetensors: no such file"):
+    with pytest.raises(DataError, match=r"adapter_model.safetensors: no such file"):
         HuggingFace("m", path=folder, adapter=adapter).pinned()
     with (folder / "model.safetensors").open("r+b") as weights:
         weights.truncate(1000)
-    with pytest.raises(DataError, match="model.safetensors: the weights cannot be read"):
+    with pytest.raises(DataError, match=r"model.safetensors: the weights cannot be read"):
         HuggingFace("m", path=folder).pinned()
     whole = small_models.save(tmp_path / "whole", "llama")
     for file in whole.glob("tokenizer*"):

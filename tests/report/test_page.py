@@ -113,6 +113,29 @@ def test_an_undefined_pgr_is_visible_and_empty_sections_are_left_out(tmp_path):
         assert f'<section id="{section}">' not in html
 
 
+# "Long texts are truncated sensibly, counted and reported"
+def test_what_was_cut_is_told_by_model(tmp_path):
+    plan, store = fake_study.text_study(tmp_path / "store")
+    for c in plan.comparisons:
+        for rung, job in ((c.weak, c.supervisor), (c.strong, c.student), (c.strong, c.ceiling)):
+            texts, answers = (36, 3) if rung == "medium" else (0, 0)
+            notes = {"test": {"n_truncated": texts, "n_answers_cut": answers}, "student_train": {"n_truncated": 9}}
+            store.records[job.key]["facts"]["notes"] = notes
+    results = collect(plan, store, resamples=200)
+    html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
+    assert "Texts were cut to what medium reads: 12 % of test texts on the left, 3 answers at the end." in visible(html)
+    assert visible(html).count("Texts were cut") == 1
+
+
+def test_models_that_cut_alike_share_a_sentence():
+    cut, whole = words.Cut(1, 0, 300), words.Cut(0, 0, 300)
+    alike = {name: {"reviews": cut, "pairs": words.Cut(0, 1, 300)} for name in ("a", "b", "c")}
+    assert words.cuts(alike | {"d": {"reviews": whole, "pairs": whole}}) == [
+        "Texts were cut to what a, b and c read: of reviews under 1 % of test texts on the left; of pairs 1 answer at "
+        "the end."
+    ]
+
+
 def test_several_tasks_have_their_medians_first(tmp_path):
     plan, store = fake_study.text_study(tmp_path / "store")
     plan.comparisons = [dataclasses.replace(c, task=task) for task in ("one", "two") for c in plan.comparisons]

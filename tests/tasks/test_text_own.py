@@ -269,6 +269,9 @@ def test_a_data_file_that_is_not_there_is_an_error_of_the_plan_and_of_the_job(tm
     assert task.pinned().files() == (tmp_path / "none.csv",)
     with pytest.raises(DataError, match=r"none.csv: no such file or folder. Check the path"):
         task.load()
+    (tmp_path / "none.xlsx").touch()
+    with pytest.raises(DataError, match=r"none.xlsx: no data of a known kind"):
+        Text(data=tmp_path / "none.xlsx").pinned()
     written(tmp_path / "test.jsonl", {"text": "a", "label": 1})
     with pytest.raises(DataError, match="no rows outside the test part"):
         Text(data=tmp_path).load()

@@ -132,7 +132,7 @@ class _Loaded:
 
         merge_adapters(self.network.base)
         self._save_tokenizer(folder)
-        model = self._classifier()
+        model = self._classifier() if len(self.examples) else None  # else there is nothing to compare it by
         if model is not None:
             model.save_pretrained(folder)
             largest = self._largest(classified(folder, texts_of(self.examples)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -167,7 +168,7 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
         figures=figures,
         judged=f"On the test split of {comparison.task}, over seeds {', '.join(map(str, study.seeds))}.",
         accuracy=accuracy,
-        how=f"w2slab run {path.name} --keep-checkpoints",
+        how=shlex.join(["w2slab", "run", path.name, "--keep-checkpoints", *(p for s in settings for p in ("--set", s))]),
     )
 
 

@@ -206,7 +206,7 @@ def _among_candidates(
     """Log probability of every candidate after its prompt, [N, K]; minus infinity where there is none.
 
     Raises:
-        JobError: A candidate is empty.
+        JobError: A candidate is empty, or nothing stands before its only token.
     """
     import torch
 
@@ -218,6 +218,8 @@ def _among_candidates(
     sums = np.zeros(len(prompts))
     first = np.maximum(rows.answers[:, 0], 1)  # the very first token of a row has no probability
     n_scored = rows.answers[:, 1] - first
+    if (n_scored < 1).any():
+        raise JobError("a candidate is one token with nothing before it, so it has no probability; give an instruction")
 
     def ask(indices: np.ndarray) -> None:
         owners = np.repeat(np.arange(len(indices)), n_scored[indices])

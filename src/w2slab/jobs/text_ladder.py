@@ -193,7 +193,9 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
         checkpoint_every_s=options.checkpoint_every_s,
         stop_requested=lambda: options.time_limit_s is not None and time.monotonic() - started >= options.time_limit_s,
     )
-    identity = {k: v for k, v in asdict(spec).items() if k not in ("corpora", "rung")} | {"tokens": len(corpus)}
+    # All but the length: until the cool-down begins, it decides nothing.
+    identity = {k: v for k, v in asdict(spec).items() if k not in ("corpora", "rung")}
+    identity |= {k: v for k, v in asdict(spec.rung).items() if k != "tokens"} | _made_of(spec)
     log = out / f"{spec.name}.log.jsonl"
 
     def write_line(line: dict[str, float]) -> None:
@@ -267,7 +269,7 @@ def _windows(tokens: NDArray[np.uint16], width: int) -> tuple[Windows, Windows]:
 
 def _encoded(spec: TextLadderSpec, out: Path) -> NDArray[np.uint16]:
     """All tokens of the corpora, made once: `tokens.npy` and `tokenizer/` in the folder of the ladder."""
-    made_of = {"corpora": [LocalFile.of(Path(p)).digest for p in spec.corpora], "vocabulary": spec.vocabulary}
+    made_of = _made_of(spec)
     tokens, stamp = out / "tokens.npy", out / "tokens.json"
     if not (stamp.exists() and json.loads(stamp.read_text()) == made_of):
         out.mkdir(parents=True, exist_ok=True)
@@ -280,6 +282,11 @@ def _encoded(spec: TextLadderSpec, out: Path) -> NDArray[np.uint16]:
         np.save(tokens, np.concatenate(blocks))
         stamp.write_text(json.dumps(made_of))
     return np.load(tokens, mmap_mode="r")
+
+
+def _made_of(spec: TextLadderSpec) -> dict[str, Any]:
+    """What decides the tokens."""
+    return {"corpora": [LocalFile.of(Path(p)).digest for p in spec.corpora], "vocabulary": spec.vocabulary}
 
 
 def _train_tokenizer(spec: TextLadderSpec, folder: Path) -> Any:

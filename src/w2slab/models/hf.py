@@ -98,9 +98,9 @@ class HuggingFace:
         if self.model is None:
             checkpoint.tensors()
             checkpoint.require_tokenizer()
+        self._require_peft()
         if self.adapter is not None:
             hf_sources.adapter_weights(self.adapter)
-        self._require_peft()
         return settled
 
     def files(self) -> tuple[Path, ...]:
@@ -146,15 +146,7 @@ class HuggingFace:
             DataError: The examples have no text, or one that cannot be tokenised; names the example.
         """
         self._check(examples)
-        made, known = self.reader.read(examples), self.checkpoint.vocabulary
-        highest = int(made.ids.max(initial=0))
-        if known is not None and highest >= known:
-            token = self.reader.tokenizer.decode([highest])
-            raise DataError(
-                f"{self.name}: the tokenizer gives the token {highest} ({token!r}), and the model knows {known}; "
-                "do the two belong together?"
-            )
-        return made
+        return self._known(self.reader.read(examples))
 
     def collate(self, encoded: Readings, indices: NDArray[Any]) -> dict[str, torch.Tensor]:
         """One batch, padded on the right to its own longest row."""
@@ -177,10 +169,14 @@ class HuggingFace:
         encoded.save(folder)
 
     def load_encoded(self, folder: Path) -> Readings:
-        """Read what `save_encoded` wrote, mapped from disk."""
+        """Read what `save_encoded` wrote, mapped from disk.
+
+        Raises:
+            DataError: A model with the same tokenizer wrote it, and this one does not know all of its tokens.
+        """
         from w2slab.models.hf_reading import Readings
 
-        return Readings.load(folder)
+        return self._known(Readings.load(folder))
 
     @property
     def generates(self) -> bool:
@@ -304,6 +300,17 @@ class HuggingFace:
         if self.path is not None:
             return self.path
         return hf_sources.shipped_folder(self.name) if self.package is None else hf_sources.package_folder(self.package)
+
+    def _known(self, rows: Readings) -> Readings:
+        """The rows, whose tokens the model must know."""
+        known, highest = self.checkpoint.vocabulary, int(rows.ids.max(initial=0))
+        if known is not None and highest >= known:
+            token = self.reader.tokenizer.decode([highest])
+            raise DataError(
+                f"{self.name}: the tokenizer gives the token {highest} ({token!r}), and the model knows {known}; "
+                "do the two belong together?"
+            )
+        return rows
 
     def _check(self, examples: Examples | None) -> None:
         for problem in () if examples is None else self.problems(examples):

@@ -66,11 +66,11 @@ class OwnData:
         """Itself with the hub's revision as a commit.
 
         Raises:
-            DataError: A file is missing, or of no known kind.
+            DataError: A file is of no known kind.
             UnavailableError: It is neither in the local cache nor, if that can be reached, on the hub.
         """
         if self.hub is None:
-            for path in self.files():
+            for path in filter(Path.exists, self.files()):  # of what is missing the plan tells
                 data_files(path)
             return self
         return replace(self, revision=commit(self._source(), self.revision))
