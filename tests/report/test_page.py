@@ -127,6 +127,15 @@ def test_what_was_cut_is_told_by_model(tmp_path):
     assert visible(html).count("Texts were cut") == 1
 
 
+def test_prompts_without_room_for_their_shots_are_told(tmp_path):
+    plan, store = fake_study.text_study(tmp_path / "store")
+    for c in plan.comparisons:
+        store.records[c.student.key]["facts"]["n_examples_that_lost_shots"] = {"test": 60}
+    results = collect(plan, store, resamples=200)
+    html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
+    assert "Prompts of naive had no room for all their shots for 20 % of test examples" in visible(html)
+
+
 def test_models_that_cut_alike_share_a_sentence():
     cut, whole = words.Cut(1, 0, 300), words.Cut(0, 0, 300)
     alike = {name: {"reviews": cut, "pairs": words.Cut(0, 1, 300)} for name in ("a", "b", "c")}

@@ -158,8 +158,16 @@ def test_one_example_gives_no_pgr_and_no_verdict():
     draws = resample_means(np.array([[False], [True]]), rng=np.random.default_rng(0))
     difference = draws[:, 1] - draws[:, 0]
     gap = mean_estimate(1.0, difference, level=0.95, n_units=1, lowest=-1.0)
-    assert undefined_reason(gap, min_gap=0.01, n_units=1) == "1 independent test example: no interval can be made"
+    reason = undefined_reason(gap, min_gap=0.01, n_units=1)
+    assert reason == "all test examples are of one group: no interval can be made"
     assert verdict(1.0, p_value(1.0, difference, n_units=1)) == "no difference shown"
+
+
+def test_a_single_group_gives_no_verdict_however_its_numbers_round():
+    draws = np.full(2000, 0.355)
+    assert draws.std() > 0  # as floating point has it
+    assert p_value(0.355, draws, n_units=1) == 1.0
+    assert p_value(0.355, draws, n_units=10) == 2.0**-9
 
 
 def test_p_value_agrees_with_the_normal_test_and_with_the_sign_test():

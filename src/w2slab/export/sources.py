@@ -151,6 +151,7 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
             f"{comparison.method}: its student is a {job.kind} job and no finetuned model; nothing to export"
         )
     figures, accuracy = _study_figures(study, opened, comparison)
+    overrides = [part for setting in settings for part in ("--set", setting)]
     facts = {
         "Supervisor": f"{comparison.weak}, finetuned on true labels; its predictions are the labels",
         "Base model": comparison.strong,
@@ -168,7 +169,7 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
         figures=figures,
         judged=f"On the test split of {comparison.task}, over seeds {', '.join(map(str, study.seeds))}.",
         accuracy=accuracy,
-        how=shlex.join(["w2slab", "run", path.name, "--keep-checkpoints", *(p for s in settings for p in ("--set", s))]),
+        how=shlex.join(["w2slab", "run", path.name, *overrides, "--keep-checkpoints"]),
     )
 
 

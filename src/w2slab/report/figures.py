@@ -174,7 +174,8 @@ class Studio:
                 markeredgewidth=1.4,
             )
             if first:
-                words = f"{inert(row['task'], 24)}\n" * several + " → ".join(inert(row[m], 12) for m in ("weak", "strong"))
+                models = " → ".join(inert(row[n], 12) for n in ("weak", "strong"))
+                words = f"{inert(row['task'], _LONGEST_NAME)}\n" * several + models
                 labels.append((at + several / 2, words))
             at += 1
         axes.axvline(0, color=INK, linewidth=0.8)

@@ -95,7 +95,11 @@ def write_report(
         **drawn,
         name=_name(study_text),
         answer=words.answer(results),
-        caveats=words.caveats(results) + words.cuts(_cuts(results, plan.comparisons, store)),
+        caveats=[
+            *words.caveats(results),
+            *words.cuts(_cuts(results, plan.comparisons, store)),
+            *words.lost_shots(_lost_shots(results, plan.comparisons, store)),
+        ],
         results=results,
         rows=rows,
         controls=results.reported(control=True),
@@ -230,9 +234,7 @@ def _stops(rows: Sequence[Row]) -> list[Row]:
     return table
 
 
-def _cuts(
-    results: Results, comparisons: Sequence[Comparison], store: Reading
-) -> dict[str, dict[str, words.Cut]]:
+def _cuts(results: Results, comparisons: Sequence[Comparison], store: Reading) -> dict[str, dict[str, words.Cut]]:
     """What finetuned models cut off test examples, by model and task: the same under every seed and method."""
     found: dict[str, dict[str, words.Cut]] = {}
     n_test = {row["task"]: row["n_test"] for row in results.summary}
@@ -244,6 +246,18 @@ def _cuts(
             if notes:
                 cut = words.Cut(notes.get("n_truncated", 0), notes.get("n_answers_cut", 0), n_test[c.task])
                 found.setdefault(model, {})[c.task] = cut
+    return found
+
+
+def _lost_shots(results: Results, comparisons: Sequence[Comparison], store: Reading) -> dict[str, tuple[int, int]]:
+    """Test examples whose prompts lost shots, and all of them, by method: of the task on which most lost some."""
+    found: dict[str, tuple[int, int]] = {}
+    n_test = {row["task"]: row["n_test"] for row in results.summary}
+    for c in comparisons:
+        if c.task in n_test and store.has(c.student.key):
+            facts = store.record(c.student.key).get("facts") or {}
+            lost = (facts.get("n_examples_that_lost_shots") or {}).get("test", 0), n_test[c.task]
+            found[c.method] = max(found.get(c.method, lost), lost, key=lambda of: of[0] / of[1])
     return found
 
 

@@ -188,10 +188,23 @@ def cuts(by_model: Mapping[str, Mapping[str, Cut]]) -> list[str]:
     ]
 
 
+def lost_shots(by_method: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Methods whose prompts had no room for all their shots: by method, for how many test examples of how many."""
+    return [
+        f"Prompts of {inert(method, 40)} had no room for all their shots for {_share(some, n_test)} of test examples; "
+        "the foremost were left out."
+        for method, (some, n_test) in by_method.items()
+        if some
+    ]
+
+
+def _share(some: int, all_of_them: int) -> str:
+    share = some / all_of_them
+    return f"{percent(share, 0)} %" if share >= 0.01 else "under 1 %"
+
+
 def _cut(cut: Cut) -> str:
-    share = cut.texts / cut.n_test
-    of_texts = f"{percent(share, 0)} %" if share >= 0.01 else "under 1 %"
-    parts = [f"{of_texts} of test texts on the left"] if cut.texts else []
+    parts = [f"{_share(cut.texts, cut.n_test)} of test texts on the left"] if cut.texts else []
     return ", ".join(parts + ([f"{count(cut.answers, 'answer')} at the end"] if cut.answers else []))
 
 

@@ -45,7 +45,7 @@ def undefined_reason(gap: Estimate, *, min_gap: float, n_units: int) -> str | No
         n_units: Independent test examples (groups, where examples come in groups).
     """
     if n_units < 2:
-        return f"{n_units} independent test example{'' if n_units == 1 else 's'}: no interval can be made"
+        return f"{'all test examples are of one group' if n_units else 'no test examples'}: no interval can be made"
     if gap.value < 0:
         return f"the ceiling is {-100 * gap.value:.1f} points below the supervisor"
     if gap.value < min_gap:
