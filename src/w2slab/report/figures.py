@@ -17,7 +17,7 @@ import numpy as np
 
 from w2slab.report import paper_curves
 from w2slab.report.look import Look
-from w2slab.report.svg import INK, Drawing, publish
+from w2slab.report.svg import INK, Drawing, part_labels, publish
 from w2slab.report.words import inert, size
 
 Row = dict[str, Any]
@@ -334,6 +334,7 @@ class Studio:
         else:
             axes.set_xlim(-0.3, max(places) + 0.3)
         axes.set_xticks(places, names, fontsize=8)
+        part_labels(axes, np.log(places) if self.look.parameters else np.array(places))
         axes.set_xlabel("student" + (", parameters" if self.look.parameters else ""), fontsize=8.5)
 
     def _keys(self, figure: Any, *, lines: bool = True) -> None:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -113,3 +115,18 @@ def _attributes(style: str) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+def part_labels(axes: Any, places: np.ndarray) -> None:
+    """Turn the labels of sizes that stand close to each other outwards, and make room for the last.
+
+    Args:
+        axes: With a tick at each size.
+        places: The sizes, rising; their logarithms where the axis has those.
+    """
+    close = np.diff(places) < 0.18 * np.ptp(places)
+    for label, left, right in zip(axes.get_xticklabels(), [False, *close], [*close, False], strict=True):
+        label.set_horizontalalignment("left" if left and not right else "right" if right and not left else "center")
+    if len(close) and close[-1]:
+        last = places[-1] + 0.13 * np.ptp(places)
+        axes.set_xlim(right=np.exp(last) if axes.get_xscale() == "log" else last)
