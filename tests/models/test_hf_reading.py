@@ -201,7 +201,8 @@ def test_a_chess_position_is_read_as_its_fen_and_a_move(decoder, tmp_path):
 
 
 def test_encoded_rows_come_back_from_disk_as_they_were(decoder, tmp_path):
-    family = HuggingFace("m", path=tmp_path)
+    small_models.save(tmp_path / "model", "llama")
+    family = HuggingFace("m", path=tmp_path / "model")
     long = ["people had read about papers " * 9] * 1200
     for made in (
         decoder.read(examples(long, answers=["good"] * 1200)),
