@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from w2slab import api
 from w2slab.elicit.findings import Findings, Truth, collect
@@ -17,7 +16,7 @@ from w2slab.elicit.request import Request
 from w2slab.elicit.summary import summarise, write_files
 from w2slab.errors import DataError
 from w2slab.graph.fingerprint import transport
-from w2slab.graph.runner import Event, Outcome
+from w2slab.graph.runner import Outcome
 from w2slab.graph.store import Store
 from w2slab.tasks.task import Examples
 from w2slab.tasks.text.identified import Layout, read_more, read_texts
@@ -85,28 +84,9 @@ def prepare(request: Request, files: Files) -> Elicited:
     return Elicited(request, files, planned, truth)
 
 
-def run(
-    elicited: Elicited,
-    store: Store,
-    *,
-    executor: Literal["processes", "inline"] = "processes",
-    workers: int | None = None,
-    threads: int = 1,
-    options: Mapping[str, Any] | None = None,
-    on_event: Callable[[Event], None] = lambda event: None,
-    max_seconds: float | None = None,
-) -> Outcome:
-    """Run the jobs that are missing; arguments as for `api.run`."""
-    return api.execute(
-        elicited.plan.graph,
-        store,
-        executor=executor,
-        workers=workers,
-        threads=threads,
-        options=options,
-        on_event=on_event,
-        max_seconds=max_seconds,
-    )
+def run(elicited: Elicited, store: Store, **how: Any) -> Outcome:
+    """Run the jobs that are missing; `how` as for `api.execute`."""
+    return api.execute(elicited.plan.graph, store, **how)
 
 
 def write(elicited: Elicited, store: Store, out: Path, *, command: str) -> tuple[Path, dict[str, Any]]:
