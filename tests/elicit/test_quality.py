@@ -7,7 +7,6 @@ import pytest
 
 from w2slab.elicit.quality import (
     annotators,
-    calibration,
     class_thresholds,
     confident_joint,
     contradicts,
@@ -61,13 +60,6 @@ def test_ties_contradict_nothing():
 
 def test_thirds_in_float32_are_a_tie():
     assert tied(np.array([[1 / 3, 1 / 3, 1 / 3]], dtype=np.float32)).all()
-
-
-def test_calibration_is_of_bins_of_equal_numbers():
-    found = calibration(np.array([0.6, 0.9, 0.7, 0.8]), np.array([0, 1, 1, 1]), n_bins=2)
-    assert found.confidence == pytest.approx([0.65, 0.85])
-    assert found.right == pytest.approx([0.5, 1.0])
-    assert found.error == pytest.approx(0.15)
 
 
 def test_annotators_are_compared_where_both_voted():

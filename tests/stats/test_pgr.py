@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from w2slab.stats.pgr import performance_gap_recovered, pgr_estimate, undefined_reason
+from w2slab.stats.pgr import performance_gap_recovered, undefined_reason
 from w2slab.stats.resampling import Estimate
 
 
@@ -41,8 +41,3 @@ def test_pgr_without_a_gap_is_nan_and_never_0():
 )
 def test_undefined_with_a_reason(gap, min_gap, reason):
     assert undefined_reason(gap, min_gap=min_gap, n_units=100) == reason
-
-
-def test_an_undefined_pgr_is_nan_throughout():
-    draws = (np.zeros(10), np.zeros(10), np.ones(10))
-    assert np.isnan(pgr_estimate((0.5, 0.6, 0.7), draws, reason="too small", level=0.95)).all()

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.elicit.findings import Findings
-from w2slab.elicit.quality import Calibration
 from w2slab.report.svg import INK, SUPERVISORS, Drawing, publish, settings
+from w2slab.stats.calibration import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,18 +10,14 @@ import numpy as np
 
 from w2slab.artifacts import read_examples, read_predictions, read_votes
 from w2slab.elicit import quality
-from w2slab.elicit.intervals import (
-    Pairs,
-    clopper_pearson,
-    labels_needed,
-    mcnemar,
-    paired_difference,
-    smallest_shown,
-)
 from w2slab.elicit.plan import Plan
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
-from w2slab.stats.resampling import Estimate, mean_estimate, p_value, resample_means
+from w2slab.stats.calibration import Calibration, bins_of_equal_numbers
+from w2slab.stats.comparing import p_value
+from w2slab.stats.paired import Pairs, labels_needed, mcnemar, paired_difference, smallest_shown
+from w2slab.stats.resampling import Estimate, mean_estimate, resample_means
+from w2slab.stats.shares import clopper_pearson
 from w2slab.tasks.task import Examples
 
 LEARNED, KEPT = "student_train", "reserve"  # splits, by what `fold` does with them
@@ -112,9 +108,9 @@ class Findings:
         return quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
-    def weak_calibration(self) -> quality.Calibration:
+    def weak_calibration(self) -> Calibration:
         """The student's confidence beside how often the weak label agrees with it."""
-        return quality.calibration(self.confidence[~self.tied], self.agrees[~self.tied])
+        return bins_of_equal_numbers(self.confidence[~self.tied], self.agrees[~self.tied])
 
     @cached_property
     def agrees(self) -> np.ndarray:
@@ -128,12 +124,12 @@ class Findings:
         return self._mean(self.agrees[kept], self.groups[kept], "agreement")
 
     @cached_property
-    def true_calibration(self) -> quality.Calibration | None:
+    def true_calibration(self) -> Calibration | None:
         """The student's confidence beside how often it was right; `None` where true labels are too few."""
         if self.truth is None or len(self.truth.rows) < ENOUGH_FOR_CALIBRATION:
             return None
         rows = self.truth.rows
-        return quality.calibration(self.confidence[rows], self.choice[rows] == self.truth.right, n_bins=5)
+        return bins_of_equal_numbers(self.confidence[rows], self.choice[rows] == self.truth.right, n_bins=5)
 
     def annotators(self) -> dict[str, Any] | None:
         """How the annotators agree; `None` where there are no votes."""
@@ -171,7 +167,8 @@ class Findings:
                 facts[name] = estimate._asdict()
             value, own = float(student.mean() - label.mean()), draws[:, 0] - draws[:, 1]
             estimate = mean_estimate(value, own, level=self.level, n_units=n_groups, lowest=-1.0)
-            facts["difference"], facts["p"] = estimate._asdict(), p_value(value, own, n_units=n_groups)
+            facts["difference"] = estimate._asdict()
+            facts["p"] = p_value(value, float(own.std()), degrees=n_groups - 1, n_units=n_groups)
         facts["needed"] = labels_needed(pairs, self.level)
         discordant = (pairs.first_only + pairs.second_only) / pairs.n or USUAL_DISCORDANCE
         facts["shown_by_twice_as_many"] = smallest_shown(discordant, 2 * pairs.n, self.level)

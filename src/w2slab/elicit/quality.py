@@ -1,4 +1,4 @@
-"""What out-of-fold predictions say of labels when no truth is known: agreement, misfit, confident counts. NumPy only.
+"""What out-of-fold predictions say of labels when no truth is known: agreement, misfit, confident counts.
 
 Shapes: N examples, K classes or candidates. `student` holds probabilities of students that did not learn the label
 they are held against; `weak` holds the labels, as probabilities.
@@ -114,42 +114,6 @@ def contradicts(student: np.ndarray, weak: np.ndarray, thresholds: np.ndarray | 
         limit = thresholds[choice]
     found: np.ndarray = (choice != label) & (top >= np.minimum(limit, 1.0)) & ~tied(weak)
     return found
-
-
-class Calibration(NamedTuple):
-    """Confidence beside the share that was right, by bin of equal numbers.
-
-    Args:
-        confidence: Mean confidence of each bin, [B].
-        right: Share right of each bin, [B].
-        counts: Examples of each bin, [B].
-    """
-
-    confidence: np.ndarray
-    right: np.ndarray
-    counts: np.ndarray
-
-    @property
-    def error(self) -> float:
-        """Expected calibration error: mean distance of confidence and share right, weighted by the bins' sizes."""
-        if not len(self.counts):
-            return float("nan")
-        return float((self.counts * np.abs(self.confidence - self.right)).sum() / self.counts.sum())
-
-
-def calibration(confidence: np.ndarray, right: np.ndarray, n_bins: int = 10) -> Calibration:
-    """Sort by confidence, cut into bins of equal numbers, and compare (Naeini et al. 2015, with equal-mass bins).
-
-    Args:
-        confidence: Probability of the choice, [N].
-        right: Whether the choice is right, or the probability that it is, [N].
-        n_bins: Bins, at most N.
-    """
-    order = np.argsort(confidence, kind="stable")
-    bins = [part for part in np.array_split(order, n_bins) if len(part)]
-    means = [(confidence[part].mean(dtype=float), right[part].mean(dtype=float), len(part)) for part in bins]
-    columns = np.array(means).reshape(-1, 3)
-    return Calibration(columns[:, 0], columns[:, 1], columns[:, 2].astype(np.int64))
 
 
 def annotators(names: list[str], votes: np.ndarray, student: np.ndarray, majority: np.ndarray) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 from w2slab.elicit import quality
 from w2slab.elicit.findings import Findings
 from w2slab.graph.store import write_atomically
+from w2slab.stats.calibration import Calibration
 from w2slab.tasks.task import Examples
 
 Row = dict[str, Any]
@@ -69,7 +70,7 @@ def _quality(joint: quality.Joint, findings: Findings, classes: tuple[str, ...])
     return {"wrong": joint.wrong, "by_class": by_class, "counts": joint.counts.tolist(), "joint": joint.shares.tolist()}
 
 
-def _calibrated(found: quality.Calibration | None) -> Row | None:
+def _calibrated(found: Calibration | None) -> Row | None:
     if found is None:
         return None
     bins = [

@@ -1,1 +1,1 @@
-"""Numbers that one may cite: PGR, intervals, agreement. NumPy only, no files."""
+"""Numbers that one may cite: PGR, intervals, agreement, calibration, error anatomy. NumPy and SciPy only, no files."""

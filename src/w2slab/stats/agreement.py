@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from w2slab.stats.shares import share_of
+
 
 class Agreement(NamedTuple):
     """Share of test examples on which student and supervisor choose the same candidate: numbers, or arrays of them.
@@ -44,11 +46,4 @@ def agreement_of_shares(agrees: Any, agrees_right: Any, right: Any) -> Agreement
         agrees_right: Share on which they agree and the supervisor is right.
         right: Share that the supervisor gets right.
     """
-    return Agreement(agrees, _share(agrees_right, right), _share(agrees - agrees_right, 1 - right))
-
-
-def _share(part: Any, whole: Any) -> np.ndarray:
-    part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
-    # Shares of stretched resamples of seeds may leave [0, 1] by a little.
-    share: np.ndarray = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 1e-12)
-    return share.clip(0.0, 1.0)
+    return Agreement(agrees, share_of(agrees_right, right), share_of(agrees - agrees_right, 1 - right))

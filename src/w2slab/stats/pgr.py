@@ -1,7 +1,7 @@
 """Performance gap recovered: the share of the gap between supervisor and ceiling that a student closes.
 
 Nothing is clipped, and nothing is dropped. Where there is no gap to speak of the number is *undefined*: NaN, with the
-reason in words beside it.
+reason in words beside it. Its intervals are those of a ratio (`stats.ratio`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from typing import overload
 
 import numpy as np
 
-from w2slab.stats.resampling import Estimate, interval
+from w2slab.stats.resampling import Estimate
+
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
 
 
 @overload
@@ -53,40 +55,3 @@ def undefined_reason(gap: Estimate, *, min_gap: float, n_units: int) -> str | No
     if gap.low <= 0:
         return f"the interval of the gap, {100 * gap.low:.1f} to {100 * gap.high:.1f} points, includes 0"
     return None
-
-
-def ratio_draws(recovered: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """Resampled ratios whose order statistics make an interval.
-
-    A resample without a gap says that the ratio is beyond any number on the side of its numerator; a plain division
-    would put it on the other side of 0 and make the interval look narrow.
-
-    Args:
-        recovered: Resampled student minus supervisor.
-        gap: Resampled ceiling minus supervisor, of the same shape.
-    """
-    beyond = np.where(recovered > 0, np.inf, np.where(recovered < 0, -np.inf, 0.0))
-    ratios: np.ndarray = np.divide(recovered, gap, out=beyond, where=gap > 0)
-    return ratios
-
-
-def pgr_estimate(
-    observed: tuple[float, float, float],
-    draws: tuple[np.ndarray, np.ndarray, np.ndarray],
-    *,
-    reason: str | None,
-    level: float,
-) -> Estimate:
-    """PGR with its interval; NaN throughout where there is a reason that it is undefined.
-
-    Args:
-        observed: Metric of supervisor, student and ceiling.
-        draws: The same in each resample, each of shape [R].
-        reason: What `undefined_reason` says.
-        level: Coverage of the interval.
-    """
-    if reason is not None:
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    supervisor, student, ceiling = draws
-    low, high = interval(ratio_draws(student - supervisor, ceiling - supervisor), level)
-    return Estimate(performance_gap_recovered(*observed), float(low), float(high))

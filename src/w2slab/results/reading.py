@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from copy import copy
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -12,7 +13,9 @@ import numpy as np
 from w2slab.artifacts import STOPPING_POINTS, Predictions, read_examples, read_predictions, read_truth
 from w2slab.errors import DataError
 from w2slab.randomness import rng
+from w2slab.stats.calibration import brier_scores, log_losses
 from w2slab.stats.resampling import Estimate, mean_estimate, resample_means, resample_seeds
+from w2slab.stats.seeds import BySeed
 
 if TYPE_CHECKING:
     from w2slab.graph.job import Job
@@ -40,24 +43,38 @@ class Reading(Protocol):
 
 
 class Asked(NamedTuple):
-    """One yes-or-no question put to every test example of a task.
+    """One question put to every test example of a task.
 
     Args:
         question: `right`: is the model right? `agrees`: does the student choose as its supervisor? `agrees-right`:
-            does it, and is the supervisor right?
-        key: The model's job.
-        other: Its supervisor's job, for the last two.
+            does it, and is the supervisor right? `both-right`: are student and supervisor right? `reachable`: is the
+            supervisor wrong and the ceiling right? `reached`: are they, and is the student right? And two that are
+            answered by numbers: `brier`, `nll`, the model's scores.
+        key: The model's job; for `reachable` the ceiling's.
+        other: Its supervisor's job, for all but `right` and the scores.
         point: A stopping point, where it is not the one of the model's recipe.
+        ceiling: The ceiling's job, for `reached`.
     """
 
     question: str
     key: str
     other: str = ""
     point: str = ""
+    ceiling: str = ""
 
 
 class TestSet:
-    """The test examples of a task, the same under every seed."""
+    """The test examples of a task, the same under every seed.
+
+    Attributes:
+        ids: Stable names, in order.
+        table: What can be read of them, a row each.
+        has_classes: Whether all have the same candidates.
+        is_right: Which candidates count as right, bool [N, K].
+        chances: How probable a random candidate of each is to be right, [N].
+        groups: Which are drawn together, int [N].
+        n_groups: How many groups.
+    """
 
     __test__ = False  # not a test case, whatever its name says to pytest
 
@@ -65,16 +82,45 @@ class TestSet:
         truth = read_truth(folder, "test")
         examples = read_examples(folder, "test")
         n_candidates = examples.n_candidates
-        self.ids = truth.ids
+        self.ids, self.table, self.has_classes = truth.ids, examples.table, examples.classes is not None
         self.is_right = np.zeros((len(truth.ids), int(n_candidates.max(initial=1))), dtype=bool)
         lengths = np.fromiter(map(len, truth.right), np.int64, len(truth.right))
         self.is_right[np.repeat(np.arange(len(lengths)), lengths), [r for row in truth.right for r in row]] = True
-        self.chance = float((lengths / np.maximum(n_candidates, 1)).mean()) if len(lengths) else float("nan")
+        self.chances = lengths / np.maximum(n_candidates, 1)
         _, self.groups = np.unique(examples.table.column("group").to_pylist(), return_inverse=True)
         self.n_groups = len(np.unique(self.groups))
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    @property
+    def chance(self) -> float:
+        """Accuracy of choosing candidates at random."""
+        return float(self.chances.mean()) if len(self) else float("nan")
+
+    def part(self, places: np.ndarray) -> TestSet:
+        """Some of the examples alone."""
+        own = copy(self)
+        own.ids, own.table = [self.ids[place] for place in places], self.table.take(places)
+        own.is_right, own.chances = self.is_right[places], self.chances[places]
+        _, own.groups = np.unique(self.groups[places], return_inverse=True)
+        own.n_groups = len(np.unique(own.groups))
+        return own
+
+
+def predictions_for(test: TestSet, path: Path, task: str) -> Predictions:
+    """A model's predictions for the test examples of a task.
+
+    Raises:
+        DataError: They are of other examples.
+    """
+    predictions = read_predictions(path)
+    if predictions.ids != test.ids or predictions.probs.shape[1] > test.is_right.shape[1]:
+        raise DataError(
+            f"{path}: these are not predictions for the test examples of task {task}. "
+            "Remove its folder and run the study again."
+        )
+    return predictions
 
 
 class Judgement:
@@ -83,12 +129,13 @@ class Judgement:
     Questions are `ask`ed first; `mean` and `draws` answer them, all from the same resamples.
     """
 
-    def __init__(self, task: str, store: Reading, *, n_resamples: int, level: float) -> None:
-        self._task, self._store = task, store
+    def __init__(self, task: str, store: Reading, *, n_resamples: int, level: float, part: str = "") -> None:
+        self._task, self._store, self._part = task, store, part
         self._n_resamples, self._level = n_resamples, level
         self._test: TestSet | None = None
         self._seen: set[str] = set()
         self._choices: dict[tuple[str, str], np.ndarray] = {}
+        self._confidence: dict[str, np.ndarray] = {}
         self._rows: dict[Asked, int] = {}
         self._values: list[np.ndarray] = []
         self._seed_draws: dict[tuple[int, ...], np.ndarray] = {}
@@ -114,10 +161,18 @@ class Judgement:
             "ceiling": self._right(ceiling),
             "agrees": Asked("agrees", student, supervisor),
             "agrees-right": Asked("agrees-right", student, supervisor),
+            "both-right": Asked("both-right", student, supervisor),
+            "reachable": Asked("reachable", ceiling, supervisor),
+            "reached": Asked("reached", student, supervisor, ceiling=ceiling),
         }
         same = self.choices(student) == self.choices(supervisor)
+        roles = ("supervisor", "student", "ceiling")
+        taught, learned, known = (self._values[self._rows[asked[role]]] for role in roles)
         self._put(asked["agrees"], lambda: same)
-        self._put(asked["agrees-right"], lambda: same & self._values[self._rows[asked["supervisor"]]])
+        self._put(asked["agrees-right"], lambda: same & taught)
+        self._put(asked["both-right"], lambda: taught & learned)
+        self._put(asked["reachable"], lambda: known & ~taught)
+        self._put(asked["reached"], lambda: known & ~taught & learned)
         folder = self._store.folder(student) / "stopping"
         if folder.is_dir():
             own = stopping_point(comparison.student)
@@ -143,14 +198,36 @@ class Judgement:
         """The candidate a model chooses for each test example, int [N]."""
         if (key, point) not in self._choices:
             path = self._store.folder(key) / (f"stopping/{point}.parquet" if point else "predictions/test.parquet")
-            predictions: Predictions = read_predictions(path)
-            if predictions.ids != self.test.ids:
-                raise DataError(
-                    f"{path}: these are not predictions for the test examples of task {self._task}. "
-                    "Remove its folder and run the study again."
-                )
+            predictions = predictions_for(self.test, path, self._task)
             self._choices[key, point] = predictions.choices
+            if not point:
+                self._score(key, predictions.probs)
         return self._choices[key, point]
+
+    def confidence(self, key: str) -> np.ndarray:
+        """The probability that a model gives to the candidate it chooses, [N]."""
+        return self._confidence[key]
+
+    def _score(self, key: str, probs: np.ndarray) -> None:
+        is_right = self.test.is_right[:, : probs.shape[1]]
+        self._confidence[key] = probs.max(axis=1, initial=0.0)
+        self._put(Asked("brier", key), lambda: brier_scores(probs, is_right).astype(np.float32))
+        self._put(Asked("nll", key), lambda: log_losses(probs, is_right).astype(np.float32))
+
+    def part(self, name: str, places: np.ndarray, asked: Iterable[Asked]) -> Judgement:
+        """Some questions put to some of the test examples alone, with resamples of their own.
+
+        Args:
+            name: Which examples these are; names the generator of the resamples.
+            places: Their places, int [n].
+            asked: The questions.
+        """
+        own = Judgement(self._task, self._store, n_resamples=self._n_resamples, level=self._level, part=name)
+        own._test = self.test.part(places)
+        for each in dict.fromkeys(asked):
+            own._rows[each] = len(own._values)
+            own._values.append(self._values[self._rows[each]][places])
+        return own
 
     def _right(self, key: str, point: str = "") -> Asked:
         asked = Asked("right", key, point=point)
@@ -164,21 +241,34 @@ class Judgement:
 
     @cached_property
     def _means(self) -> np.ndarray:
-        return np.array([row.mean() if len(row) else np.nan for row in self._values])
+        return np.array([row.mean(dtype=float) if len(row) else np.nan for row in self._values])
 
     @cached_property
     def _draws(self) -> np.ndarray:
-        draws = rng(0, self._task, "test examples")
         groups = self.test.groups if self.test.n_groups < len(self.test) else None
-        return resample_means(np.array(self._values), rng=draws, groups=groups, n_resamples=self._n_resamples)
+        draws = np.empty((self._n_resamples, len(self._values)))
+        for kind in {row.dtype for row in self._values}:  # yes or no costs less to resample than numbers
+            places = [place for place, row in enumerate(self._values) if row.dtype == kind]
+            of_kind = np.array([self._values[place] for place in places])
+            own = rng(0, self._task, "test examples", *([self._part] if self._part else []))
+            draws[:, places] = resample_means(of_kind, rng=own, groups=groups, n_resamples=self._n_resamples)
+        return draws
 
     def mean(self, asked: Asked | Iterable[Asked]) -> Any:
-        """Share of yes, or an array of them."""
+        """Share of yes, or mean of scores; or an array of them."""
         return self._means[self._places(asked)]
 
     def draws(self, asked: Asked | Iterable[Asked]) -> np.ndarray:
         """The same in each resample of test examples: [R], or [R, S] for several questions."""
         return self._draws[:, self._places(asked)]
+
+    def by_seed(self, asked: Sequence[Asked]) -> BySeed:
+        """The same question to the models of several seeds."""
+        return BySeed(self.mean(asked), self.draws(asked))
+
+    def values(self, asked: Iterable[Asked]) -> np.ndarray:
+        """Each example's answers, [S, N]."""
+        return np.array([self._values[place] for place in self._places(list(asked))])
 
     def _places(self, asked: Asked | Iterable[Asked]) -> int | list[int]:
         return self._rows[asked] if isinstance(asked, Asked) else [self._rows[a] for a in asked]
@@ -195,9 +285,7 @@ class Judgement:
         """How seeds are drawn; the same for everything that is compared over these seeds."""
         if seeds not in self._seed_draws:
             draws = rng(0, self._task, "seeds", *map(str, seeds))
-            self._seed_draws[seeds] = resample_seeds(
-                len(seeds), rng=draws, n_resamples=self._n_resamples, level=self._level
-            )
+            self._seed_draws[seeds] = resample_seeds(len(seeds), rng=draws, n_resamples=self._n_resamples)
         return self._seed_draws[seeds]
 
 

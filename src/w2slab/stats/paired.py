@@ -1,17 +1,15 @@
-"""Small samples of true labels: exact intervals and tests for shares and for pairs of shares. NumPy only."""
+"""Two models on the same examples: McNemar's test, the interval of their difference, and how many labels it takes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from math import ceil, comb, sqrt
-from statistics import NormalDist
+from math import ceil, sqrt
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import bdtr, ndtri
 
 from w2slab.stats.resampling import Estimate
-
-_HALVINGS = 60
+from w2slab.stats.shares import wilson
 
 
 class Pairs(NamedTuple):
@@ -41,46 +39,13 @@ class Pairs(NamedTuple):
         return sum(self)
 
 
-def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Estimate:
-    """A share with its exact interval (Clopper & Pearson 1934): never covers less than `level`.
+def mcnemar(pairs: Pairs) -> float:
+    """Exact two-sided p-value of McNemar's test: of the examples on which one alone is right, half should be each's.
 
-    The lower end is the share at which `successes` or more come up with probability (1 - level) / 2, the upper end
-    the one at which as many or fewer do. NaN throughout where n is 0.
+    It is the binomial test of that half, and 1 where there is no such example. Examples count as independent.
     """
-    if n == 0:
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else _root(lambda share: 1 - _at_most(successes - 1, n, share) < tail)
-    high = 1.0 if successes == n else _root(lambda share: _at_most(successes, n, share) > tail)
-    return Estimate(successes / n, low, high)
-
-
-def _root(is_below: Callable[[float], bool]) -> float:
-    """Where a condition that holds for small shares in [0, 1] ends."""
-    low, high = 0.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if is_below(middle) else (low, middle)
-    return (low + high) / 2
-
-
-def _at_most(k: int, n: int, share: float) -> float:
-    """P(X <= k) of a binomial X with 0 < share < 1."""
-    counts = np.arange(n + 1)
-    steps = np.log(np.arange(1, n + 1))
-    log_factorial = np.concatenate([[0.0], np.cumsum(steps)])
-    log_terms = log_factorial[n] - log_factorial[counts] - log_factorial[n - counts]
-    log_terms = log_terms + counts * np.log(share) + (n - counts) * np.log1p(-share)
-    return float(np.exp(log_terms[: k + 1]).sum())
-
-
-def wilson(successes: float, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval (1927) of a share."""
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share = successes / n
-    middle = share + z * z / (2 * n)
-    reach = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, (middle - reach) / (1 + z * z / n)), min(1.0, (middle + reach) / (1 + z * z / n))
+    discordant, fewer = pairs.first_only + pairs.second_only, min(pairs.first_only, pairs.second_only)
+    return min(1.0, 2 * float(bdtr(fewer, discordant, 0.5)))
 
 
 def paired_difference(pairs: Pairs, level: float = 0.95) -> Estimate:
@@ -108,12 +73,6 @@ def paired_difference(pairs: Pairs, level: float = 0.95) -> Estimate:
     return Estimate(difference, max(-1.0, difference - reach_down), min(1.0, difference + reach_up))
 
 
-def mcnemar(pairs: Pairs) -> float:
-    """Exact two-sided p-value of McNemar's test: of the examples on which one alone is right, half should be each's."""
-    n, fewer = pairs.first_only + pairs.second_only, min(pairs.first_only, pairs.second_only)
-    return min(1.0, 2 * sum(comb(n, k) for k in range(fewer + 1)) / 2**n)
-
-
 def labels_needed(pairs: Pairs, level: float = 0.95, power: float = 0.8) -> int | None:
     """True labels with which McNemar's test would find a difference as large as the one observed.
 
@@ -129,7 +88,7 @@ def labels_needed(pairs: Pairs, level: float = 0.95, power: float = 0.8) -> int 
         return None
     discordant = (pairs.first_only + pairs.second_only) / pairs.n
     difference = (pairs.first_only - pairs.second_only) / pairs.n
-    z_level, z_power = NormalDist().inv_cdf((1 + level) / 2), NormalDist().inv_cdf(power)
+    z_level, z_power = float(ndtri((1 + level) / 2)), float(ndtri(power))
     return ceil(((z_level * sqrt(discordant) + z_power * sqrt(discordant - difference**2)) / difference) ** 2)
 
 
@@ -142,5 +101,5 @@ def smallest_shown(discordant: float, n: int, level: float = 0.95, power: float 
         level: One minus the two-sided level of the test.
         power: The chance to find it.
     """
-    z = NormalDist().inv_cdf((1 + level) / 2) + NormalDist().inv_cdf(power)
+    z = float(ndtri((1 + level) / 2) + ndtri(power))
     return min(discordant, z * sqrt(discordant / n))

@@ -1,4 +1,4 @@
-"""Exact intervals and tests for a few true labels, against tables and SciPy."""
+"""Two models on the same examples, against tables and SciPy."""
 
 from __future__ import annotations
 
@@ -8,26 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from w2slab.elicit.intervals import Pairs, clopper_pearson, labels_needed, mcnemar, paired_difference, wilson
+from w2slab.stats.paired import Pairs, labels_needed, mcnemar, paired_difference, smallest_shown
 
 counts = st.integers(0, 60)
-
-
-@given(counts, counts, st.sampled_from([0.8, 0.95, 0.99]))
-def test_clopper_pearson_is_that_of_the_beta_distribution(successes, failures, level):
-    n = successes + failures
-    found = clopper_pearson(successes, n, level)
-    if n == 0:
-        assert np.isnan(found).all()
-        return
-    tail = (1 - level) / 2
-    low = 0.0 if successes == 0 else stats.beta.ppf(tail, successes, failures + 1)
-    high = 1.0 if failures == 0 else stats.beta.ppf(1 - tail, successes + 1, failures)
-    assert found == pytest.approx((successes / n, low, high), abs=1e-9)
-
-
-def test_wilson_is_as_in_the_textbook():
-    assert wilson(81, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)  # Newcombe 1998, example (a)
 
 
 # Newcombe 1998, Statistics in Medicine 17:2635, table II: method 10 for a = 36, b = 12, c = 2, d = 0.
@@ -39,6 +22,7 @@ def test_the_paired_interval_is_newcombes():
 def test_the_paired_interval_turns_over_with_the_pair(both, first, second, neither):
     pairs = Pairs(both, first, second, neither)
     if pairs.n == 0:
+        assert np.isnan(paired_difference(pairs)).all()
         return
     one, other = paired_difference(pairs), paired_difference(Pairs(both, second, first, neither))
     assert one.low <= one.value <= one.high
@@ -48,7 +32,21 @@ def test_the_paired_interval_turns_over_with_the_pair(both, first, second, neith
 @given(counts, counts)
 def test_mcnemar_is_the_binomial_test(first, second):
     expected = stats.binomtest(first, first + second, 0.5).pvalue if first + second else 1.0
-    assert mcnemar(Pairs(10, first, second, 10)) == pytest.approx(expected)
+    assert mcnemar(Pairs(10, first, second, 10)) == pytest.approx(expected, abs=1e-12)
+
+
+# 1 of 8: 2 (C(8, 0) + C(8, 1)) / 2^8 = 18 / 256.
+def test_mcnemar_by_hand():
+    assert mcnemar(Pairs(100, 7, 1, 3)) == pytest.approx(18 / 256)
+
+
+def test_mcnemar_of_many_examples_stays_a_number():
+    assert mcnemar(Pairs(0, 40_000, 41_000, 0)) == pytest.approx(stats.binomtest(40_000, 81_000).pvalue)
+
+
+@pytest.mark.parametrize("pairs", [Pairs(0, 0, 0, 0), Pairs(1, 0, 0, 0), Pairs(50, 0, 0, 0), Pairs(0, 0, 0, 50)])
+def test_models_that_never_differ_show_no_difference(pairs):
+    assert mcnemar(pairs) == 1.0
 
 
 def test_the_labels_asked_for_give_the_promised_power():
@@ -65,6 +63,13 @@ def test_no_difference_needs_no_number_of_labels():
     assert labels_needed(Pairs(0, 0, 0, 0)) is None
 
 
+# (1.960 + 0.842) sqrt(0.1 / 400) = 0.0443.
+def test_the_smallest_difference_shown_by_hand():
+    assert smallest_shown(0.1, 400) == pytest.approx(0.0443, abs=5e-5)
+    assert smallest_shown(0.1, 10) == 0.1  # no more than all that differ
+
+
 def test_pairs_are_counted():
     first, second = np.array([1, 1, 0, 0, 1], bool), np.array([1, 0, 1, 0, 1], bool)
     assert Pairs.of(first, second) == Pairs(2, 1, 1, 1)
+    assert Pairs.of(first, second).n == 5

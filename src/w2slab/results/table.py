@@ -27,7 +27,7 @@ def span(row: dict[str, Any], name: str, digits: int = 1) -> str:
 def render(results: Results) -> str:
     """The summary at the stopping point that counts: accuracy before PGR, each with its interval, all in percent."""
     rows = [_line(row) for control in (False, True) for row in results.reported(control=control)]
-    lines = _aligned([_HEADS, *rows])
+    lines = aligned([_HEADS, *rows])
     covered = dict.fromkeys(row["interval_covers"] for row in results.summary)
     lines += ["", f"In percent, with {100 * results.level:g} % intervals over {'; '.join(covered) or 'nothing yet'}."]
     lines += results.notes()
@@ -54,8 +54,9 @@ def _line(row: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _aligned(rows: list[tuple[str, ...]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEADS))]
+def aligned(rows: list[tuple[str, ...]]) -> list[str]:
+    """Rows of text as lines of equal columns; the first row is the head."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
 

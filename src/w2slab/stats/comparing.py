@@ -1,0 +1,55 @@
+"""Whether two things differ: p-values, Holm's correction, verdicts, and what would have been found."""
+
+from __future__ import annotations
+
+from math import isnan
+
+import numpy as np
+from scipy.special import ndtri, stdtr, stdtrit
+
+POWER = 0.8
+_ROUNDING = 1e-12
+
+
+def p_value(difference: float, standard_error: float, *, degrees: float, n_units: int) -> float:
+    """Two-sided p-value of a mean difference against 0, by Student's distribution.
+
+    Counting resamples beyond 0 could not go below 1 / resamples, too coarse once many comparisons are corrected for.
+    Where all n independent units differ alike there is no standard error, and the sign test answers: 2 / 2^n.
+
+    Args:
+        difference: What was observed.
+        standard_error: Its standard error.
+        degrees: Of freedom of the standard error; infinite is normal.
+        n_units: Independent test examples, or groups of them.
+    """
+    if isnan(difference) or difference == 0:
+        return 1.0
+    if standard_error < _ROUNDING:  # the deviation of equal numbers need not be 0
+        return float(min(1.0, 2.0 ** (1 - n_units)))
+    return float(2 * stdtr(degrees, -abs(difference) / standard_error))
+
+
+def holm(p_values: list[float]) -> list[float]:
+    """Holm's correction for many comparisons (1979): adjusted p-values, in the order given."""
+    adjusted = np.empty(len(p_values))
+    worst = 0.0
+    for rank, place in enumerate(np.argsort(p_values, kind="stable")):
+        worst = max(worst, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = worst
+    return adjusted.tolist()
+
+
+def verdict(difference: float, adjusted_p: float, level: float = 0.95) -> str:
+    """`better`, `worse` or `no difference shown`."""
+    if adjusted_p + level >= 1:
+        return "no difference shown"
+    return "better" if difference > 0 else "worse"
+
+
+def detectable(standard_error: float, *, degrees: float, level: float, power: float = POWER) -> float:
+    """The smallest true difference that a test at `level` shows with this power: (t + z) standard errors.
+
+    The normal quantile of the power stands in for that of the noncentral t, which it is near from 5 degrees on.
+    """
+    return float((stdtrit(degrees, (1 + level) / 2) + ndtri(power)) * standard_error)

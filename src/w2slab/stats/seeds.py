@@ -1,0 +1,117 @@
+"""Seeds and test examples together: how far the mean of a metric over seeds may be from its truth.
+
+A metric y of S seeds on one test set of n examples varies for three reasons: seeds differ, test examples differ, and
+each seed errs on examples of its own. Their variances are those of a two-way layout with random rows and columns
+(Searle, Casella & McCulloch 1992, chapter 4); the last one is part of what seeds seem to differ by, and part of what
+resampled examples show, and must not be counted twice:
+
+    variance of the mean = variance over examples + (variance over seeds - own part) / S
+
+Its degrees of freedom are Satterthwaite's (1946): those of S - 1 seeds where seeds matter, many where they do not.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import inf, isfinite, sqrt
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import ndtri, stdtrit
+
+
+@dataclass(frozen=True)
+class BySeed:
+    """A metric under each of S seeds: metrics add, subtract and scale.
+
+    Args:
+        observed: As it is, [S].
+        draws: In each resample of test examples, which all seeds share: [R, S].
+    """
+
+    observed: np.ndarray
+    draws: np.ndarray
+
+    @property
+    def value(self) -> float:
+        """The mean over seeds."""
+        return float(self.observed.mean())
+
+    def __add__(self, other: BySeed) -> BySeed:
+        return BySeed(self.observed + other.observed, self.draws + other.draws)
+
+    def __sub__(self, other: BySeed) -> BySeed:
+        return BySeed(self.observed - other.observed, self.draws - other.draws)
+
+    def __rsub__(self, number: float) -> BySeed:
+        return BySeed(number - self.observed, number - self.draws)
+
+    def __mul__(self, factor: float) -> BySeed:
+        return BySeed(self.observed * factor, self.draws * factor)
+
+
+class Noise(NamedTuple):
+    """The error of a mean over seeds.
+
+    Args:
+        examples: Its variance from test examples.
+        seeds: Its variance from seeds, what each errs on alone left out.
+        degrees: Degrees of freedom of the sum.
+        seed_scale: By how much draws of seeds are scaled to have that variance.
+    """
+
+    examples: float
+    seeds: float
+    degrees: float
+    seed_scale: float
+
+    @property
+    def standard_error(self) -> float:
+        """Of the mean over seeds."""
+        return sqrt(self.examples + self.seeds)
+
+    def stretch(self, level: float) -> float:
+        """Student's quantile over the normal one: by how much an interval widens for few degrees."""
+        tail = (1 + level) / 2
+        return float(stdtrit(self.degrees, tail) / ndtri(tail)) if isfinite(self.degrees) else 1.0
+
+
+def noise(metric: BySeed, *, n_units: int) -> Noise:
+    """The components of a metric's error.
+
+    Args:
+        metric: Of S seeds.
+        n_units: Independent test examples, or groups of them; at least 2, or all is infinite.
+    """
+    n_seeds = len(metric.observed)
+    if n_units < 2:
+        return Noise(inf, 0.0, 1.0, 0.0)
+    pooled = metric.draws.mean(axis=1)
+    examples = float(pooled.var()) * n_units / (n_units - 1)
+    if n_seeds == 1:
+        return Noise(examples, 0.0, n_units - 1.0, 0.0)
+    over_seeds = float(metric.observed.var(ddof=1))
+    own = float((metric.draws - pooled[:, None]).var(axis=0).sum()) / (n_seeds - 1)
+    between = max(0.0, over_seeds - own)
+    total = examples + between / n_seeds
+    uncertain = examples**2 / (n_units - 1) + (over_seeds / n_seeds) ** 2 / (n_seeds - 1)
+    degrees = total**2 / uncertain if uncertain > 0 else inf
+    scale = sqrt(between / over_seeds) if over_seeds > 0 else 0.0
+    return Noise(examples, between / n_seeds, max(1.0, degrees), scale)
+
+
+def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: float, n_units: int) -> np.ndarray:
+    """Resampled means over seeds, whose order statistics make an interval at `level`: float64 [R].
+
+    Args:
+        metric: Whose mean is resampled.
+        seed_draws: What `resample_seeds` gave, [R, S].
+        error: What `noise` says of the metric, or of that linear combination of metrics which counts.
+        level: Coverage of the interval.
+        n_units: As for `noise`.
+    """
+    correction = sqrt(n_units / (n_units - 1)) if n_units > 1 else 1.0
+    examples = correction * (metric.draws.mean(axis=1) - metric.value)
+    seeds = error.seed_scale * (seed_draws @ metric.observed)
+    draws: np.ndarray = metric.value + error.stretch(level) * (examples + seeds)
+    return draws
