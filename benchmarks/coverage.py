@@ -30,7 +30,7 @@ from w2slab.stats.seeds import BySeed, mean_draws, noise
 GAPS, SEEDS, EXAMPLES, SEED_NOISE = (0.02, 0.05, 0.1, 0.2, 0.5), (1, 2, 3, 5, 10), (200, 1000, 10_000), (0.0, 0.04)
 SUPERVISOR, PGR, SHARED, LEVEL, MIN_GAP = 0.45, 0.4, 0.6, 0.95, 0.01
 STUDIES = {200: 2000, 1000: 2000, 10_000: 600}
-INTERVALS = ("percentile", "bca", "fieller", "student", "gap")
+INTERVALS = ("percentile", "bca", "fieller", "student", "difference")
 
 
 class Cell(NamedTuple):
@@ -81,7 +81,7 @@ def judge(cell: Cell, models: Models, rng: np.random.Generator, n_resamples: int
     gap = mean(ceiling - supervisor)
     found: dict[str, bool | None] = {
         "student": holds(mean(student)[1:], models.truth[1]),
-        "gap": holds(gap[1:], models.truth[2] - models.truth[0]),
+        "difference": holds(gap[1:], models.truth[2] - models.truth[0]),
         "defined": undefined_reason(gap, min_gap=MIN_GAP, n_units=n) is None,
     }
     if gap.value <= 0:
@@ -163,29 +163,49 @@ def read(path: Path) -> list[tuple[Cell, dict[str, float]]]:
 
 
 def tables(rows: list[tuple[Cell, dict[str, float]]]) -> str:
-    """Markdown: a table for each interval, a line for each number of seeds and examples, a column for each gap."""
+    """Markdown: coverage of the percentile interval by gap, and the range over gaps of all intervals."""
     lines = []
     for seed_noise, n_test in product(SEED_NOISE, EXAMPLES):
         own = {(c.n_seeds, c.gap): row for c, row in rows if (c.n_test, c.seed_noise) == (n_test, seed_noise)}
-        if not own:
-            continue
-        what = f"seed noise of {'1.4 points' if seed_noise else '0'}"
-        lines += ["", f"{n_test:,} test examples, {what}:", ""]
-        lines.append("| seeds | " + " | ".join(f"gap {100 * gap:g}" for gap in GAPS) + " |")
-        lines.append("|---|" + "---|" * len(GAPS))
-        for n_seeds in SEEDS:
-            cells = [_cell(own.get((n_seeds, gap))) for gap in GAPS]
-            lines.append(f"| {n_seeds} | " + " | ".join(cells) + " |")
-    return "\n".join(lines)
+        if own:
+            studies = min(row["studies"] for row in own.values())
+            lines += [f"{n_test:,} test examples, {noise_words(seed_noise)}, {studies:,.0f} studies a cell:", ""]
+            heads = ["seeds", *(f"gap of {100 * gap:g}" for gap in GAPS)]
+            cells = [[str(n), *(_cell(own.get((n, gap))) for gap in GAPS)] for n in SEEDS]
+            lines += [*markdown(heads, cells), ""]
+    lines += ["Of all intervals, the lowest and the highest over gaps and numbers of examples:", ""]
+    cells = []
+    for seed_noise, n_seeds in product(SEED_NOISE, SEEDS):
+        own_rows = [row for c, row in rows if (c.n_seeds, c.seed_noise) == (n_seeds, seed_noise)]
+        if own_rows:
+            cells.append([f"{n_seeds}, {noise_words(seed_noise)}", *(_range(own_rows, name) for name in INTERVALS)])
+    heads = ["seeds", "PGR, percentile", "PGR, BCa", "PGR, Fieller", "student's accuracy", "gap"]
+    return "\n".join(lines + markdown(heads, cells))
+
+
+def noise_words(seed_noise: float) -> str:
+    """How far seeds differ."""
+    return "seeds that differ" if seed_noise else "seeds alike"
+
+
+def markdown(heads: list[str], rows: list[list[str]]) -> list[str]:
+    """A table."""
+    return [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|", *(f"| {' | '.join(row)} |" for row in rows)]
 
 
 def _cell(row: dict[str, float] | None) -> str:
     if row is None:
         return ""
-    numbers = [
-        f"{100 * row[name]:.0f}" if not isnan(row[name]) else "–" for name in ("percentile", "percentile_defined")
-    ]
-    return f"{' / '.join(numbers)} ({100 * row['defined']:.0f})"
+    return f"{_percent(row['percentile'])}, {_percent(row['percentile_defined'])} ({_percent(row['defined'])})"
+
+
+def _range(rows: list[dict[str, float]], name: str) -> str:
+    shares = [row[name] for row in rows if row[f"{name}_given"] > 0.2]
+    return f"{_percent(min(shares))} to {_percent(max(shares))}" if shares else "–"
+
+
+def _percent(share: float) -> str:
+    return "–" if isnan(share) else f"{100 * share:.0f}"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 
@@ -53,6 +54,31 @@ def test_report_of_a_study_that_has_not_begun_says_how_to_begin(toy_study):
     assert done.returncode == 2
     assert "w2slab run" in done.stderr
     assert [p.name for p in toy_study.parent.iterdir()] == ["study.yaml"]
+
+
+def test_a_run_without_a_finished_comparison_says_that_all_wait_for_jobs_that_failed(toy_study):
+    settings = ["--set", "recipe.lr=1e39", "--set", "seeds=[0]", "--store", toy_study.parent / "kept"]
+    done = w2slab("run", toy_study, *settings, "--executor", "inline")
+    assert done.returncode == 1
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("no report: every comparison of small waits for jobs that failed")
+    told = last.partition("see why: w2slab ")[2].partition("; ")[0]
+    why = w2slab(*shlex.split(told))
+    assert why.returncode == 1
+    assert "the loss is" in why.stdout
+    assert not (toy_study.parent / "small-report").exists()
+
+
+def test_a_report_tells_jobs_that_failed_from_those_that_were_not_begun(toy_study):
+    settings = ["--set", "methods=[naive]"]
+    planned = json.loads(w2slab("plan", toy_study, *settings, "--json").stdout)
+    failures = toy_study.parent / ".w2slab" / "failures"
+    failures.mkdir(parents=True)
+    student = next(row["key"] for row in reversed(planned) if row["kind"] == "finetune")
+    (failures / f"{student}.json").write_text('{"message": "broken"}')
+    done = w2slab("report", toy_study, *settings)
+    assert done.returncode == 2
+    assert "no comparison of small is finished, and some (1 of 6) wait for jobs that failed" in done.stderr
 
 
 @pytest.mark.parametrize("arguments", [["run"], ["run", "missing.yaml"], ["fly"], ["run", "x.yaml", "--workers", "0"]])

@@ -37,7 +37,9 @@ MAY = {
     "progress": NOTHING,
     "doctor": NOTHING,
     "cli_chess": NOTHING,
+    "cli_compare": NOTHING,
     "cli_ladder": NOTHING,
+    "compare": {"artifacts", "graph", "report", "results", "specs", "stats"},
     "elicit": {
         "api",
         "artifacts",
@@ -55,7 +57,7 @@ MAY = {
     },
     "export": {"artifacts", "elicit", "graph", "jobs", "report", "specs", "tasks"},
     "cli_elicit": NOTHING,
-    "cli": {"cli_chess", "cli_elicit", "cli_ladder"},
+    "cli": {"cli_chess", "cli_compare", "cli_elicit", "cli_ladder"},
     "__main__": {"cli"},
     "__init__": NOTHING,
 }

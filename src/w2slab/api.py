@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from w2slab.errors import DataError, UnavailableError
+from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment import Plan, plan
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline, Processes
@@ -17,7 +17,7 @@ from w2slab.graph.job import Graph
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
 from w2slab.specs import FinetuneSpec, PrepareSpec, restore
-from w2slab.study import Study, to_yaml
+from w2slab.study import Study, load_study, to_yaml
 
 if TYPE_CHECKING:
     from w2slab.results import Results
@@ -99,12 +99,33 @@ def execute(
         chosen.close()
 
 
-def load_results(study: Study, store: Store | Path | str = ".w2slab") -> Results:
-    """The results of what is done so far; comparisons that are not are listed in `missing`."""
+def load_results(
+    study: Study | Path | str, store: Store | Path | str | None = None, *, settings: Sequence[str] = ()
+) -> Results:
+    """The results of what is done so far; comparisons that are not are listed in `missing`.
+
+    Args:
+        study: A study, or the path of a study file.
+        store: Where its results are kept. By default `.w2slab`; of a study file, what `W2SLAB_STORE` says or `.w2slab`
+            beside the file, which is where `w2slab run` keeps them.
+        settings: Overrides of values of a study file, such as `"seeds=[0, 1]"`.
+
+    Raises:
+        StudyError: The study file has mistakes, or settings were given with a study that is loaded already.
+        DataError: What is stored for two jobs does not fit together; the message names the file.
+    """
     from w2slab.results import collect
 
+    if not isinstance(study, Study):
+        path = Path(study)
+        study = load_study(path, settings)
+        if store is None:
+            store = os.environ.get("W2SLAB_STORE") or path.parent / ".w2slab"
+    elif settings:
+        raise StudyError("load_results: settings override a study file; give its path, or pass them to load_study")
     s = study.statistics
-    return collect(plan(study), open_store(store), resamples=s.resamples, level=s.level, min_gap=s.min_gap)
+    opened = open_store(".w2slab" if store is None else store)
+    return collect(plan(study), opened, resamples=s.resamples, level=s.level, min_gap=s.min_gap)
 
 
 def write_report(

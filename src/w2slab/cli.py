@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from w2slab import cli_elicit
+from w2slab import cli_compare, cli_elicit
 from w2slab.cli_chess import app as chess_app
 from w2slab.cli_ladder import app as ladder_app
 from w2slab.errors import StudyError, W2SError
@@ -31,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.add_typer(chess_app, name="chess")
+cli_compare.register(app)
 cli_elicit.register(app)
 app.add_typer(ladder_app, name="ladder")
 
@@ -246,14 +247,37 @@ def _report(
         return
     results = api.load_results(study, store)
     if not results.rows:
-        raise StudyError(
-            f"nothing of {study.name} is done yet; start it with: w2slab run {path}, or see: w2slab status {path}"
-        )
+        raise StudyError(_why_nothing(study, store, path, overrides))
     table = render(results)
     typer.echo(table)
     page = api.write_report(study, store, folder, results, base=path.parent, command=command)
     stamp.write_text(json.dumps({"made_of": made_of, "table": table}))
     typer.echo(f"report: {page}")
+
+
+def _why_nothing(study: Study, store: Store, path: Path, overrides: list[str]) -> str:
+    """Why there is nothing to report, and what to do about it."""
+    from w2slab import api
+    from w2slab.graph.runner import state
+
+    planned = api.plan(study)
+    states = state(planned.graph, store)
+    waiting = set()  # for a job that failed, or failed themselves
+    for job in planned.graph:  # each after its inputs
+        behind = any(read.key in waiting for read in job.inputs.values())
+        if states[job.key] == "failed" or (states[job.key] == "missing" and behind):
+            waiting.add(job.key)
+    kept_in = [] if store.root == path.parent / ".w2slab" else ["--store", str(store.root)]
+    run, status = (shlex.join(["w2slab", name, str(path), *overrides, *kept_in]) for name in ("run", "status"))
+    if not waiting:
+        return f"nothing of {study.name} is done yet; start it with: {run}, or see: {status}"
+    wait = [
+        any(job.key in waiting for job in (c.data, c.supervisor, c.student, c.ceiling)) for c in planned.comparisons
+    ]
+    which = f"every comparison of {study.name} waits"
+    if not all(wait):
+        which = f"no comparison of {study.name} is finished, and some ({sum(wait)} of {len(wait)}) wait"
+    return f"{which} for jobs that failed; see why: {status}; then: {run}"
 
 
 def _read_stamp(path: Path) -> dict[str, str]:

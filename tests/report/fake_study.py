@@ -6,7 +6,7 @@ errors. Positions are well-known traps and mates, written by hand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from w2slab.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
 from w2slab.graph.job import Graph, Job
+from w2slab.results import Results
 from w2slab.specs import Comparison, FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, RelabelSpec, job
 from w2slab.tasks.task import Examples, Truth
 
@@ -112,6 +113,7 @@ class Simulation:
     Args:
         accuracies: Test accuracy of each rung on true labels, weakest first.
         recovered: By method, the share of the gap that its students recover.
+        seed_noise: Standard deviation of each model's accuracy from seed to seed.
     """
 
     store: FakeStore
@@ -120,6 +122,7 @@ class Simulation:
     recovered: dict[str, float]
     curves: bool = True
     n_classes_spread: float = 1.5
+    seed_noise: float = 0.006
 
     def plan(self, seeds: list[int], graph: Graph, controls: tuple[str, ...] = ()) -> list[Comparison]:
         rungs = list(self.accuracies)
@@ -184,7 +187,7 @@ class Simulation:
         made = self._job(rung, seed, data, on=on, labels=None)
         # By the rung alone: supervisor and ceiling of one model are near each other, as real ones are.
         rng = np.random.default_rng([seed, len(on), *rung.encode()])
-        right = self._right(self.accuracies[rung] + rng.normal(0, 0.006), rng)
+        right = self._right(self.accuracies[rung] + rng.normal(0, self.seed_noise), rng)
         self._write(made, right, self._wrong(rng), rng, rung)
         return made
 
@@ -205,7 +208,7 @@ class Simulation:
         made = self._job(strong, seed, data, on="student_train", labels=supervisor, objective=method)
         rng = np.random.default_rng([seed, *weak.encode(), *strong.encode(), *method.encode()])
         low, high = self.accuracies[weak], self.accuracies[strong]
-        accuracy = low + self.recovered[method] * (high - low) + rng.normal(0, 0.006)
+        accuracy = low + self.recovered[method] * (high - low) + rng.normal(0, self.seed_noise)
         right = self._right(accuracy, rng)
         taught = self.choices(supervisor)
         copied = rng.random(len(right)) < 0.55
@@ -286,3 +289,26 @@ def text_study(root: Path, texts: list[str] | None = None, *, n_test: int = 300)
     task = text_task(n_test, np.random.default_rng(11), texts)
     simulation = Simulation(store, task, {"tiny": 0.62, "small": 0.624, "medium": 0.84}, {"naive": 0.5}, curves=False)
     return FakePlan(graph, simulation.plan([0], graph)), store
+
+
+def wide_study(root: Path, *, n_methods: int = 10, n_test: int = 200) -> tuple[FakePlan, FakeStore]:
+    """All 10 pairs of 5 rungs by many methods on one text task, one seed."""
+    store, graph = FakeStore(root), Graph()
+    accuracies = dict(zip(PARAMETERS, (0.58, 0.66, 0.74, 0.82, 0.9), strict=True))
+    methods = {"naive": 0.3} | {f"method-{i}": 0.3 + 0.05 * i for i in range(1, n_methods)}
+    simulation = Simulation(store, text_task(n_test, np.random.default_rng(13)), accuracies, methods, curves=False)
+    return FakePlan(graph, simulation.plan([0], graph)), store
+
+
+def on_many_tasks(plan: FakePlan, n_tasks: int = 20) -> FakePlan:
+    """The same jobs as if they were of many tasks: 20 tasks of the wide study are 2,000 students."""
+    tasks = [f"task-{i}" for i in range(n_tasks)]
+    return FakePlan(plan.graph, [replace(c, task=task) for task in tasks for c in plan.comparisons])
+
+
+def on_many_tasks_results(results: Results, n_tasks: int = 20) -> Results:
+    """The results that `on_many_tasks` would have, without judging the same again and again."""
+    parts = ("rows", "summary", "differences", "calibration", "reliability", "anatomy", "slices", "ceilings")
+    tasks = [f"task-{i}" for i in range(n_tasks)]
+    copied = {name: [row | {"task": task} for task in tasks for row in getattr(results, name)] for name in parts}
+    return replace(results, **copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results.over_tasks])

@@ -46,15 +46,31 @@ def test_the_answer_comes_first(page):
     assert "pairs the interval is above 0" in text
 
 
-def test_every_section_has_its_data(page):
+SECTIONS = ["sizes", "methods", "table", "agreement", "stopping", "calibration", "anatomy", "slices", "gallery"]
+SECTIONS += ["controls", "cost", "made"]
+TABLES = {"results", "summary", "differences", "calibration", "reliability", "anatomy", "slices"}
+TABLES |= {"ceilings", "jobs"}
+
+
+def test_every_section_has_its_data_and_its_place(page):
     html = page.read_text()
-    for section in ("sizes", "methods", "stopping", "agreement", "gallery", "controls", "table", "cost", "made"):
-        assert f'<section id="{section}">' in html
-    beside = {path.name for path in page.parent.iterdir()}
-    assert beside == {"index.html", "results.csv", "summary.csv", "differences.csv", "figures"}
-    figures = {path.suffix for path in (page.parent / "figures").iterdir()}
-    assert figures == {".svg", ".png"}
-    assert page.stat().st_size < 600_000
+    assert re.findall(r'<section id="(\w+)">', html) == SECTIONS
+    assert re.findall(r'<a href="#(\w+)">', html) == SECTIONS
+    assert page.stat().st_size < 900_000
+
+
+# "Every figure also as SVG, PDF and PNG, every table as CSV and Parquet"
+def test_every_figure_and_table_is_a_file_that_the_page_names(page):
+    html = page.read_text()
+    files = {str(path.relative_to(page.parent)) for path in page.parent.rglob("*.*") if path != page}
+    named = set(re.findall(r'<a href="([^#"]+)"', html))
+    assert named == files
+    figures = {name.removeprefix("figures/") for name in files if name.startswith("figures/")}
+    stems = {name.rpartition(".")[0] for name in figures}
+    assert figures == {f"{stem}.{kind}" for stem in stems for kind in ("svg", "pdf", "png")}
+    assert len(stems) == html.count('<svg class="plot"') >= 15
+    tables = files - {f"figures/{name}" for name in figures}
+    assert tables == {f"{name}.{kind}" for name in TABLES for kind in ("csv", "parquet")}
 
 
 # "unique id prefixes per figure"
@@ -71,33 +87,80 @@ def test_no_inline_style_no_handler_no_address(page):
     assert "default-src 'none'" in unescape(html)
     assert "unsafe" not in html
     assert not re.findall(r"<[^>]+\s(style|on\w+)=", html)
-    assert not re.findall(r'(?:src|href)="(?!#|data:,|results\.csv|summary\.csv|differences\.csv)', html)
+    assert not re.findall(r'(?:src|href)="(?!#|data:,|figures/[\w-]+\.(?:svg|pdf|png)"|[\w-]+\.(?:csv|parquet)")', html)
+
+
+NASTY = [
+    "<script>document.title='taken'</script>",
+    "</style><img src=x onerror=alert(1)>",
+    "abc\u202edcba \u2066hidden\u2069 \u200bthin",
+    "x" * 1_000_000,
+]
+
+
+def attributes(html: str) -> set[tuple[str, str | None]]:
+    """All attributes of a page with their values, as a browser would read them."""
+    found = set()
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag, attrs):
+            found.update(attrs)
+
+    Reader().feed(html)
+    return found
+
+
+def is_inert(html: str) -> bool:
+    """Whether one script and one style are all that a page has of them, and no mark hides or reorders."""
+    scripts = html.count("<script>") == html.count("</script>") == html.count("</style>") == 1
+    return scripts and "<img" not in html and "<b>" not in html and not re.search("[\u202e\u2066\u2069\u200b]", html)
 
 
 # "Text from data is inert"
 def test_text_from_data_is_inert(tmp_path):
-    nasty = [
-        "<script>document.title='taken'</script>",
-        "</style><img src=x onerror=alert(1)>",
-        "abc\u202edcba \u2066hidden\u2069 \u200bthin",
-        "x" * 1_000_000,
-    ]
-    plan, store = fake_study.text_study(tmp_path / "store", nasty, n_test=120)
+    plan, store = fake_study.text_study(tmp_path / "store", NASTY, n_test=120)
     plan.comparisons = [dataclasses.replace(c, method="$naive$<b>\u202e") for c in plan.comparisons]
     study_text = "name: </style><script>alert(2)</script>\n"
     html = write_report(
         collect(plan, store, resamples=200), plan, store, tmp_path / "out", study_text=study_text
     ).read_text()
-    assert html.count("<script>") == html.count("</script>") == 1
-    assert html.count("</style>") == 1
-    assert "<img" not in html
-    assert "<b>" not in html
-    assert "\u202e" not in html
-    assert "\u2066" not in html
-    assert "\u200b" not in html
-    assert len(html) < 300_000
+    assert is_inert(html)
+    assert len(html) < 400_000
     assert "&lt;script&gt;document.title" in html
     assert "(1,000,000 characters)" in html
+
+
+# Names, too: of tasks, models, methods, slices, jobs, in tables, tips, keys and alternative texts
+def test_names_are_inert_wherever_they_stand(chess, tmp_path):
+    plan, store, results = chess
+    bad = {"naive": NASTY[0], "bootstrapping": NASTY[3], "large": NASTY[1] + '" data-m="0', "small": NASTY[2]}
+    bad |= {"chess-puzzles": "'\"><b>task\u202e", "difficulty": "</td><b>", "1000 to 1200": NASTY[0]}
+
+    def spoiled(rows):
+        texts = ("task", "weak", "strong", "method", "against", "model", "slice_by")
+        return [row | {name: bad.get(row[name], row[name]) for name in texts if name in row} for row in rows]
+
+    parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
+    changed = {name: spoiled(getattr(results, name)) for name in (*parts, "ceilings")}
+    changed["slices"] = [
+        row | {"slice": f"{NASTY[row['slice_rank'] % 4]}{row['slice_rank']}"} for row in changed["slices"]
+    ]
+    spoiled_results = dataclasses.replace(results, **changed, baseline=bad["naive"])
+    fields = ("task", "weak", "strong", "method")
+    renamed = [
+        dataclasses.replace(c, **{name: bad.get(getattr(c, name), getattr(c, name)) for name in fields})
+        for c in plan.comparisons
+    ]
+    evil = fake_study.FakePlan(plan.graph, renamed, bad["naive"])
+    html = write_report(spoiled_results, evil, store, tmp_path, study_text="name: x\n").read_text()
+    assert is_inert(html)
+    assert len(html) < 2_000_000
+    tips = re.findall(r'data-tip="([^"]*)"', html)
+    assert any("&lt;script&gt;" in tip for tip in tips)
+    assert max(map(len, tips)) < 700
+    found = attributes(html)
+    assert not {name for name, _ in found if name == "style" or name.startswith("on")}
+    assert {value for name, value in found if name == "data-m"} == {"0", "1", "2"}
 
 
 # "Undefined PGRs visible as such", "each section only where the study has data"
@@ -108,9 +171,12 @@ def test_an_undefined_pgr_is_visible_and_empty_sections_are_left_out(tmp_path):
     reason = next(r["pgr_reason"] for r in results.reported() if r["pgr_reason"])
     assert f"undefined: {reason}" in visible(html)
     assert "In 1 further pair PGR is undefined" in visible(html)
-    assert "one seed, so intervals speak of test examples only" in visible(html)
-    for section in ("methods", "stopping", "controls"):
+    assert "one seed, so intervals and verdicts speak of test examples only" in visible(html)
+    assert "It is shown as undefined, never as 0 and never left out" in visible(html)
+    for section in ("methods", "stopping", "slices", "controls"):
         assert f'<section id="{section}">' not in html
+        assert f'href="#{section}"' not in html
+    assert not (tmp_path / "out" / "differences.csv").exists()
 
 
 # "Long texts are truncated sensibly, counted and reported"
@@ -151,6 +217,7 @@ def test_several_tasks_have_their_medians_first(tmp_path):
     results = collect(plan, store, resamples=200)
     html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
     assert re.findall(r"<h3>(.*?)</h3>", html)[:3] == ["Median over 2 tasks", "one", "two"]
+    assert '<table id="over-tasks-table">' in html
     assert "in all 4 pairs on 2 tasks the interval is above 0" in visible(html)
 
 
@@ -173,15 +240,41 @@ def test_a_study_without_results_still_has_a_page(tmp_path):
 def test_the_same_study_gives_the_same_bytes(chess, page, tmp_path):
     plan, store, results = chess
     again = write_report(results, plan, store, tmp_path, study_text=fake_study.STUDY_TEXT)
-    assert again.read_bytes() == page.read_bytes()
-    for figure in (page.parent / "figures").iterdir():
-        assert (tmp_path / "figures" / figure.name).read_bytes() == figure.read_bytes()
+    files = [path for path in page.parent.rglob("*.*") if path.is_file()]
+    assert len(files) > 60
+    assert again in [tmp_path / path.relative_to(page.parent) for path in files]
+    for path in files:
+        assert (tmp_path / path.relative_to(page.parent)).read_bytes() == path.read_bytes(), path.name
 
 
 # "`report` never imports torch"
 def test_the_report_does_not_load_torch():
     code = "import sys, w2slab.report.page, w2slab.results; assert not {'torch', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# "`a difference of X points would have been found with 80 % power`"
+def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, page):
+    lines = [row for row in chess[2].differences if row["verdict"] == "no difference shown"]
+    told = re.findall(r"no difference shown<span class=\"fine\">found from ([\d.]+) points on</span>", page.read_text())
+    assert told == [words.percent(row["detectable_accuracy"]) for row in lines]
+
+
+# "Caveats near the top also tell the noise floor of ceilings"
+def test_the_noise_of_ceilings_is_told_at_the_top(chess, page):
+    students = {row["strong"] for row in chess[2].reported()}
+    apart = [row["difference"] for row in chess[2].ceilings if row["model"] in students]
+    sentence = f"may lie {words.percent(min(apart))} to {words.percent(max(apart))} points apart, by model"
+    assert sentence in visible(page.read_text().partition("<nav")[0])
+
+
+def test_of_many_caveats_some_are_folded_and_none_is_left_out(chess, tmp_path):
+    plan, store, results = chess
+    told = dataclasses.replace(results, told_truth=tuple(f"method-{i}" for i in range(6)))
+    html = write_report(told, plan, store, tmp_path, study_text="name: x\n").read_text()
+    top = html.partition("<nav")[0]
+    assert all(f"method-{i} is told true labels" in top for i in range(6))
+    assert top.index("more notes before you cite</summary>") < top.index("method-5 is told")
 
 
 def rows(*pgrs: float | None, method: str = "naive") -> list[dict]:

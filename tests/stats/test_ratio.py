@@ -127,5 +127,5 @@ def test_resamples_without_a_gap_are_infinite_on_the_side_of_their_numerator():
 )
 def test_nominal_95_percent_covers_the_truth_in_92_to_98_percent_of_studies(cell):
     row = coverage(cell, n_studies=500, n_resamples=400)
-    for name in ("percentile", "fieller", "student", "gap"):
+    for name in ("percentile", "fieller", "student", "difference"):
         assert 0.92 <= row[name] <= 0.985, (name, row)

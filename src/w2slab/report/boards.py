@@ -21,7 +21,10 @@ _Contour = list[tuple[str, list[tuple[float, float]]]]
 
 
 class Arrow(NamedTuple):
-    """A move to draw: UCI, and the class that gives it its colour (`wrong` is drawn broken)."""
+    """A move to draw: UCI, and its classes.
+
+    `right` or `wrong` gives it its colour; that of a `supervisor` is broken, that of `neither` thin.
+    """
 
     move: str
     kind: str

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from w2slab.report import words
-from w2slab.report.svg import SUPERVISORS
+from w2slab.report.svg import FATES, SUPERVISORS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -25,7 +25,7 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {n: getattr(words, n) for n in ("inert", "percent", "span", "count", "size", "duration")}
+    filters = {n: getattr(words, n) for n in ("inert", "percent", "span", "count", "size", "duration", "decimal")}
     environment.filters.update(filters)
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").replace("/*palette*/", _palette())
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
@@ -39,7 +39,9 @@ def render(template: str, **context: Any) -> str:
 
 
 def _palette() -> str:
-    return "".join(f"--s{place}:{color};" for place, color in enumerate(SUPERVISORS))
+    colors = {f"--s{place}": color for place, color in enumerate(SUPERVISORS)}
+    colors |= {f"--f{place}": color for place, color in enumerate(FATES)}
+    return "".join(f"{name}:{color};" for name, color in colors.items())
 
 
 def _hash(text: str) -> str:

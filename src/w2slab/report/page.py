@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Iterable, Sequence
+from math import isnan
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
-from w2slab.artifacts import read_curve
-from w2slab.report import words
+from w2slab.report import costs, words
 from w2slab.report.boards import piece_definitions
-from w2slab.report.figures import Studio
+from w2slab.report.drawings import draw
+from w2slab.report.figures.methods import MOST_IN_FOREST
 from w2slab.report.gallery import Gallery, galleries
 from w2slab.report.html import render
-from w2slab.report.look import Look
-from w2slab.report.paper_curves import NAMES, Setting
-from w2slab.report.svg import Drawing, settings
-from w2slab.results import Results, write_csv
+from w2slab.report.look import Look, method_keys
+from w2slab.report.svg import settings
+from w2slab.report.tables import write_tables
+from w2slab.results import Results
 
 if TYPE_CHECKING:
     from w2slab.graph.job import Job
-    from w2slab.results_reading import Reading
+    from w2slab.results.reading import Reading
     from w2slab.specs import Comparison
 
 Row = dict[str, Any]
 _LONGEST_STUDY = 40_000
-_MOST_TASKS_DRAWN = 4
+# What the page lists of long tables; the files have all.
+_MOST_ROWS, _MOST_NUMBERS, _MOST_JOBS, _MOST_CAVEATS = 200, 3_000, 200, 4
 
 
 class Planned(Protocol):
@@ -46,20 +44,6 @@ class Planned(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """The layout of the paper's figure 3 for one task, or for the medians over all of them.
-
-    Args:
-        setting: The paper's setting whose curves stand behind ours, in words.
-    """
-
-    title: str
-    drawings: list[Drawing]
-    setting: str | None
-    n_undefined: int
-
-
 def write_report(
     results: Results,
     plan: Planned,
@@ -69,7 +53,7 @@ def write_report(
     study_text: str,
     command: str = "w2slab run study.yaml",
 ) -> Path:
-    """Write `index.html`, `results.csv`, `summary.csv`, `differences.csv` and `figures/` into a folder.
+    """Write `index.html`, every table as CSV and Parquet, and `figures/` into a folder.
 
     Args:
         results: What `collect` gave.
@@ -84,29 +68,18 @@ def write_report(
     """
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    results.to_csv(out / "results.csv")
-    write_csv(results.summary, out / "summary.csv")
-    write_csv(results.differences, out / "differences.csv")
-    rows = results.reported()
+    jobs = costs.by_job(plan.graph, store)
     with settings():
-        drawn = _draw(results, rows, plan.comparisons, store, out / "figures") if rows else {}
-    shown = list(galleries(results, plan.comparisons, store))
-    html = _render(
-        **drawn,
+        drawn = draw(results, plan.comparisons, store, out / "figures")
+    html = render(
+        "report.html",
+        **_said(results, plan, store, jobs),
+        **_listed(results, jobs, drawn.look if drawn else None),
+        drawn=drawn,
+        closely=_closely(results, len(drawn.telling) if drawn else 0),
+        tables=write_tables(results, jobs, out),
+        made=costs.made(results, plan.graph, store),
         name=_name(study_text),
-        answer=words.answer(results),
-        caveats=[
-            *words.caveats(results),
-            *words.cuts(_cuts(results, plan.comparisons, store)),
-            *words.lost_shots(_lost_shots(results, plan.comparisons, store)),
-        ],
-        results=results,
-        rows=rows,
-        controls=results.reported(control=True),
-        galleries=shown,
-        pieces=piece_definitions() if _has_boards(shown) else "",
-        costs=_costs(plan.graph, store),
-        made=_made(results, plan.graph, store),
         study_text=words.inert(study_text, _LONGEST_STUDY),
         command=command,
     )
@@ -124,114 +97,118 @@ def _name(study_text: str) -> str:
     return "A study of weak-to-strong generalization"
 
 
+def _said(results: Results, plan: Planned, store: Reading, jobs: Sequence[Row]) -> dict[str, Any]:
+    """What stands at the head of the page, and the examples."""
+    shown = list(galleries(results, plan.comparisons, store))
+    return {
+        "answer": words.answer(results),
+        "glance": words.glance(results, sum(job["seconds"] or 0.0 for job in jobs)),
+        "caveats": [
+            *words.caveats(results),
+            *words.cuts(_cuts(results, plan.comparisons, store)),
+            *words.lost_shots(_lost_shots(results, plan.comparisons, store)),
+        ],
+        "galleries": shown,
+        "pieces": piece_definitions() if _has_boards(shown) else "",
+    }
+
+
+def _listed(results: Results, jobs: Sequence[Row], look: Look | None) -> dict[str, Any]:
+    """Rows of the page's tables, and how many of them it lists."""
+    rows = results.reported()
+    methods = look.methods if look else []
+    places = {method: place for place, method in enumerate(methods)}
+    return {
+        "results": results,
+        "rows": rows,
+        "controls": results.reported(control=True),
+        "several_tasks": len({row["task"] for row in results.summary}) > 1,
+        "level": f"{100 * results.level:g}",
+        "place": places,
+        "keys": method_keys(look) if look else [],
+        "tally": _tally(results.differences) if len(results.differences) > MOST_IN_FOREST else [],
+        "not_shown": [row for row in rows if _may_be_none(row)],
+        "calibration": _of_models(results.calibration, places),
+        "anatomy": _of_methods(results.anatomy, places),
+        "slices": _in_order(_of_methods(results.slices, places)),
+        "ceilings": _told(results.ceilings),
+        "costs": costs.by_kind(jobs),
+        "jobs": jobs,
+        "longest_jobs": sorted(jobs, key=lambda job: -(job["seconds"] or 0.0))[:_MOST_JOBS],
+        "most_rows": _MOST_ROWS,
+        "most_numbers": _MOST_NUMBERS,
+        "most_jobs": _MOST_JOBS,
+        "most_caveats": _MOST_CAVEATS,
+    }
+
+
+def _told(ceilings: Sequence[Row]) -> list[Row]:
+    """Ceilings, if seeds or flags tell something of any of them."""
+    tells = any(len(row["seeds"]) > 1 or row["low_mode_seeds"] for row in ceilings)
+    return list(ceilings) if tells else []
+
+
+def _may_be_none(row: Row) -> bool:
+    """Whether PGR is defined, its interval holds 0, and it is known what would have been found."""
+    return (
+        row["pgr_reason"] is None and row["pgr_low"] <= 0 <= row["pgr_high"] and not isnan(row["detectable_accuracy"])
+    )
+
+
+def _of_methods(rows: Sequence[Row], places: dict[str, int]) -> list[Row]:
+    return [row for row in rows if row["control"] is None and row["method"] in places]
+
+
+def _in_order(slices: Sequence[Row]) -> list[Row]:
+    """Slices of one kind and student below each other, difficulty first."""
+    of = {id(row): tuple(row[name] for name in ("task", "weak", "strong", "method")) for row in slices}
+    place = {student: at for at, student in enumerate(dict.fromkeys(of.values()))}
+    kinds = sorted({row["slice_by"] for row in slices}, key=lambda kind: (kind != "difficulty", kind))
+    return sorted(slices, key=lambda row: (kinds.index(row["slice_by"]), place[of[id(row)]], row["slice_rank"]))
+
+
+def _of_models(rows: Sequence[Row], places: dict[str, int]) -> list[Row]:
+    """Supervisors and ceilings each once (and those that one method has for its own), then students."""
+    models: dict[tuple[str, ...], Row] = {}
+    for row in rows:
+        if row["role"] != "student" and row["control"] is None:
+            models.setdefault((row["task"], row["role"], row["model"], row["method"] or ""), row)
+    return [*models.values(), *_of_methods([row for row in rows if row["role"] == "student"], places)]
+
+
+def _tally(differences: Sequence[Row]) -> list[Row]:
+    """Verdicts by method, and median differences."""
+    table = []
+    for method in dict.fromkeys(row["method"] for row in differences):
+        own = [row for row in differences if row["method"] == method]
+        counts = [sum(row["verdict"] == verdict for row in own) for verdict in ("better", "worse")]
+        defined = [row["pgr_difference"] for row in own if row["pgr_reason"] is None]
+        table.append(
+            {
+                "method": method,
+                "n": len(own),
+                "better": counts[0],
+                "worse": counts[1],
+                "none": len(own) - sum(counts),
+                "accuracy": median(row["accuracy_difference"] for row in own),
+                "pgr": median(defined) if defined else None,
+            }
+        )
+    return table
+
+
+def _closely(results: Results, n_pairs: int) -> str:
+    """Which pairs are drawn, where they are not all."""
+    n_all = len({(r["task"], r["weak"], r["strong"]) for r in results.reported()})
+    if n_pairs == n_all:
+        return ""
+    several = len({r["task"] for r in results.reported()}) > 1
+    which = "of the first tasks, the pair of the largest gap" if several else "supervisors with their strongest student"
+    return f" Drawn are {n_pairs} of {n_all} pairs: {which}."
+
+
 def _has_boards(shown: Sequence[Gallery]) -> bool:
     return any(exhibit.board for gallery in shown for exhibit in gallery.exhibits)
-
-
-# --- figures ----------------------------------------------------------------------------------------------------------
-
-
-def _draw(
-    results: Results, rows: list[Row], comparisons: Sequence[Comparison], store: Reading, folder: Path
-) -> dict[str, Any]:
-    look = Look.of(rows)
-    studio = Studio(look, folder)
-    of_task = {task: [r for r in rows if r["task"] == task] for task in dict.fromkeys(r["task"] for r in rows)}
-    setting_of = {task: _setting(task, comparisons, store) for task in of_task}
-    medians = _medians(results, rows) if len(of_task) > 1 else []
-    drawn: dict[str, Any] = {"sizes": []}
-    shared = setting_of[rows[0]["task"]] if len(set(setting_of.values())) == 1 else None
-    if medians:
-        drawn["sizes"].append(_sizes(studio, f"Median over {len(of_task)} tasks", medians, shared, "median-"))
-    if len(of_task) <= _MOST_TASKS_DRAWN:
-        for place, (task, own) in enumerate(of_task.items()):
-            prefix = f"{place + 1}-" if len(of_task) > 1 else ""
-            drawn["sizes"].append(_sizes(studio, task if len(of_task) > 1 else "", own, setting_of[task], prefix))
-    overall = medians or rows
-    drawn["agreements"] = [
-        studio.agreement(overall, shared, of, title)
-        for of, title in (("all", "All examples"), ("right", "Supervisor right"), ("wrong", "Supervisor wrong"))
-    ]
-    drawn["agreement_setting"] = NAMES[shared] if shared in ("chess", "text") and look.parameters else None
-    if results.differences:
-        drawn["forest"] = studio.differences(results.differences)
-    stops = [r for r in results.summary if r["control"] is None]
-    if len({r["stopping_point"] for r in stops}) > 1:
-        drawn["stops"] = _stops(stops)
-        drawn["stopping"] = [studio.stopping(stops)] if drawn["stops"] else []
-        strong = look.rungs[-1]
-        curves = _courses(comparisons, store, results, strong, rows[0]["task"])
-        drawn["stopping"] += [studio.courses(curves, strong)] if curves else []
-    return drawn
-
-
-def _sizes(studio: Studio, title: str, rows: list[Row], setting: Setting | None, prefix: str) -> Sizes:
-    drawings = [studio.accuracy(rows, setting, prefix), studio.recovered(rows, setting, prefix)]
-    shown = NAMES[setting] if setting and studio.look.parameters else None
-    return Sizes(title, drawings, shown, sum(r["pgr_reason"] is not None for r in rows))
-
-
-def _medians(results: Results, rows: list[Row]) -> list[Row]:
-    """Rows over tasks in the form of a task's own: medians, with the interval of PGR alone."""
-    table = []
-    for row in results.over_tasks:
-        own = [r for r in rows if all(r[name] == row[name] for name in ("weak", "strong", "method"))]
-        agreements = {
-            n: float(np.nanmedian([r[n] for r in own])) if any(r[n] == r[n] for r in own) else float("nan")
-            for n in own[0]
-            if n.startswith("agreement")
-        }
-        reason = "undefined on every task" if row["n_undefined"] == row["n_tasks"] else None
-        chance = {"chance": float(np.median([r["chance"] for r in own]))}
-        table.append(row | agreements | chance | {"pgr_reason": reason})
-    return table
-
-
-def _setting(task: str, comparisons: Sequence[Comparison], store: Reading) -> Setting | None:
-    """The paper's setting that a task resembles, by what its examples are made of."""
-    import pyarrow.parquet as pq
-
-    from w2slab.artifacts import read_prepared
-
-    data = next(c.data for c in comparisons if c.task == task and store.has(c.data.key))
-    columns = pq.read_schema(store.folder(data.key) / "test.parquet").names
-    if "fen" in columns:
-        return "chess"
-    if "text" not in columns:
-        return None
-    prepared = read_prepared(store.folder(data.key))
-    if prepared["classes"] is None:
-        return "preference" if prepared["chance"] == 0.5 else None
-    return "text" if len(prepared["classes"]) == 2 else None
-
-
-def _courses(
-    comparisons: Sequence[Comparison], store: Reading, results: Results, strong: str, task: str
-) -> dict[tuple[str, str], np.ndarray]:
-    """Test accuracy over training of one student, mean over seeds, by supervisor and method."""
-    missing = {id(m.comparison) for m in results.missing}
-    curves: dict[tuple[str, str], list[np.ndarray]] = {}
-    for c in comparisons:
-        if c.control is None and c.strong == strong and c.task == task and id(c) not in missing:
-            points = read_curve(store.folder(c.student.key))
-            if points:
-                course = np.array([[p["progress"] for p in points], [p["test_accuracy"] for p in points]])
-                curves.setdefault((c.weak, c.method), []).append(course)
-    return {key: np.mean(own, axis=0) for key, own in curves.items() if len({course.shape for course in own}) == 1}
-
-
-def _stops(rows: Sequence[Row]) -> list[Row]:
-    """Median PGR over pairs by method and stopping point, of the methods for which it is defined anywhere."""
-    table = []
-    for method in dict.fromkeys(r["method"] for r in rows):
-        line: Row = {"method": method}
-        for point in ("last", "weak-labels", "true-labels"):
-            own = [r for r in rows if r["method"] == method and r["stopping_point"] == point]
-            defined = [r["pgr"] for r in own if r["pgr_reason"] is None]
-            line[point] = float(np.median(defined)) if defined else float("nan")
-        if any(line[point] == line[point] for point in ("last", "weak-labels", "true-labels")):
-            table.append(line)
-    return table
 
 
 def _cuts(results: Results, comparisons: Sequence[Comparison], store: Reading) -> dict[str, dict[str, words.Cut]]:
@@ -259,66 +236,3 @@ def _lost_shots(results: Results, comparisons: Sequence[Comparison], store: Read
             lost = (facts.get("n_examples_that_lost_shots") or {}).get("test", 0), n_test[c.task]
             found[c.method] = max(found.get(c.method, lost), lost, key=lambda of: of[0] / of[1])
     return found
-
-
-# --- what it cost, how it was made ------------------------------------------------------------------------------------
-
-
-def _costs(graph: Iterable[Job], store: Reading) -> list[Row]:
-    """Jobs, seconds and largest memory by kind of job."""
-    costs: dict[str, list[Mapping[str, Any]]] = {}
-    for job in graph:
-        if store.has(job.key):
-            costs.setdefault(job.kind, []).append(store.record(job.key))
-    return [
-        {
-            "kind": kind,
-            "n_jobs": len(records),
-            "seconds": sum(r.get("seconds") or 0.0 for r in records),
-            "longest": max(r.get("seconds") or 0.0 for r in records),
-            "memory_gib": max(r.get("peak_memory_bytes") or 0 for r in records) / 2**30,
-        }
-        for kind, records in costs.items()
-    ]
-
-
-def _made(results: Results, graph: Iterable[Job], store: Reading) -> list[tuple[str, str]]:
-    """Versions, seeds and settings; nothing of the machine."""
-    records = [store.record(job.key) for job in graph if store.has(job.key)]
-    packages: dict[str, Counter[str]] = {}
-    for record in records:
-        for name, number in (record.get("packages") or {}).items():
-            packages.setdefault(name, Counter())[number] += 1
-        if record.get("python"):
-            packages.setdefault("Python", Counter())[record["python"]] += 1
-    seeds = sorted({seed for row in results.summary for seed in row["seeds"]})
-    used = ", ".join(f"{name} {' and '.join(sorted(numbers))}" for name, numbers in sorted(packages.items()))
-    return [
-        ("Report by", f"w2slab {_own_version()}"),
-        ("Jobs made with", used or "not recorded"),
-        ("Seeds", ", ".join(map(str, seeds)) or "none"),
-        ("Intervals", f"{100 * results.level:g} %, from {results.n_resamples:,} resamples"),
-        ("Smallest gap that counts", f"{100 * results.min_gap:g} % of test examples"),
-    ]
-
-
-def _own_version() -> str:
-    try:
-        return version("w2slab")
-    except PackageNotFoundError:
-        return "(not installed)"
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
-
-
-def _render(**context: Any) -> str:
-    defaults: dict[str, Any] = {
-        "sizes": [],
-        "agreements": [],
-        "agreement_setting": None,
-        "forest": None,
-        "stopping": [],
-        "stops": [],
-    }
-    return render("report.html", **(defaults | context))

@@ -67,6 +67,26 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
+def decimal(value: float | None) -> str:
+    """A number as it is, to three digits; an en dash where there is none."""
+    return "–" if value is None or isnan(value) else f"{value:.3f}"
+
+
+def glance(results: Results, seconds: float) -> str:
+    """How large the study is, in a line."""
+    rows = results.reported()
+    if not rows:
+        return ""
+    n_tasks, n_methods = (len({row[name] for row in rows}) for name in ("task", "method"))
+    n_pairs = len({(row["weak"], row["strong"]) for row in rows})
+    n_seeds = len({seed for row in rows for seed in row["seeds"]})
+    n_test = {row["n_test"] for row in rows}
+    parts = [count(n_tasks, "task")] if n_tasks > 1 else []
+    parts += [count(n_pairs, "pair"), count(n_methods, "method"), count(n_seeds, "seed")]
+    parts += [count(n_test.pop(), "test example")] if len(n_test) == 1 else []
+    return " · ".join([*parts, f"{duration(seconds)} of computing"])
+
+
 def answer(results: Results) -> list[str]:
     """The answer to the study's question, the most important sentence first."""
     rows = results.reported()
@@ -140,12 +160,19 @@ def caveats(results: Results) -> list[str]:
     n_seeds = {len(row["seeds"]) for row in results.summary}
     if n_seeds == {1}:
         notes.append(
-            "There is one seed, so intervals speak of test examples only: another seed could lie outside them."
+            "There is one seed, so intervals and verdicts speak of test examples only: another seed could lie outside them."
         )
     elif n_seeds and min(n_seeds) < FEW_SEEDS:
         notes.append(
             f"Intervals cover test examples and seeds, but {min(n_seeds)} seeds are few; they are widened for that."
         )
+    if any(row["pgr_reason"] is not None for row in results.reported()):
+        notes.append(
+            "PGR is undefined where the gap between supervisor and ceiling is not surely above 0 or is smaller than "
+            f"{100 * results.min_gap:g} % of test examples. It is shown as undefined, never as 0 and never left out; "
+            "accuracies count there as everywhere."
+        )
+    notes += _noise(results)
     notes += results.notes()
     if results.missing:
         n_all = results.n_judged + len(results.missing)
@@ -155,6 +182,25 @@ def caveats(results: Results) -> list[str]:
     if 0 < smallest < 200:
         notes.append(f"The test set is small: {count(smallest, 'example')}.")
     return notes
+
+
+def _noise(results: Results) -> list[str]:
+    """How far ceilings of one model lie from each other, where the study has several of them."""
+    students = {(row["task"], row["strong"]) for row in results.reported()}
+    rows = [
+        row
+        for row in results.ceilings
+        if (row["task"], row["model"]) in students and len(row["seeds"]) > 1 and not isnan(row["difference"])
+    ]
+    if not rows:
+        return []
+    least, most = (end(row["difference"] for row in rows) for end in (min, max))
+    alike = percent(least) == percent(most)
+    apart = f"{percent(most)} points apart" if alike else f"{percent(least)} to {percent(most)} points apart, by model"
+    return [
+        f"Two ceilings that differ in their seed alone may lie {apart}; 95 times of 100 they lie closer. Between "
+        "single runs, less than that is no difference."
+    ]
 
 
 class Cut(NamedTuple):

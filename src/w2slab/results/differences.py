@@ -14,6 +14,8 @@ from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, covers, interval
 from w2slab.stats.seeds import BySeed, noise
 
+_NONE = Estimate(0.0, 0.0, 0.0)  # of a student and itself
+
 
 def difference_rows(judge: Judge, cells: Sequence[Cell], against: str) -> list[Row]:
     """A row per method and pair, over the seeds that both have; p-values are not corrected yet."""
@@ -26,11 +28,11 @@ def difference_rows(judge: Judge, cells: Sequence[Cell], against: str) -> list[R
     for of_pair in methods.values():
         base = of_pair.get(against)
         for method, own in of_pair.items():
-            if base is None or method == against or not set(own.seeds) & set(base.seeds):
+            shared = set(own.seeds) & set(base.seeds) if base is not None else set()
+            if base is None or method == against or not shared:
                 continue
-            shared = [_on(cell, set(own.seeds) & set(base.seeds)) for cell in (own, base)]
             identity = {name: own.identity[name] for name in ("task", "weak", "strong", "method")}
-            rows.append({**identity, "against": against, **difference_row(judge, *shared)})
+            rows.append({**identity, "against": against, **difference_row(judge, own.on(shared), base.on(shared))})
     return rows
 
 
@@ -44,20 +46,13 @@ def correct(rows: Sequence[Row], level: float) -> None:
             row |= {"p_adjusted": float("nan"), "verdict": "same student"}
 
 
-def _on(cell: Cell, seeds: set[int]) -> Cell:
-    """A cell on some of its seeds alone."""
-    places = [place for place, seed in enumerate(cell.seeds) if seed in seeds]
-    comparisons, asked = (tuple(part[place] for place in places) for part in (cell.comparisons, cell.asked))
-    return Cell(cell.identity, comparisons, asked, cell.point)
-
-
 def difference_row(judge: Judge, own: Cell, base: Cell) -> Row:
     """One method minus another on the same seeds and examples.
 
     One seed each and examples without groups are two classifiers on the same examples, and McNemar's test is exact;
     otherwise the difference is tested against its error from examples and seeds.
     """
-    seeds = own.seeds
+    seeds, is_same = own.seeds, own.of("student") == base.of("student")
     roles, base_roles = judge.roles(own), judge.roles(base)
     difference = roles[1] - base_roles[1]
     error = noise(difference, n_units=judge.n_units)
@@ -71,14 +66,14 @@ def difference_row(judge: Judge, own: Cell, base: Cell) -> Row:
     pgr, reason = _pgr_difference(judge, own, base, difference)
     return {
         "seeds": seeds,
-        **columns("accuracy_difference", judge.estimate(difference, seeds, lowest=-1.0)),
+        **columns("accuracy_difference", _NONE if is_same else judge.estimate(difference, seeds, lowest=-1.0)),
         **columns("pgr_difference", pgr),
         "pgr_reason": reason,
         "level": judge.level,
         "n_only_method": pairs.first_only,
         "n_only_baseline": pairs.second_only,
         "detectable_accuracy": detectable(error.standard_error, degrees=error.degrees, level=judge.level),
-        "test": "none" if own.of("student") == base.of("student") else _test(is_exact, len(seeds)),
+        "test": "none" if is_same else _test(is_exact, len(seeds)),
         "p": p,
         "interval_covers": covers(len(seeds)),
     }

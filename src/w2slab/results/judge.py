@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +61,11 @@ class Cell:
         name = (self.point or role) if role == "student" else role
         return [asked[name] for asked in self.asked]
 
-    def single(self, place: int) -> Cell:
-        """The same of one seed alone."""
-        return Cell(self.identity, (self.comparisons[place],), (self.asked[place],), self.point)
+    def on(self, seeds: Collection[int]) -> Cell:
+        """The same on some of its seeds alone."""
+        kept = [place for place, seed in enumerate(self.seeds) if seed in seeds]
+        comparisons = tuple(self.comparisons[place] for place in kept)
+        return Cell(self.identity, comparisons, tuple(self.asked[place] for place in kept), self.point)
 
 
 def cells_of(students: Sequence[tuple[Comparison, dict[str, Asked]]]) -> list[Cell]:
@@ -71,7 +73,7 @@ def cells_of(students: Sequence[tuple[Comparison, dict[str, Asked]]]) -> list[Ce
     members: dict[tuple[Any, ...], list[tuple[Comparison, dict[str, Asked], str | None]]] = {}
     identities: dict[tuple[Any, ...], Row] = {}
     for comparison, asked in students:
-        points = [(stopping_point(comparison.student), None)]
+        points: list[tuple[str, str | None]] = [(stopping_point(comparison.student), None)]
         points += [(name, name) for name in asked if name in STOPPING_POINTS]
         for name, point in points:
             identity = {field: getattr(comparison, field) for field in IDENTITY}
@@ -82,8 +84,7 @@ def cells_of(students: Sequence[tuple[Comparison, dict[str, Asked]]]) -> list[Ce
     cells = []
     for key, own in members.items():
         own.sort(key=lambda member: member[0].seed)
-        comparisons, asked, points = zip(*own, strict=True)
-        cells.append(Cell(identities[key], comparisons, asked, points[0]))
+        cells.append(Cell(identities[key], tuple(c for c, _, _ in own), tuple(asked for _, asked, _ in own), own[0][2]))
     return cells
 
 

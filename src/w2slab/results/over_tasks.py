@@ -75,6 +75,8 @@ def _pgr_of_medians(
     own: list[OnTask], medians: tuple[float, ...], level: float, min_gap: float
 ) -> tuple[Estimate, str | None]:
     """PGR of the median accuracies over all tasks, those without a gap of their own included."""
+    if len(own) == 1:
+        return own[0].pgr.estimate, own[0].pgr.reason
     supervisor, student, ceiling = np.median([each.draws for each in own], axis=0)
     gap = Estimate(medians[2] - medians[0], *interval(ceiling - supervisor, level))
     reason = undefined_reason(gap, min_gap=min_gap, n_units=min(each.row["n_groups"] for each in own))

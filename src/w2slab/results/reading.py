@@ -268,7 +268,7 @@ class Judgement:
 
     def values(self, asked: Iterable[Asked]) -> np.ndarray:
         """Each example's answers, [S, N]."""
-        return np.array([self._values[place] for place in self._places(list(asked))])
+        return np.array([self._values[self._rows[each]] for each in asked])
 
     def _places(self, asked: Asked | Iterable[Asked]) -> int | list[int]:
         return self._rows[asked] if isinstance(asked, Asked) else [self._rows[a] for a in asked]

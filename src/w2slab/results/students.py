@@ -14,8 +14,8 @@ def student_rows(judge: Judge, cells: Sequence[Cell], store: Reading) -> list[Ro
     rows = []
     for cell in cells:
         size = _sizes(judge, cell, store)
-        for place, comparison in enumerate(cell.comparisons):
-            row, _ = judge.row(cell.single(place))
+        for comparison in cell.comparisons:
+            row, _ = judge.row(cell.on({comparison.seed}))
             seconds = _number(store.record(comparison.student.key), "seconds")
             rows.append({**cell.identity, "seed": comparison.seed, **row, **size, "seconds": seconds})
     return rows

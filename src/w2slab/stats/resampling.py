@@ -127,7 +127,7 @@ def mean_estimate(
     if low == high:
         unseen = (highest - lowest) * (1 - ((1 - level) / 2) ** (1 / n_units))
         low, high = value - unseen, value + unseen
-    return Estimate(float(value), max(lowest, low), min(highest, high))
+    return Estimate(min(max(float(value), lowest), highest), max(lowest, low), min(highest, high))
 
 
 def covers(n_seeds: int) -> str:
