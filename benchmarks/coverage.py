@@ -173,7 +173,11 @@ def tables(rows: list[tuple[Cell, dict[str, float]]]) -> str:
             heads = ["seeds", *(f"gap of {100 * gap:g}" for gap in GAPS)]
             cells = [[str(n), *(_cell(own.get((n, gap))) for gap in GAPS)] for n in SEEDS]
             lines += [*markdown(heads, cells), ""]
-    lines += ["Of all intervals, the lowest and the highest over gaps and numbers of examples:", ""]
+    lines += [
+        "Of all intervals, the lowest and the highest over gaps and numbers of examples, cells in which an interval is "
+        "given in less than a fifth of the studies left out:",
+        "",
+    ]
     cells = []
     for seed_noise, n_seeds in product(SEED_NOISE, SEEDS):
         own_rows = [row for c, row in rows if (c.n_seeds, c.seed_noise) == (n_seeds, seed_noise)]

@@ -237,12 +237,14 @@ def test_a_study_file_is_enough(finished_toy_study, monkeypatch, tmp_path):
     fewer = w2slab.load_results(str(finished_toy_study), settings=["seeds=[1]", "methods=[naive]"])
     assert set(fewer.frame("rows")["seed"]) == {1}
     assert fewer.n_judged == 3
-    assert w2slab.load_results(load_study(finished_toy_study)).n_judged == 0  # .w2slab of this folder
+    with pytest.raises(DataError, match=r"\.w2slab: there is no such store"):
+        w2slab.load_results(load_study(finished_toy_study))  # .w2slab of this folder
     with pytest.raises(StudyError, match="settings override a study file"):
         w2slab.load_results(load_study(finished_toy_study), settings=["seeds=[1]"])
 
 
 def test_the_store_of_a_study_file_is_that_of_the_command_line(finished_toy_study, monkeypatch, tmp_path):
+    (tmp_path / "empty").mkdir()
     monkeypatch.setenv("W2SLAB_STORE", str(tmp_path / "empty"))
     assert w2slab.load_results(finished_toy_study).n_judged == 0
     assert "0 cached" in command("status", finished_toy_study).stdout.replace("0 done", "0 cached")

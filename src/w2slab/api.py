@@ -112,7 +112,7 @@ def load_results(
 
     Raises:
         StudyError: The study file has mistakes, or settings were given with a study that is loaded already.
-        DataError: What is stored for two jobs does not fit together; the message names the file.
+        DataError: There is no such store, or what is stored for two jobs does not fit together; the message names it.
     """
     from w2slab.results import collect
 
@@ -123,8 +123,10 @@ def load_results(
             store = os.environ.get("W2SLAB_STORE") or path.parent / ".w2slab"
     elif settings:
         raise StudyError("load_results: settings override a study file; give its path, or pass them to load_study")
-    s = study.statistics
-    opened = open_store(".w2slab" if store is None else store)
+    s, store = study.statistics, ".w2slab" if store is None else store
+    if not isinstance(store, Store) and not Path(store).is_dir():
+        raise DataError(f"{store}: there is no such store. Run the study, or name the folder that `run` was given")
+    opened = open_store(store)
     return collect(plan(study), opened, resamples=s.resamples, level=s.level, min_gap=s.min_gap)
 
 

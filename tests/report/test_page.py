@@ -13,6 +13,7 @@ import fake_study
 import pytest
 
 from w2slab.report import words
+from w2slab.report.look import Look
 from w2slab.report.page import write_report
 from w2slab.results import collect
 
@@ -277,11 +278,11 @@ def test_of_many_caveats_some_are_folded_and_none_is_left_out(chess, tmp_path):
     assert top.index("more notes before you cite</summary>") < top.index("method-5 is told")
 
 
-def rows(*pgrs: float | None, method: str = "naive") -> list[dict]:
+def rows(*pgrs: float | None, method: str = "naive", seeds: tuple[int, ...] = (0, 1)) -> list[dict]:
     return [
         {"task": "t", "weak": f"w{i}", "strong": "s", "method": method, "pgr": float("nan") if p is None else p,
          "pgr_low": (p or 0) - 0.1, "pgr_high": (p or 0) + 0.1, "pgr_reason": "no gap" if p is None else None,
-         "is_reported": True, "control": None}
+         "is_reported": True, "control": None, "seeds": seeds}
         for i, p in enumerate(pgrs)
     ]  # fmt: skip
 
@@ -303,6 +304,11 @@ GAP = "of the gap between supervisor and ceiling"
             "in no pair is the interval above 0.",
         ),
         (rows(0.05, 0.4, 0.6), f"{WHO} a median of 40 % {GAP}; in 2 of 3 pairs the interval is above 0."),
+        (rows(0.4, seeds=(0,)), f"{WHO} 40 % {GAP} (95 % interval 30 to 50 %; one seed)."),
+        (
+            rows(0.4, 0.6, seeds=(0,)),
+            f"{WHO} a median of 50 % {GAP}; in both pairs the interval is above 0, under one seed.",
+        ),
     ],
 )
 def test_the_first_sentence(chess, summary, start):
@@ -322,3 +328,66 @@ def test_durations(seconds, text):
 )
 def test_sizes(n, text):
     assert words.size(n) == text
+
+
+# "Names of any length": figures cut them, and tables have them whole
+def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
+    monkeypatch.setattr("w2slab.report.drawings._setting", lambda *_: None)
+    plan, store = fake_study.text_study(tmp_path / "store")
+    long = {name: f"{name}-{'long-' * 14}end"[:80] for name in ("science", "naive", "tiny", "small", "medium")}
+    results = collect(plan, store, resamples=200)
+
+    def renamed(rows, task):
+        names = ("task", "weak", "strong", "method", "against", "model")
+        return [row | {n: long.get(row[n], row[n]) for n in names if row.get(n)} | {"task": task} for row in rows]
+
+    tasks = [f"{'a-long-task-' * 6}{place}" for place in range(2)]
+    parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
+    changed = {name: [r for t in tasks for r in renamed(getattr(results, name), t)] for name in (*parts, "ceilings")}
+    fields = ("weak", "strong", "method")
+    comparisons = [
+        dataclasses.replace(c, task=t, **{name: long.get(getattr(c, name), getattr(c, name)) for name in fields})
+        for t in tasks
+        for c in plan.comparisons
+    ]
+    longest = dataclasses.replace(results, **changed, baseline=long["naive"])
+    plan = fake_study.FakePlan(plan.graph, comparisons, long["naive"])
+    html = write_report(longest, plan, store, tmp_path / "out", study_text="name: x\n").read_text()
+    assert tasks[1] in visible(html)
+    assert re.search(r"naive-\S+…\S+-end", visible(html))
+    assert "characters)" not in re.sub(r'data-tip="[^"]*"', "", html)
+
+
+# Verdicts in words: what is infinite, or more than accuracy has room for, is said so
+def test_what_would_have_been_found_is_never_more_than_there_is():
+    row = {"verdict": "no difference shown", "detectable_accuracy": 0.034}
+    assert words.found_from(row) == "found from 3.4 points on"
+    assert words.found_from(row | {"detectable_accuracy": float("inf")}) == "too few seeds or examples to find any"
+    assert words.found_from(row | {"verdict": "better"}) == words.found_from(row | {"detectable_accuracy": None}) == ""
+    assert words.found_between([row]) == "3.4"
+    assert words.found_between([row, row | {"detectable_accuracy": 1.8}]) == "3.4 to over 100"
+    assert words.percent(-float("inf")) == "\N{MINUS SIGN}∞"
+
+
+def test_long_names_keep_both_ends():
+    assert words.short("minilm-3", 12) == "minilm-3"
+    assert words.short("a-long-name-of-weight-0.9", 12) == "a-long…t-0.9"
+    assert words.short("x\u202ey", 12) == "x\N{REPLACEMENT CHARACTER}y"
+
+
+# The correction is for what was compared; the same student twice is not
+def test_the_same_student_twice_is_no_comparison(chess, tmp_path):
+    plan, store, results = chess
+    rows = [row | {"verdict": "same student"} if i < 2 else row for i, row in enumerate(results.differences)]
+    n = sum(row["verdict"] != "same student" for row in rows)
+    changed = dataclasses.replace(results, differences=rows)
+    html = write_report(changed, plan, store, tmp_path, study_text="name: x\n").read_text()
+    assert f"correction for {n} comparison" in visible(html)
+
+
+# Some figures tell methods apart by their marks alone
+def test_no_two_drawn_methods_share_a_marker():
+    methods = [f"m{i}" for i in range(11)]
+    look = Look(["a", "b"], ["a"], methods, {}, ["m0", "m4", "m5", "m6", "m7", "m8"])
+    assert len({look.line(method)["marker"] for method in look.drawn}) == 6
+    assert len({str(look.line(method)) for method in methods}) == 11

@@ -149,5 +149,5 @@ def test_what_is_undefined_on_a_slice_is_said_to_be(sliced):
     rare = next(r for r in sliced.slices if r["slice"] == "rare")
     assert rare["n_test"] == 1
     assert math.isnan(rare["pgr"])
-    assert rare["pgr_reason"] == "all test examples are of one group: no interval can be made"
+    assert rare["pgr_reason"] == "all test examples are of one group, or there is one alone: no interval can be made"
     assert [r["pgr_reason"] for r in sliced.slices if r["slice"] != "rare"] == [None, None]

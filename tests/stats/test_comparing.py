@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from w2slab.stats.comparing import detectable, holm, p_value, verdict
@@ -36,7 +39,7 @@ def test_units_that_all_differ_alike_are_counted_by_the_sign_test():
 def test_one_example_gives_no_pgr_and_no_verdict():
     assert verdict(1.0, p_value(1.0, math.inf, degrees=1, n_units=1)) == "no difference shown"
     reason = undefined_reason(Estimate(1.0, 1.0, 1.0), min_gap=0.01, n_units=1)
-    assert reason == "all test examples are of one group: no interval can be made"
+    assert reason == "all test examples are of one group, or there is one alone: no interval can be made"
 
 
 def test_holm_by_hand():
@@ -45,10 +48,30 @@ def test_holm_by_hand():
     assert holm([]) == []
 
 
+# Holm's is the closed test of Bonferroni's: a hypothesis is as sure as the least sure set of hypotheses that holds it.
+@given(st.lists(st.floats(0, 1), max_size=6))
+def test_holm_is_the_closed_test_over_all_subsets(p_values):
+    places = range(len(p_values))
+    subsets = [own for size in places for own in combinations(places, size + 1)]
+    expected = [
+        max(min(1.0, len(own) * min(p_values[i] for i in own)) for own in subsets if place in own) for place in places
+    ]
+    assert holm(p_values) == pytest.approx(expected)
+
+
 def test_verdicts():
     assert verdict(0.02, 0.049) == "better"
     assert verdict(-0.02, 0.049) == "worse"
     assert verdict(0.02, 0.05) == "no difference shown"
+
+
+# "Where no unit differs there is no standard error": six that do are the fewest that the sign test finds
+@pytest.mark.parametrize("n", [6, 7, 100, 3000])
+def test_where_no_unit_differs_the_sign_test_says_what_would_have_been_found(n):
+    assert stats.binomtest(6, 6).pvalue < 0.05 < stats.binomtest(5, 5).pvalue
+    smallest = detectable(0.0, degrees=n - 1, level=0.95, n_units=n)
+    assert stats.binom.sf(5, n, smallest) == pytest.approx(0.8, abs=1e-9)
+    assert detectable(0.0, degrees=4, level=0.95, n_units=5) == math.inf
 
 
 # "The smallest true difference that a test at `level` shows with this power"

@@ -35,13 +35,18 @@ def test_shared_luck_with_examples_cancels():
     assert noise(first, n_units=500).standard_error == pytest.approx(0.02, rel=0.05)
 
 
-# "A set of one seed says nothing of its variance over seeds, and adds none."
-def test_one_seed_adds_no_variance_over_seeds():
+# "A set of one seed says nothing of its variance over seeds; it is taken to vary as the other does."
+def test_one_seed_varies_as_the_other_seeds_do():
     many = metric([0.71, 0.74, 0.69, 0.75])
     errors = difference_noise(metric([0.6]), many, n_units=1000)
-    assert errors[0].standard_error == pytest.approx(many.observed.std(ddof=1) / 2)
-    assert [error.seed_scale for error in errors] == [0.0, 1.0]
+    assert errors[0].standard_error == pytest.approx(many.observed.std(ddof=1) * np.sqrt(1 + 1 / 4))
+    assert [error.seed_scale for error in errors] == [0.0, pytest.approx(np.sqrt(5))]
     assert errors[0].degrees == errors[1].degrees == pytest.approx(3)
+
+
+def test_one_seed_each_leaves_an_error_of_examples_only():
+    errors = difference_noise(metric([0.6]), metric([0.7]), n_units=1000)
+    assert errors[0].seeds == errors[1].seeds == 0.0
 
 
 def test_one_example_leaves_everything_open():

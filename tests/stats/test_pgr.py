@@ -36,6 +36,7 @@ def test_pgr_without_a_gap_is_nan_and_never_0():
         (Estimate(0.10, 0.0, 0.20), 0.01, "the interval of the gap, 0.0 to 20.0 points, includes 0"),
         (Estimate(0.004, 0.001, 0.007), 0.01, "the gap of 0.4 points is below the smallest that counts, 1"),
         (Estimate(-0.05, -0.08, -0.02), 0.01, "the ceiling is 5.0 points below the supervisor"),
+        (Estimate(0.57 - 0.56, 0.005, 0.015), 0.01, None),
         (Estimate(0.0, -0.1, 0.1), 0.0, "the interval of the gap, -10.0 to 10.0 points, includes 0"),
     ],
 )

@@ -83,6 +83,16 @@ def test_fieller_is_where_the_test_of_n_minus_r_d_turns():
     assert low < ratio.value < high
 
 
+# "no data must never look like certainty": a student that is its supervisor, or its ceiling, on all test examples
+@pytest.mark.parametrize(("copied", "value"), [(0, 0.0), (2, 1.0)])
+def test_a_student_that_never_differs_has_an_interval_all_the_same(copied, value):
+    supervisor, ceiling = models(np.random.default_rng(3), 400, 0.5, 0.8)
+    ratio, draws = pgr_of(np.array([supervisor, (supervisor, None, ceiling)[copied], ceiling]), 500)
+    unseen = stats.binomtest(0, 400).proportion_ci(method="exact").high / (ceiling.mean() - supervisor.mean())
+    assert ratio.estimate(draws) == pytest.approx((value, value - unseen, value + unseen), abs=1e-6)
+    assert all(map(math.isnan, ratio.fieller()))
+
+
 def test_fieller_agrees_with_the_percentile_interval_where_the_gap_is_clear():
     ratio, draws = pgr_of(models(np.random.default_rng(8), 5000, 0.5, 0.65, 0.8))
     estimate = ratio.estimate(draws)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
-from w2slab.stats.resampling import covers, mean_estimate, resample_means
+from w2slab.stats.resampling import covers, interval, mean_estimate, resample_means
 
 
 def models(rng: np.random.Generator, n: int, *accuracies: float) -> np.ndarray:
@@ -76,8 +78,20 @@ def test_all_right_and_all_wrong_have_the_exact_interval_of_clopper_and_pearson(
 
 def test_two_methods_that_never_differ_have_an_interval_around_0():
     estimate = mean_estimate(0.0, np.zeros(100), level=0.95, n_units=50, lowest=-1.0)
-    assert estimate.low == pytest.approx(-estimate.high)
-    assert 0 < estimate.high < 0.2
+    exact = stats.binomtest(0, 50).proportion_ci(method="exact").high
+    assert (estimate.low, estimate.high) == pytest.approx((-exact, exact), abs=1e-6)
+
+
+def test_two_methods_that_always_differ_may_differ_the_other_way():
+    estimate = mean_estimate(1.0, np.ones(100), level=0.95, n_units=50, lowest=-1.0)
+    exact = stats.binomtest(0, 50).proportion_ci(method="exact").high
+    assert (estimate.low, estimate.high) == pytest.approx((1 - 2 * exact, 1.0), abs=1e-6)
+
+
+@given(st.lists(st.floats(allow_nan=True), min_size=1, max_size=60), st.sampled_from([0.5, 0.8, 0.95]))
+def test_an_interval_is_that_of_numpys_order_statistics(draws, level):
+    expected = np.quantile(draws, [(1 - level) / 2, (1 + level) / 2], method="inverted_cdf")
+    assert interval(np.array(draws), level) == pytest.approx(tuple(expected), nan_ok=True)
 
 
 def test_no_example_gives_no_number():

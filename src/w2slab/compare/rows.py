@@ -93,7 +93,9 @@ def _tested(judge: Judge, a: Cell, b: Cell) -> Row:
     return {
         "n_only_a": None if pairs is None else pairs.first_only,
         "n_only_b": None if pairs is None else pairs.second_only,
-        "detectable_accuracy": detectable(error.standard_error, degrees=error.degrees, level=judge.level),
+        "detectable_accuracy": detectable(
+            error.standard_error, degrees=error.degrees, level=judge.level, n_units=judge.n_units
+        ),
         "test": "exact McNemar" if is_exact else "resampled examples" + (" and seeds" if pairs is None else ""),
         "p": p,
     }
@@ -105,7 +107,7 @@ def _covers(n_a: int, n_b: int) -> str:
         return "test examples only: there is one seed on each side, not the same"
     if min(n_a, n_b) == 1:
         one, other, n = ("A", "B", n_b) if n_a == 1 else ("B", "A", n_a)
-        return f"test examples and the {n} seeds of {other}: {one} has one seed, which {other} has not"
+        return f"test examples and seeds: {one} has one seed, taken to vary as the {n} of {other} do"
     return f"test examples and seeds ({n_a} in A and {n_b} in B, independent)"
 
 

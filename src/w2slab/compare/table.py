@@ -90,7 +90,8 @@ def verdict(row: Row) -> str:
     """The verdict; where no difference is shown, with the smallest that would have been found with 80 % power."""
     if row["verdict"] in (SAME_JOB, "better", "worse"):
         return str(row["verdict"])
-    return f"{row['verdict']} (detectable: {percent(row['detectable_accuracy'])})"
+    least = row["detectable_accuracy"]
+    return f"{row['verdict']} ({'too few seeds or examples' if least > 1 else f'detectable: {percent(least)}'})"
 
 
 def _undefined(rows: list[Row]) -> list[str]:

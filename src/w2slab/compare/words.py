@@ -42,7 +42,10 @@ def answer(compared: Compared) -> str:
         return f"No difference between A and B is shown for {'any of ' if n > 1 else ''}{students}."
     said = " and ".join(f"{how} for {number:,}" for how, number in counts.items() if number)
     rest = f"; no difference is shown for the other {unshown:,}" if unshown else ""
-    return f"B is {said} of {students}{rest}." if n > 1 else f"B is {'better' if counts['better'] else 'worse'} than A."
+    is_single = all(row["seeds_are"] == "paired" and len(row["seeds_a"]) == 1 for row in compared.rows)
+    on = " under the one seed that both have" if is_single else ""
+    better = "better" if counts["better"] else "worse"
+    return f"B is {said} of {students}{on}{rest}." if n > 1 else f"B is {better} than A{on}."
 
 
 def notes(compared: Compared) -> list[str]:

@@ -20,7 +20,7 @@ from w2slab.report.figures.studio import Studio
 from w2slab.report.look import Look
 from w2slab.report.paper_curves import NAMES, Setting
 from w2slab.report.svg import Drawing
-from w2slab.report.words import inert
+from w2slab.report.words import inert, short
 
 if TYPE_CHECKING:
     from w2slab.results import Results
@@ -149,7 +149,7 @@ def telling_pairs(rows: Sequence[Row], look: Look) -> list[Pair]:
 
 
 def _titled(pair: Pair, several_tasks: bool) -> str:
-    task, weak, strong = (inert(name, 30) for name in pair)
+    task, weak, strong = (short(name, 30) for name in pair)
     return f"{task}: {weak} → {strong}" if several_tasks else f"{weak} → {strong}"
 
 
@@ -212,7 +212,8 @@ def _courses(
         if means:
             row = next(r for r in results.reported() if (r["task"], r["weak"], r["strong"]) == pair)
             level = row["supervisor_accuracy"], row["ceiling_accuracy"]
-            drawings.append(courses(studio, pair[1], pair[2], means, place=len(drawings), level=level))
+            title = _titled(pair, len({each[0] for each in pairs}) > 1)
+            drawings.append(courses(studio, pair[1], pair[2], means, title=title, place=len(drawings), level=level))
     return drawings
 
 
@@ -264,7 +265,7 @@ def _fates(studio: Studio, results: Results) -> tuple[Drawing | None, str]:
         return fates(studio, rows), ""
     own = [r for r in rows if r["method"] == results.baseline]
     if 0 < len(own) <= MOST_BARS:
-        return fates(studio, own), f"Drawn are the students of the method {inert(results.baseline, 40)}"
+        return fates(studio, own), f"Drawn are the students of the method {inert(results.baseline, 80)}"
     telling = telling_pairs(results.reported(), studio.look)
     few = [r for r in rows if (r["task"], r["weak"], r["strong"]) in telling and r["method"] in studio.look.drawn]
     return fates(studio, few), f"Drawn are the students of {len(telling)} pairs by {len(studio.look.drawn)} methods"
@@ -282,7 +283,7 @@ def _slices(studio: Studio, pairs: Sequence[Pair], rows: Sequence[Row]) -> list[
                 if (r["task"], r["weak"], r["strong"]) == pair and r["slice_by"] == slice_by and r["control"] is None
             ]
             if own and any(r["method"] in studio.look.drawn for r in own):
-                title = f"By {inert(slice_by, 30)}, {_titled(pair, several_tasks)}"
+                title = f"By {short(slice_by, 30)}, {_titled(pair, several_tasks)}"
                 largest = sorted({r["slice_rank"] for r in own})[:MOST_SLICES]
                 few = [r for r in own if r["slice_rank"] in largest]
                 drawings.append(by_slice(studio, few, title=title, place=len(drawings)))

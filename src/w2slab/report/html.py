@@ -11,6 +11,7 @@ from w2slab.report import words
 from w2slab.report.svg import FATES, SUPERVISORS
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_FILTERS = ("inert", "short", "percent", "span", "count", "found_from", "found_between", "size", "duration", "decimal")
 
 
 def render(template: str, **context: Any) -> str:
@@ -25,7 +26,7 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {n: getattr(words, n) for n in ("inert", "percent", "span", "count", "size", "duration", "decimal")}
+    filters = {n: getattr(words, n) for n in _FILTERS}
     environment.filters.update(filters)
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").replace("/*palette*/", _palette())
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
@@ -34,7 +35,7 @@ def render(template: str, **context: Any) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     return environment.get_template(template).render(
-        **context, style=Markup(style), script=Markup(script), policy=policy
+        **context, infinity=float("inf"), style=Markup(style), script=Markup(script), policy=policy
     )
 
 

@@ -60,8 +60,9 @@ class Look:
         return self.methods.index(method)
 
     def line(self, method: str) -> dict[str, Any]:
-        """The method's line and marker."""
-        place = self.methods.index(method) if method in self.methods else 0
+        """The method's line and marker: those of drawn methods first, so that no two of them share a marker."""
+        order = [*self.drawn, *(name for name in self.methods if name not in self.drawn)]
+        place = order.index(method) if method in order else 0
         return {"linestyle": DASHES[place % len(DASHES)], "marker": MARKERS[place % len(MARKERS)]}
 
     def beside(self, rung: str, supervisor: str, method: str) -> float:

@@ -181,7 +181,7 @@ def _tally(differences: Sequence[Row]) -> list[Row]:
     table = []
     for method in dict.fromkeys(row["method"] for row in differences):
         own = [row for row in differences if row["method"] == method]
-        counts = [sum(row["verdict"] == verdict for row in own) for verdict in ("better", "worse")]
+        counts = [sum(row["verdict"] == verdict for row in own) for verdict in ("better", "worse", "same student")]
         defined = [row["pgr_difference"] for row in own if row["pgr_reason"] is None]
         table.append(
             {
@@ -189,6 +189,7 @@ def _tally(differences: Sequence[Row]) -> list[Row]:
                 "n": len(own),
                 "better": counts[0],
                 "worse": counts[1],
+                "same": counts[2],
                 "none": len(own) - sum(counts),
                 "accuracy": median(row["accuracy_difference"] for row in own),
                 "pgr": median(defined) if defined else None,

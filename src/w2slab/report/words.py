@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from math import isnan
+from math import isinf, isnan
 from statistics import median
 from typing import Any, NamedTuple
 
@@ -26,10 +26,19 @@ def inert(text: object, limit: int = LONGEST_TEXT) -> str:
     return _HIDDEN.sub("\N{REPLACEMENT CHARACTER}", cut)
 
 
+def short(text: object, limit: int) -> str:
+    """A name as a figure has room for it: inert, and cut in its middle, since names often differ in their ends."""
+    name = inert(text, 2 * LONGEST_TEXT)
+    tail = (limit - 1) // 2
+    return name if len(name) <= limit else f"{name[: limit - 1 - tail]}…{name[len(name) - tail :]}"
+
+
 def percent(value: float | None, digits: int = 1) -> str:
-    """A fraction as a percentage without its sign; an en dash where there is none."""
+    """A fraction as a percentage without its sign; an en dash where there is none, and infinity as such."""
     if value is None or isnan(value):
         return "–"
+    if isinf(value):
+        return "∞" if value > 0 else "\N{MINUS SIGN}∞"
     return f"{round(100 * value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
@@ -47,6 +56,21 @@ def _of(some: int, all_of_them: int) -> str:
     if some == all_of_them == 2:
         return "both pairs"
     return f"all {all_of_them} pairs" if some == all_of_them > 1 else f"{some} of {count(all_of_them, 'pair')}"
+
+
+def found_from(row: Row) -> str:
+    """Below a verdict of no difference: the smallest that would have been found; nothing where there is no verdict."""
+    least = row["detectable_accuracy"]
+    if row["verdict"] != "no difference shown" or least is None or isnan(least):
+        return ""
+    return "too few seeds or examples to find any" if least > 1 else f"found from {percent(least)} points on"
+
+
+def found_between(rows: Sequence[Row]) -> str:
+    """From how many points of accuracy on gains would have been found, over rows."""
+    ends = [end(row["detectable_accuracy"] for row in rows) for end in (min, max)]
+    least, most = ("over 100" if end > 1 else percent(end) for end in ends)
+    return least if least == most else f"{least} to {most}"
 
 
 def size(parameters: float | None) -> str:
@@ -82,7 +106,11 @@ def glance(results: Results, seconds: float) -> str:
     n_seeds = len({seed for row in rows for seed in row["seeds"]})
     n_test = {row["n_test"] for row in rows}
     parts = [count(n_tasks, "task")] if n_tasks > 1 else []
-    parts += [count(n_pairs, "pair"), count(n_methods, "method"), count(n_seeds, "seed")]
+    parts += [
+        count(n_pairs, "pair") + (" of models" if n_tasks > 1 else ""),
+        count(n_methods, "method"),
+        count(n_seeds, "seed"),
+    ]
     parts += [count(n_test.pop(), "test example")] if len(n_test) == 1 else []
     return " · ".join([*parts, f"{duration(seconds)} of computing"])
 
@@ -105,10 +133,11 @@ def _first(rows: Sequence[Row], base: str, level: float) -> str:
         return f"No gap to recover was shown: PGR is undefined in {pairs}."
     value = median(row["pgr"] for row in defined)
     worse = ", which is to say that it did worse than its supervisor" if value < 0 else ""
+    of_one_seed = all(len(row["seeds"]) == 1 for row in defined)
     if len(defined) == 1:
         return (
             f"{who} recovered {percent(value, 0)} % of the gap between supervisor and ceiling{worse} "
-            f"({100 * level:g} % interval {span(defined[0], 'pgr', 0)} %)."
+            f"({100 * level:g} % interval {span(defined[0], 'pgr', 0)} %{'; one seed' if of_one_seed else ''})."
         )
     above = sum(row["pgr_low"] > 0 for row in defined)
     n_tasks = len({row["task"] for row in defined})
@@ -119,7 +148,8 @@ def _first(rows: Sequence[Row], base: str, level: float) -> str:
         else f"in {_of(above, len(defined))}{where} the interval is above 0"
     )
     return (
-        f"{who} recovered a median of {percent(value, 0)} % of the gap between supervisor and ceiling{worse}; {shown}."
+        f"{who} recovered a median of {percent(value, 0)} % of the gap between supervisor and ceiling{worse}; {shown}"
+        f"{', under one seed' if of_one_seed else ''}."
     )
 
 
@@ -160,7 +190,8 @@ def caveats(results: Results) -> list[str]:
     n_seeds = {len(row["seeds"]) for row in results.summary}
     if n_seeds == {1}:
         notes.append(
-            "There is one seed, so intervals and verdicts speak of test examples only: another seed could lie outside them."
+            "There is one seed, so intervals and verdicts speak of test examples only: what one seed shows, another "
+            "may take back."
         )
     elif n_seeds and min(n_seeds) < FEW_SEEDS:
         notes.append(
@@ -190,7 +221,7 @@ def _noise(results: Results) -> list[str]:
     rows = [
         row
         for row in results.ceilings
-        if (row["task"], row["model"]) in students and len(row["seeds"]) > 1 and not isnan(row["difference"])
+        if (row["task"], row["model"]) in students and row["difference"] > 0  # not of one seed, nor of equal ones
     ]
     if not rows:
         return []

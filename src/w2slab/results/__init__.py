@@ -63,7 +63,7 @@ class Missing(NamedTuple):
     absent: list[str]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Results:
     """What a study shows so far.
 
@@ -105,6 +105,13 @@ class Results:
     ceilings: list[Row] = field(default_factory=list)
     _judged: Sequence[Comparison] = field(default=(), compare=False, repr=False)
     _store: Reading | None = field(default=None, compare=False, repr=False)
+
+    def __repr__(self) -> str:
+        seeds = sorted({seed for row in self.summary for seed in row["seeds"]})
+        return (
+            f"Results({self.n_judged} comparisons judged, {len(self.missing)} missing; seeds {seeds}; tables: "
+            f"results.frame(name), examples: results.predictions())"
+        )
 
     @property
     def n_judged(self) -> int:
@@ -225,8 +232,9 @@ def collect(
         judgement = Judgement(task, store, n_resamples=resamples, level=level)
         cells = cells_of([(c, judgement.take_in(c)) for c in present if c.task == task])
         judge = Judge(judgement, level, min_gap)
-        results.rows.extend(student_rows(judge, cells, store))
-        rows, pgrs = summary_rows(judge, cells, store)
+        pooled = [judge.row(cell) for cell in cells]
+        results.rows.extend(student_rows(judge, cells, pooled, store))
+        rows = summary_rows(judge, cells, pooled, store)
         results.summary.extend(rows)
         results.differences.extend(difference_rows(judge, cells, baseline))
         results.calibration.extend(calibration_rows(judge, cells))
@@ -234,7 +242,7 @@ def collect(
         results.anatomy.extend(anatomy_rows(judge, cells))
         results.slices.extend(slice_rows(judge, cells))
         results.ceilings.extend(ceiling_rows(judge, cells))
-        found += on_task(judge, cells, rows, pgrs)
+        found += on_task(judge, cells, rows)
     correct(results.differences, level)
     results.over_tasks.extend(over_tasks_rows(found, level=level, min_gap=min_gap))
     return results

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 
 import numpy as np
 
-from w2slab.results.judge import Cell, Judge, Row, columns
+from w2slab.results.judge import ROLES, Cell, Judge, Row, columns
 from w2slab.stats.comparing import detectable, holm, p_value, verdict
 from w2slab.stats.paired import Pairs, mcnemar
 from w2slab.stats.pgr import UNDEFINED
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, covers, interval
-from w2slab.stats.seeds import BySeed, noise
+from w2slab.stats.seeds import BySeed, Noise, noise
 
 _NONE = Estimate(0.0, 0.0, 0.0)  # of a student and itself
 
@@ -72,11 +73,15 @@ def difference_row(judge: Judge, own: Cell, base: Cell) -> Row:
         "level": judge.level,
         "n_only_method": pairs.first_only,
         "n_only_baseline": pairs.second_only,
-        "detectable_accuracy": detectable(error.standard_error, degrees=error.degrees, level=judge.level),
+        "detectable_accuracy": nan if is_same else _detectable(judge, error),
         "test": "none" if is_same else _test(is_exact, len(seeds)),
         "p": p,
         "interval_covers": covers(len(seeds)),
     }
+
+
+def _detectable(judge: Judge, error: Noise) -> float:
+    return detectable(error.standard_error, degrees=error.degrees, level=judge.level, n_units=judge.n_units)
 
 
 def _test(is_exact: bool, n_seeds: int) -> str:
@@ -95,6 +100,8 @@ def _pgr_difference(judge: Judge, own: Cell, base: Cell, difference: BySeed) -> 
     pgr, base_pgr = judge.pgr(own), judge.pgr(base)
     if reason := pgr.reason or base_pgr.reason:
         return UNDEFINED, reason
+    if all(own.of(role) == base.of(role) for role in ROLES):
+        return _NONE, None
     seed_draws = judge.judgement.seed_draws(own.seeds)
     if all(own.of(end) == base.of(end) for end in ends):
         ratio = Ratio(difference, pgr.ratio.denominator, judge.n_units, judge.level)

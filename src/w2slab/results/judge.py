@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,12 +94,14 @@ class Pgr:
 
     Args:
         estimate: With its percentile interval; NaN where undefined.
+        gap: Ceiling minus supervisor.
         reason: Why it is undefined, or `None`.
         ratio: Recovered over gap.
         draws: Resampled PGRs, [R].
     """
 
     estimate: Estimate
+    gap: Estimate
     reason: str | None
     ratio: Ratio
     draws: np.ndarray
@@ -112,6 +114,7 @@ class Judge:
     judgement: Judgement
     level: float
     min_gap: float
+    _pgrs: dict[tuple[Any, ...], Pgr] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def n_units(self) -> int:
@@ -138,18 +141,20 @@ class Judge:
         supervisor, student, ceiling = (self.judgement.by_seed(cell.of(role)) for role in ROLES)
         return supervisor, student, ceiling
 
-    def gap(self, cell: Cell) -> Estimate:
-        """Ceiling minus supervisor."""
-        supervisor, _, ceiling = self.roles(cell)
-        return self.estimate(ceiling - supervisor, cell.seeds, lowest=-1.0)
-
     def pgr(self, cell: Cell) -> Pgr:
-        """Performance gap recovered, and the draws of it."""
+        """Performance gap recovered, and the draws of it; made once, however many tables ask for it."""
+        key = (cell.seeds, *(asked for role in ROLES for asked in cell.of(role)))
+        if key not in self._pgrs:
+            self._pgrs[key] = self._pgr(cell)
+        return self._pgrs[key]
+
+    def _pgr(self, cell: Cell) -> Pgr:
         supervisor, student, ceiling = self.roles(cell)
-        reason = undefined_reason(self.gap(cell), min_gap=self.min_gap, n_units=self.n_units)
         ratio = Ratio(student - supervisor, ceiling - supervisor, self.n_units, self.level)
+        gap = self.estimate(ratio.denominator, cell.seeds, lowest=-1.0)
+        reason = undefined_reason(gap, min_gap=self.min_gap, n_units=self.n_units)
         draws = np.empty(0) if reason else ratio.draws(self.judgement.seed_draws(cell.seeds))
-        return Pgr(UNDEFINED if reason else ratio.estimate(draws), reason, ratio, draws)
+        return Pgr(UNDEFINED if reason else ratio.estimate(draws), gap, reason, ratio, draws)
 
     def accuracies(self, cell: Cell) -> Row:
         """Accuracy of the three roles as columns."""
@@ -160,15 +165,15 @@ class Judge:
             row |= columns(f"{role}_accuracy", estimate)
         return row
 
-    def row(self, cell: Cell) -> tuple[Row, Pgr]:
+    def row(self, cell: Cell) -> Row:
         """Accuracies, gap, PGR and agreement of a cell."""
         row = self.accuracies(cell)
-        metrics, gap, pgr = self.roles(cell), self.gap(cell), self.pgr(cell)
-        row |= {"chance": self.judgement.test.chance} | columns("gap", gap) | columns("pgr", pgr.estimate)
-        row |= {"pgr_reason": pgr.reason} | self._checks(cell, pgr) | self._detectable(metrics, gap, pgr.reason)
+        pgr = self.pgr(cell)
+        row |= {"chance": self.judgement.test.chance} | columns("gap", pgr.gap) | columns("pgr", pgr.estimate)
+        row |= {"pgr_reason": pgr.reason} | self._checks(cell, pgr) | self._detectable(pgr)
         row["level"] = self.level
         row |= self._agreement(cell) if cell.is_reported else _NO_AGREEMENT
-        return row, pgr
+        return row
 
     def _checks(self, cell: Cell, pgr: Pgr) -> Row:
         """The other two intervals of PGR."""
@@ -184,10 +189,11 @@ class Judge:
         # Of a mean over examples a group's influence is its sum about the overall mean, whatever its size.
         return np.bincount(self.judgement.test.groups, weights=scores - scores.mean())
 
-    def _detectable(self, metrics: tuple[BySeed, BySeed, BySeed], gap: Estimate, reason: str | None) -> Row:
-        error = noise(metrics[1] - metrics[0], n_units=self.n_units)
-        smallest = detectable(error.standard_error, degrees=error.degrees, level=self.level)
-        return {"detectable_accuracy": smallest, "detectable_pgr": float("nan") if reason else smallest / gap.value}
+    def _detectable(self, pgr: Pgr) -> Row:
+        error = noise(pgr.ratio.numerator, n_units=self.n_units)
+        smallest = detectable(error.standard_error, degrees=error.degrees, level=self.level, n_units=self.n_units)
+        of_gap = float("nan") if pgr.reason else smallest / pgr.gap.value
+        return {"detectable_accuracy": smallest, "detectable_pgr": of_gap}
 
     def _agreement(self, cell: Cell) -> Row:
         agrees, agrees_right, right = (
@@ -201,11 +207,12 @@ class Judge:
 
     def share(self, part: BySeed, whole: BySeed, seeds: tuple[int, ...]) -> Estimate:
         """Which share one thing is of another, with its interval; NaN where there is nothing of the other."""
-        if whole.value < _ROUNDING:
+        if not whole.value >= _ROUNDING:
             return UNDEFINED
         ratio = Ratio(part, whole, self.n_units, self.level)
         draws = ratio.draws(self.judgement.seed_draws(seeds)).clip(0.0, 1.0)
-        return mean_estimate(ratio.value, draws, level=self.level, n_units=self.n_units)
+        n_units = max(1, round(whole.value * self.n_units))  # only examples of the whole can show anything of the part
+        return mean_estimate(ratio.value, draws, level=self.level, n_units=n_units)
 
 
 def columns(name: str, estimate: Estimate) -> Row:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from w2slab.results.judge import ROLES, Cell, Judge, Pgr, Row, columns
 from w2slab.stats.pgr import UNDEFINED, performance_gap_recovered, undefined_reason
 from w2slab.stats.ratio import ratio_draws
 from w2slab.stats.resampling import Estimate, interval
+from w2slab.stats.seeds import mean_draws
 
 _BEYOND = 1e12  # a resample without a gap is infinite; a median needs it as a number beyond all others
 
@@ -21,7 +23,7 @@ class OnTask:
     Args:
         row: Of the summary.
         pgr: PGR with its draws.
-        draws: Accuracies of supervisor, student and ceiling in each resample, [3, R].
+        draws: Accuracies of supervisor, student and ceiling in each resample, [3, R], all widened as PGR is.
     """
 
     row: Row
@@ -29,13 +31,27 @@ class OnTask:
     draws: np.ndarray
 
 
-def on_task(judge: Judge, cells: list[Cell], rows: list[Row], pgrs: list[Pgr]) -> list[OnTask]:
+def on_task(judge: Judge, cells: list[Cell], rows: list[Row]) -> list[OnTask]:
     """The students of one task that count, controls left out."""
     return [
-        OnTask(row, pgr, np.array([judge.draws(metric, cell.seeds) for metric in judge.roles(cell)]))
-        for cell, row, pgr in zip(cells, rows, pgrs, strict=True)
+        OnTask(row, judge.pgr(cell), _role_draws(judge, cell))
+        for cell, row in zip(cells, rows, strict=True)
         if cell.is_reported and row["control"] is None
     ]
+
+
+def _role_draws(judge: Judge, cell: Cell) -> np.ndarray:
+    """Widened alike, so that the luck that roles share still cancels; each for itself where there is no gap."""
+    error = judge.pgr(cell).ratio.error
+    if isnan(error.examples):
+        return np.array([judge.draws(metric, cell.seeds) for metric in judge.roles(cell)])
+    seed_draws = judge.judgement.seed_draws(cell.seeds)
+    return np.array(
+        [
+            mean_draws(metric, seed_draws, error, level=judge.level, n_units=judge.n_units)
+            for metric in judge.roles(cell)
+        ]
+    )
 
 
 def over_tasks_rows(found: list[OnTask], *, level: float, min_gap: float) -> list[Row]:
@@ -66,9 +82,13 @@ def over_tasks_rows(found: list[OnTask], *, level: float, min_gap: float) -> lis
 def _median_pgr(defined: list[OnTask], level: float) -> Estimate:
     if not defined:
         return UNDEFINED
+    if len(defined) == 1:
+        return defined[0].pgr.estimate
     draws = np.array([np.nan_to_num(each.pgr.draws, posinf=_BEYOND, neginf=-_BEYOND) for each in defined])
     value = float(np.median([each.pgr.estimate.value for each in defined]))
-    return Estimate(value, *interval(np.median(draws, axis=0), level))
+    medians = np.median(draws, axis=0)
+    medians[np.abs(medians) >= _BEYOND / 4] *= np.inf  # half of it is the mean of two middle ones
+    return Estimate(value, *interval(medians, level))
 
 
 def _pgr_of_medians(

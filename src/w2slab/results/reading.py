@@ -246,12 +246,12 @@ class Judgement:
     @cached_property
     def _draws(self) -> np.ndarray:
         groups = self.test.groups if self.test.n_groups < len(self.test) else None
-        draws = np.empty((self._n_resamples, len(self._values)))
+        draws = np.empty((len(self._values), self._n_resamples))
         for kind in {row.dtype for row in self._values}:  # yes or no costs less to resample than numbers
             places = [place for place, row in enumerate(self._values) if row.dtype == kind]
             of_kind = np.array([self._values[place] for place in places])
             own = rng(0, self._task, "test examples", *([self._part] if self._part else []))
-            draws[:, places] = resample_means(of_kind, rng=own, groups=groups, n_resamples=self._n_resamples)
+            draws[places] = resample_means(of_kind, rng=own, groups=groups, n_resamples=self._n_resamples).T
         return draws
 
     def mean(self, asked: Asked | Iterable[Asked]) -> Any:
@@ -260,7 +260,7 @@ class Judgement:
 
     def draws(self, asked: Asked | Iterable[Asked]) -> np.ndarray:
         """The same in each resample of test examples: [R], or [R, S] for several questions."""
-        return self._draws[:, self._places(asked)]
+        return self._draws[self._places(asked)].T
 
     def by_seed(self, asked: Sequence[Asked]) -> BySeed:
         """The same question to the models of several seeds."""

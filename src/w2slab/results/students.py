@@ -4,32 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from w2slab.results.judge import Cell, Judge, Pgr, Row
+from w2slab.results.judge import Cell, Judge, Row
 from w2slab.results.reading import Reading
 from w2slab.stats.resampling import covers
 
 
-def student_rows(judge: Judge, cells: Sequence[Cell], store: Reading) -> list[Row]:
-    """A row per student, stopping point and seed; intervals over test examples."""
+def student_rows(judge: Judge, cells: Sequence[Cell], pooled: Sequence[Row], store: Reading) -> list[Row]:
+    """A row per student, stopping point and seed; intervals over test examples.
+
+    Args:
+        judge: Of one task.
+        cells: Its students.
+        pooled: What `judge.row` says of each cell, seeds pooled.
+        store: Where the jobs' records are.
+    """
     rows = []
-    for cell in cells:
+    for cell, of_all in zip(cells, pooled, strict=True):
         size = _sizes(judge, cell, store)
         for comparison in cell.comparisons:
-            row, _ = judge.row(cell.on({comparison.seed}))
+            row = of_all if len(cell.seeds) == 1 else judge.row(cell.on({comparison.seed}))
             seconds = _number(store.record(comparison.student.key), "seconds")
             rows.append({**cell.identity, "seed": comparison.seed, **row, **size, "seconds": seconds})
     return rows
 
 
-def summary_rows(judge: Judge, cells: Sequence[Cell], store: Reading) -> tuple[list[Row], list[Pgr]]:
-    """A row per student and stopping point, and its PGR with the draws of it."""
-    rows, pgrs = [], []
-    for cell in cells:
-        row, pgr = judge.row(cell)
+def summary_rows(judge: Judge, cells: Sequence[Cell], pooled: Sequence[Row], store: Reading) -> list[Row]:
+    """A row per student and stopping point, of what `judge.row` says of each."""
+    rows = []
+    for cell, row in zip(cells, pooled, strict=True):
         covered = {"interval_covers": covers(len(cell.seeds))}
         rows.append({**cell.identity, "seeds": cell.seeds, **row, **covered, **_sizes(judge, cell, store)})
-        pgrs.append(pgr)
-    return rows, pgrs
+    return rows
 
 
 def _sizes(judge: Judge, cell: Cell, store: Reading) -> Row:

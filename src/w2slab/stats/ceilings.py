@@ -58,7 +58,8 @@ def low_modes(
 
     Two rules, of which either is enough:
 
-    1. It is not shown to be above guessing, which reaches the lower end of its interval.
+    1. It is not shown to be above guessing, which reaches the lower end of its interval; a run that is right on all
+       examples has not failed, however few they are.
     2. It is one of at most half of the runs that lie far below all others. The k lowest are such runs if each lies
        below the mean of the m = S - k others by all of:
 
@@ -85,7 +86,8 @@ def low_modes(
     n_low = _n_low(accuracies[order], standard_errors[order])
     reasons: list[str | None] = [None] * len(accuracies)
     for rank, seed in enumerate(order):
-        if accuracies[seed] - float(ndtri((1 + level) / 2)) * standard_errors[seed] <= guessing:
+        low = accuracies[seed] - float(ndtri((1 + level) / 2)) * standard_errors[seed]
+        if low <= guessing and accuracies[seed] < 1:
             reasons[seed] = (
                 f"its {100 * accuracies[seed]:.1f} % are not shown to be above guessing, {100 * guessing:.1f} %"
             )

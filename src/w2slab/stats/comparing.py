@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from math import isnan
+from math import floor, inf, isnan, log2
 
 import numpy as np
-from scipy.special import ndtri, stdtr, stdtrit
+from scipy.special import betaincinv, ndtri, stdtr, stdtrit
 
 POWER = 0.8
 _ROUNDING = 1e-12
@@ -47,9 +47,23 @@ def verdict(difference: float, adjusted_p: float, level: float = 0.95) -> str:
     return "better" if difference > 0 else "worse"
 
 
-def detectable(standard_error: float, *, degrees: float, level: float, power: float = POWER) -> float:
+def detectable(
+    standard_error: float, *, degrees: float, level: float, power: float = POWER, n_units: int | None = None
+) -> float:
     """The smallest true difference that a test at `level` shows with this power: (t + z) standard errors.
 
-    The normal quantile of the power stands in for that of the noncentral t, which it is near from 5 degrees on.
+    The normal quantile of the power stands in for that of the noncentral t, which it is near from 5 degrees on. Where
+    no unit differs there is no standard error. The smallest difference is then that of the sign test: the share of
+    units that must differ, all of them alike, for it to find enough of them; infinite where all would be too few.
+
+    Args:
+        standard_error: Of the difference.
+        degrees: Of freedom of the standard error; infinite is normal.
+        level: One minus the two-sided level of the test.
+        power: The chance to find it.
+        n_units: Independent test examples, or groups of them.
     """
+    if n_units is not None and standard_error < _ROUNDING:
+        fewest = floor(1 - log2(1 - level)) + 1  # the first with 2 / 2^n below one minus the level
+        return float(betaincinv(fewest, n_units - fewest + 1, power)) if n_units >= fewest else inf
     return float((stdtrit(degrees, (1 + level) / 2) + ndtri(power)) * standard_error)

@@ -8,7 +8,7 @@ of two independent samples do (Welch 1947):
 
 from __future__ import annotations
 
-from math import inf
+from math import inf, sqrt
 
 from w2slab.stats.seeds import BySeed, Noise, noise
 
@@ -16,7 +16,8 @@ from w2slab.stats.seeds import BySeed, Noise, noise
 def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[Noise, Noise]:
     """The error of first minus second; once for the draws of each, which differ in `seed_scale` alone.
 
-    A set of one seed says nothing of its variance over seeds, and adds none.
+    A set of one seed says nothing of its variance over seeds; it is taken to vary as the other does. Where both have
+    one seed there is none, and the error is of test examples only.
 
     Args:
         first: A metric under each of S seeds, its draws [R, S].
@@ -27,14 +28,18 @@ def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[No
         nothing = Noise(inf, 0.0, 1.0, 0.0)
         return nothing, nothing
     own = [noise(metric, n_units=n_units) for metric in (first, second)]
-    pooled = first.draws.mean(axis=1) - second.draws.mean(axis=1)
+    numbers = [len(metric.observed) for metric in (first, second)]
+    pooled = first.pooled - second.pooled
     examples = float(pooled.var()) * n_units / (n_units - 1)
-    seeds = own[0].seeds + own[1].seeds
-    uncertain = examples**2 / (n_units - 1)
-    for metric in (first, second):
-        n_seeds = len(metric.observed)
+    seeds, uncertain = 0.0, examples**2 / (n_units - 1)
+    scales = [each.seed_scale for each in own]
+    for place, (metric, n_seeds) in enumerate(zip((first, second), numbers, strict=True)):
         if n_seeds > 1:
-            uncertain += (float(metric.observed.var(ddof=1)) / n_seeds) ** 2 / (n_seeds - 1)
+            stands_for_both = min(numbers) == 1
+            more = 1 + n_seeds if stands_for_both else 1  # 1/S + 1 in place of 1/S
+            seeds += more * own[place].seeds
+            uncertain += (more * float(metric.observed.var(ddof=1)) / n_seeds) ** 2 / (n_seeds - 1)
+            scales[place] *= sqrt(more)
     degrees = max(1.0, (examples + seeds) ** 2 / uncertain) if uncertain > 0 else inf
-    of_first, of_second = (Noise(examples, seeds, degrees, each.seed_scale) for each in own)
+    of_first, of_second = (Noise(examples, seeds, degrees, scale) for scale in scales)
     return of_first, of_second

@@ -13,6 +13,7 @@ import numpy as np
 from w2slab.stats.resampling import Estimate
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
+_ROUNDING = 1e-12  # 0.57 - 0.56 is a little less than 0.01
 
 
 @overload
@@ -47,11 +48,16 @@ def undefined_reason(gap: Estimate, *, min_gap: float, n_units: int) -> str | No
         n_units: Independent test examples (groups, where examples come in groups).
     """
     if n_units < 2:
-        return f"{'all test examples are of one group' if n_units else 'no test examples'}: no interval can be made"
+        few = "all test examples are of one group, or there is one alone" if n_units else "no test examples"
+        return f"{few}: no interval can be made"
+    if -0.0005 < gap.value < 0:  # it would read 0.0 points below
+        return "the ceiling is as good as the supervisor"
     if gap.value < 0:
         return f"the ceiling is {-100 * gap.value:.1f} points below the supervisor"
-    if gap.value < min_gap:
+    if gap.value < min_gap - _ROUNDING:
         return f"the gap of {100 * gap.value:.1f} points is below the smallest that counts, {100 * min_gap:g}"
     if gap.low <= 0:
-        return f"the interval of the gap, {100 * gap.low:.1f} to {100 * gap.high:.1f} points, includes 0"
+        return (
+            f"the interval of the gap, {round(100 * gap.low, 1) + 0.0:.1f} to {100 * gap.high:.1f} points, includes 0"
+        )
     return None

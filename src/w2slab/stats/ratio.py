@@ -13,11 +13,12 @@ from math import isfinite, nan, sqrt
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
-from w2slab.stats.resampling import Estimate, interval
+from w2slab.stats.resampling import Estimate, interval, largest_unseen
 from w2slab.stats.seeds import BySeed, Noise, mean_draws, noise
 
 _MOST_BIAS = 0.5  # of BCa, in standard deviations; beyond it the correction is a guess
 _NOTHING = (nan, nan)
+_ROUNDING = 1e-12
 
 
 def ratio_draws(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -77,8 +78,16 @@ class Ratio:
         return ratio_draws(numerator, denominator)
 
     def estimate(self, draws: np.ndarray) -> Estimate:
-        """The ratio with its percentile interval."""
-        return Estimate(self.value, *interval(draws, self.level))
+        """The ratio with its percentile interval.
+
+        Where all draws are equal (a student that never differs from its supervisor, or never from its ceiling) the
+        exact bound for a difference that n units never showed stands in its place, over the denominator.
+        """
+        low, high = interval(draws, self.level)
+        if low == high and isfinite(low):
+            unseen = largest_unseen(self.n_units, self.level) / self.denominator.value
+            low, high = self.value - unseen, self.value + unseen
+        return Estimate(self.value, low, high)
 
     def bca(self, draws: np.ndarray, unit_scores: np.ndarray) -> tuple[float, float]:
         """The bias-corrected and accelerated interval (Efron 1987); NaN where it is not well behaved.
@@ -123,8 +132,11 @@ class Ratio:
     def fieller(self) -> tuple[float, float]:
         """Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
 
-        It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0.
+        It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0,
+        and none where the ratio has no error that could be seen.
         """
+        if self.error.standard_error < _ROUNDING:
+            return _NOTHING
         v_n, v_d, v_nd = self._covariance()
         n, d = self.numerator.value, self.denominator.value
         if not all(map(isfinite, (v_n, v_d, v_nd))):

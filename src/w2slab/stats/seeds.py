@@ -13,6 +13,7 @@ Its degrees of freedom are Satterthwaite's (1946): those of S - 1 seeds where se
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from math import inf, isfinite, sqrt
 from typing import NamedTuple
 
@@ -32,10 +33,16 @@ class BySeed:
     observed: np.ndarray
     draws: np.ndarray
 
-    @property
+    @cached_property
     def value(self) -> float:
         """The mean over seeds."""
         return float(self.observed.mean())
+
+    @cached_property
+    def pooled(self) -> np.ndarray:
+        """The mean over seeds in each resample, [R]."""
+        mean: np.ndarray = self.draws[:, 0] if len(self.observed) == 1 else self.draws.mean(axis=1)
+        return mean
 
     def __add__(self, other: BySeed) -> BySeed:
         return BySeed(self.observed + other.observed, self.draws + other.draws)
@@ -86,12 +93,11 @@ def noise(metric: BySeed, *, n_units: int) -> Noise:
     n_seeds = len(metric.observed)
     if n_units < 2:
         return Noise(inf, 0.0, 1.0, 0.0)
-    pooled = metric.draws.mean(axis=1)
-    examples = float(pooled.var()) * n_units / (n_units - 1)
+    examples = float(metric.pooled.var()) * n_units / (n_units - 1)
     if n_seeds == 1:
         return Noise(examples, 0.0, n_units - 1.0, 0.0)
     over_seeds = float(metric.observed.var(ddof=1))
-    own = float((metric.draws - pooled[:, None]).var(axis=0).sum()) / (n_seeds - 1)
+    own = float((metric.draws - metric.pooled[:, None]).var(axis=0).sum()) / (n_seeds - 1)
     between = max(0.0, over_seeds - own)
     total = examples + between / n_seeds
     uncertain = examples**2 / (n_units - 1) + (over_seeds / n_seeds) ** 2 / (n_seeds - 1)
@@ -111,7 +117,8 @@ def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: f
         n_units: As for `noise`.
     """
     correction = sqrt(n_units / (n_units - 1)) if n_units > 1 else 1.0
-    examples = correction * (metric.draws.mean(axis=1) - metric.value)
-    seeds = error.seed_scale * (seed_draws @ metric.observed)
-    draws: np.ndarray = metric.value + error.stretch(level) * (examples + seeds)
+    off = correction * (metric.pooled - metric.value)
+    if error.seed_scale > 0:
+        off += error.seed_scale * (seed_draws @ metric.observed)
+    draws: np.ndarray = metric.value + error.stretch(level) * off
     return draws

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from w2slab.report.figures import tips
 from w2slab.report.figures.studio import KEY_ROW, LONGEST_NAME, Row, Sheet, Studio
 from w2slab.report.svg import FATES, Drawing
-from w2slab.report.words import inert, percent
+from w2slab.report.words import percent, short
 
 # In the order in which they stack: right to the left, wrong to the right.
 FATE_WORDS = {
@@ -28,7 +28,7 @@ def fates(studio: Studio, rows: Sequence[Row]) -> Drawing:
     several_tasks = len({r["task"] for r in rows}) > 1
     several_methods = len({r["method"] for r in rows}) > 1
     pairs = list(dict.fromkeys((r["task"], r["weak"], r["strong"]) for r in rows))
-    names = [inert(r["method"], LONGEST_NAME) if several_methods else _pair(r, several_tasks) for r in rows]
+    names = [short(r["method"], LONGEST_NAME) if several_methods else _pair(r, several_tasks) for r in rows]
     left = 0.2 + 0.066 * max(map(len, names))
     foot = 0.56 + KEY_ROW
     head = 0.95 if several_methods else 0.0
@@ -64,8 +64,9 @@ def fates(studio: Studio, rows: Sequence[Row]) -> Drawing:
 
 
 def _pair(row: Row, with_task: bool) -> str:
-    models = f"{inert(row['weak'], 16)} → {inert(row['strong'], 16)}"
-    return f"{inert(row['task'], LONGEST_NAME)}: {models}" if with_task else models
+    longest = 12 if with_task else 16
+    task, weak, strong = (short(row[name], longest) for name in ("task", "weak", "strong"))
+    return f"{task}: {weak} → {strong}" if with_task else f"{weak} → {strong}"
 
 
 def _bar(studio: Studio, sheet: Sheet, row: Row, at: float) -> None:

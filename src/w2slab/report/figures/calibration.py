@@ -8,7 +8,7 @@ from typing import Any
 from w2slab.report.figures import tips
 from w2slab.report.figures.studio import RING, Row, Sheet, Studio
 from w2slab.report.svg import INK, Drawing
-from w2slab.report.words import inert, percent
+from w2slab.report.words import percent, short
 
 FEW = 0.01  # of all examples: a bin of fewer shows little
 
@@ -77,4 +77,4 @@ def role_key(studio: Studio, sheet: Sheet, weak: str) -> None:
 
     ring = Line2D([], [], color=studio.look.color(weak), linewidth=1.0, **(RING | {"markersize": 6}))
     ceiling = Line2D([], [], color=INK, linewidth=1.8, marker="o", markersize=3.6)
-    studio.legend(sheet, [ring, ceiling], [f"supervisor {inert(weak, 14)}", "ceiling"], 0, handletextpad=0.4)
+    studio.legend(sheet, [ring, ceiling], [f"supervisor {short(weak, 24)}", "ceiling"], 0, handletextpad=0.4)

@@ -11,10 +11,11 @@ import numpy as np
 from w2slab.report.figures import tips
 from w2slab.report.figures.studio import KEY_ROW, LONGEST_NAME, Row, Sheet, Studio
 from w2slab.report.svg import INK, Drawing
-from w2slab.report.words import inert
+from w2slab.report.words import short
 
 MOST_IN_FOREST = 40
 _MOST_TIPS = 600
+_WIDTH, _LEFT = 4.2, 1.75  # inches; longest labels of 24 letters or so
 
 
 def differences(
@@ -29,7 +30,7 @@ def differences(
     sheet.axes.axvline(0, color=INK, linewidth=0.8)
     sheet.axes.tick_params(axis="y", length=0)
     sheet.axes.spines["left"].set_visible(False)
-    sheet.axes.set_xlabel(f"accuracy minus that of {inert(rows[0]['against'], 30)}, points")
+    sheet.axes.set_xlabel(f"accuracy minus that of {short(rows[0]['against'], 30)}, points")
     return studio.publish(sheet, name="differences", title=title, alt=alt)
 
 
@@ -41,12 +42,12 @@ def _forest(studio: Studio, rows: Sequence[Row]) -> Sheet:
     pairs = list(dict.fromkeys(_pair(r) for r in rows))
     gap = 0.55 + 0.45 * several
     height = 0.13 + foot + 0.19 * (len(rows) + gap * len(pairs))
-    sheet = studio.sheet(4.8, height, left=1.7, right=0.12, foot=foot, top=0.08)
+    sheet = studio.sheet(_WIDTH, height, left=_LEFT, right=0.12, foot=foot, top=0.08)
     at, labels = 0.0, []
     for pair in pairs:
         own = [r for r in rows if _pair(r) == pair]
-        models = " → ".join(inert(own[0][name], 12) for name in ("weak", "strong"))
-        task = f"{inert(own[0]['task'], LONGEST_NAME)}\n" if several else ""
+        models = " → ".join(short(own[0][name], 11) for name in ("weak", "strong"))
+        task = f"{short(own[0]['task'], LONGEST_NAME)}\n" if several else ""
         labels.append((at + (len(own) - 1) / 2, task + models))
         for row in own:
             _difference(studio, sheet, row, at)
@@ -81,7 +82,7 @@ def _filled(row: Row, color: str) -> dict[str, Any]:
 def _spread(studio: Studio, rows: Sequence[Row]) -> Sheet:
     """A row for each method, a mark for each pair in it, and a bar at their median."""
     methods = [m for m in studio.look.methods if any(r["method"] == m for r in rows)]
-    sheet = studio.sheet(4.8, 0.7 + 0.5 * len(methods), left=1.7, right=0.12, foot=0.55, top=0.08)
+    sheet = studio.sheet(_WIDTH, 0.7 + 0.5 * len(methods), left=_LEFT, right=0.12, foot=0.55, top=0.08)
     for at, method in enumerate(methods):
         own = [r for r in rows if r["method"] == method]
         place, marker = studio.look.place(method), studio.look.line(method)["marker"]
@@ -100,7 +101,7 @@ def _spread(studio: Studio, rows: Sequence[Row]) -> Sheet:
         )
         sheet.tell(bar, place, f"{tips.name(method)}\nmedian over {len(own)} pairs {middle:.1f} points")
     sheet.axes.set_ylim(len(methods) - 0.4, -0.6)
-    sheet.axes.set_yticks(range(len(methods)), [inert(method, LONGEST_NAME) for method in methods], fontsize=8)
+    sheet.axes.set_yticks(range(len(methods)), [short(method, LONGEST_NAME) for method in methods], fontsize=8)
     return sheet
 
 

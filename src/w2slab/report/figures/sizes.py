@@ -27,7 +27,7 @@ def accuracy(studio: Studio, rows: Sequence[Row], setting: Setting | None, prefi
         studio.curve(sheet, own, "student_accuracy", tips.student, start=100 * own[0]["supervisor_accuracy"])
     for supervisor, row in {supervisor: own[0] for supervisor, _, own in curves}.items():
         value = row["supervisor_accuracy"]
-        ring = axes.plot(look.x(supervisor), 100 * value, color=look.color(supervisor), zorder=5, **RING)
+        ring = axes.plot(look.x(supervisor), 100 * value, color=look.color(supervisor), zorder=5, clip_on=False, **RING)
         sheet.tell(ring, tip=tips.on_truth(supervisor, value, row, "supervisor_accuracy"))
     chance = 100 * float(np.median([r["chance"] for r in rows]))
     axes.axhline(chance, color=INK, alpha=0.45, linewidth=0.8, linestyle=(0, (1, 2)))

@@ -10,7 +10,7 @@ from w2slab.report.figures import tips
 from w2slab.report.figures.calibration import role_key
 from w2slab.report.figures.studio import RING, Row, Sheet, Studio
 from w2slab.report.svg import INK, Drawing
-from w2slab.report.words import inert
+from w2slab.report.words import short
 
 MOST_SLICES = 12
 
@@ -27,7 +27,7 @@ def by_slice(studio: Studio, rows: Sequence[Row], *, title: str, place: int) -> 
     weak, look = rows[0]["weak"], studio.look
     methods = [m for m in look.drawn if any(r["method"] == m for r in rows)]
     slices = list(dict.fromkeys(r["slice"] for r in sorted(rows, key=lambda r: r["slice_rank"])))
-    words = [inert(name, 14).replace(" to ", "\nto ") for name in slices]
+    words = [short(name, 14).replace(" to ", "\nto ") for name in slices]
     is_aslant = sum(max(map(len, word.split("\n"))) for word in words) > 46
     sheet = studio.panel(3.5, 2.6, n_key_rows=1 + -(-len(methods) // studio.columns(methods, 3.5)))
     color = look.color(weak)
@@ -42,7 +42,7 @@ def by_slice(studio: Studio, rows: Sequence[Row], *, title: str, place: int) -> 
     sheet.axes.set_xlim(-0.45, len(slices) - 0.55)
     sheet.axes.set_ylabel("test accuracy, %")
     if not is_aslant:
-        sheet.axes.set_xlabel(inert(rows[0]["slice_by"], 40), fontsize=8.5)
+        sheet.axes.set_xlabel(short(rows[0]["slice_by"], 40), fontsize=8.5)
     studio.method_key(sheet, methods, lines=True, n_rows_below=1)
     role_key(studio, sheet, weak)
     return studio.publish(

@@ -11,7 +11,7 @@ import numpy as np
 from w2slab.report.figures import tips
 from w2slab.report.figures.studio import Row, Sheet, Studio
 from w2slab.report.svg import INK, Drawing
-from w2slab.report.words import inert, percent
+from w2slab.report.words import percent
 
 POINTS = {
     "last": "last step",
@@ -91,6 +91,7 @@ def courses(
     strong: str,
     curves: Mapping[str, Course],
     *,
+    title: str,
     place: int,
     level: tuple[float, float],
 ) -> Drawing:
@@ -101,6 +102,7 @@ def courses(
         supervisor: Who taught the student.
         strong: The student.
         curves: By method.
+        title: Above it.
         place: Of this figure among its like; enters the name of its files.
         level: Accuracies of supervisor and ceiling, which are drawn where they are near the curves.
     """
@@ -113,7 +115,6 @@ def courses(
     sheet.axes.set_xlim(0, 102)
     studio.method_key(sheet, list(curves), lines=True, n_rows_below=1)
     _key_of_stops(studio, sheet)
-    title = f"{inert(supervisor, 30)} → {inert(strong, 30)}"
     return studio.publish(
         sheet, name=f"courses-{place + 1}", title=title, alt=f"Test accuracy over training: {title}", hides_keys=True
     )

@@ -14,7 +14,7 @@ import numpy as np
 from w2slab.report import paper_curves
 from w2slab.report.look import Look
 from w2slab.report.svg import INK, Drawing, Mark, part_labels, publish
-from w2slab.report.words import inert, size
+from w2slab.report.words import short, size
 
 Row = dict[str, Any]
 LONGEST_NAME = 24
@@ -99,14 +99,15 @@ class Studio:
 
         places = [self.look.x(name) for name in self.look.rungs]
         few = len(places) <= 6
-        names = [inert(name, 12) for name in self.look.rungs]
+        names = [short(name, 14) for name in self.look.rungs]
         if self.look.parameters:
             axes.set_xscale("log")
             axes.xaxis.set_minor_locator(NullLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
             sizes = [size(self.look.parameters[name]) for name in self.look.rungs]
             names = [f"{name}\n{text}" for name, text in zip(names, sizes, strict=True)] if few else sizes
-            axes.set_xlim(min(places) / 1.35, max(places) * 1.35)
+            margin = min(1.35, (max(places) / min(places)) ** 0.125) if len(places) > 1 else 1.35
+            axes.set_xlim(min(places) / margin, max(places) * margin)
         else:
             axes.set_xlim(-0.3, max(places) + 0.3)
         axes.set_xticks(places, names, fontsize=8)
@@ -140,7 +141,7 @@ class Studio:
         line = sheet.axes.plot(*zip(*points, strict=True), color=color, linestyle=style["linestyle"], zorder=2)
         sheet.tell(line, place)
         for row in own:
-            point = sheet.axes.plot(at[id(row)], 100 * row[name], style["marker"], color=color, zorder=4)
+            point = sheet.axes.plot(at[id(row)], 100 * row[name], style["marker"], color=color, zorder=4, clip_on=False)
             sheet.tell(point, place, tip(row))
 
     def pale(self, axes: Any, curve: paper_curves.Reference, color: str) -> None:
@@ -183,7 +184,7 @@ class Studio:
     def legend(self, sheet: Sheet, keys: list[Any], names: Sequence[str], n_rows_below: int, **look: Any) -> Any:
         """Keys in rows at the foot of the sheet, above `n_rows_below` others."""
         above = (0.02 + KEY_ROW * n_rows_below) / sheet.figure.get_figheight()
-        words = [inert(name, LONGEST_NAME) for name in names]
+        words = [short(name, LONGEST_NAME) for name in names]
         usual = {
             "loc": "lower left",
             "bbox_to_anchor": (0.01, above),

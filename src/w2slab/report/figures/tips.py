@@ -45,6 +45,8 @@ def verdict(row: Row) -> str:
     found = row.get("detectable_accuracy", float("nan"))
     if row["verdict"] != "no difference shown" or found is None or isnan(found):
         return str(row["verdict"])
+    if found > 1:
+        return "no difference shown; too few seeds or examples to find any"
     return f"no difference shown; {percent(found)} points would have been found with 80 % power"
 
 

@@ -10,7 +10,7 @@ const made = (name, words, type) => {
 
 // Tables: a heading sorts, a button copies.
 const isNumber = (head) => head.classList.contains("number");
-const plain = (text) => text.replace(/\s+/g, " ").trim().replaceAll("\u2212", "-");
+const plain = (text) => text.replace(/\s+/g, " ").trim().replaceAll("\u2212", "-").replaceAll("\u221e", "inf");
 const value = (cell, asNumber) => {
   const text = cell.dataset.value ?? plain(cell.textContent);
   return asNumber ? parseFloat(text.replaceAll(",", "")) : text;
@@ -32,7 +32,7 @@ function csv(table) {
   const quoted = (text) => (/[",\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text);
   const cells = (cell) => {
     const interval = cell.querySelector(".interval"), head = cell.closest("thead");
-    const text = plain([...cell.childNodes].filter((part) => part !== interval).map((part) => part.textContent).join(" "));
+    const text = plain([...cell.childNodes].filter((part) => part !== interval).map((part) => (part.className === "fine" ? "; " : " ") + part.textContent).join(""));
     const first = text === "\u2013" ? "" : isNumber(cell) && !head ? text.replaceAll(",", "") : text;
     if (!split.has(cell.cellIndex)) return [first];
     return [first, ...(head ? [text + " low", text + " high"] : interval ? plain(interval.textContent).split(" to ") : ["", ""])];
