@@ -160,9 +160,7 @@ class Judge:
         """Accuracy of the three roles as columns."""
         row: Row = {}
         for role, metric in zip(ROLES, self.roles(cell), strict=True):
-            is_single = len(cell.seeds) == 1
-            estimate = self.judgement.estimate(cell.of(role)[0]) if is_single else self.estimate(metric, cell.seeds)
-            row |= columns(f"{role}_accuracy", estimate)
+            row |= columns(f"{role}_accuracy", self.estimate(metric, cell.seeds))
         return row
 
     def row(self, cell: Cell) -> Row:
