@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from scipy.special import ndtri
 
 from w2slab.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
 from w2slab.graph.job import Graph, Job
@@ -114,6 +115,8 @@ class Simulation:
         accuracies: Test accuracy of each rung on true labels, weakest first.
         recovered: By method, the share of the gap that its students recover.
         seed_noise: Standard deviation of each model's accuracy from seed to seed.
+        is_sampled: Whether accuracies are those of the population, from which test examples are a sample; otherwise
+            they are those of the test examples.
     """
 
     store: FakeStore
@@ -123,6 +126,7 @@ class Simulation:
     curves: bool = True
     n_classes_spread: float = 1.5
     seed_noise: float = 0.006
+    is_sampled: bool = False
 
     def plan(self, seeds: list[int], graph: Graph, controls: tuple[str, ...] = ()) -> list[Comparison]:
         rungs = list(self.accuracies)
@@ -193,6 +197,8 @@ class Simulation:
 
     def _right(self, accuracy: float, rng: np.random.Generator) -> np.ndarray:
         score = -0.85 * self.task.hardness + 0.53 * rng.normal(size=len(self.task.hardness))
+        if self.is_sampled:
+            return score > np.hypot(0.85, 0.53) * ndtri(1 - np.clip(accuracy, 0, 1))
         return score > np.quantile(score, 1 - np.clip(accuracy, 0, 1))
 
     def _wrong(self, rng: np.random.Generator) -> np.ndarray:
