@@ -20,14 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent / "report"))
 from fake_study import FakePlan, FakeStore
 
 from tests.conftest import w2slab
-from w2slab.artifacts import (
-    Predictions,
-    read_predictions,
-    read_truth,
-    write_predictions,
-    write_prepared,
-    write_split,
-)
+from w2slab.artifacts import Predictions, read_predictions, read_truth, write_predictions, write_prepared, write_split
 from w2slab.compare import Side, compare
 from w2slab.compare.page import write_page
 from w2slab.compare.table import plain, render
