@@ -8,7 +8,7 @@ from math import isnan, nan
 
 import pyarrow.parquet as pq
 
-from w2slab.report.tables import TABLES, arrow_table, write_parquet, write_tables
+from w2slab.report.tables import FILES, arrow_table, write_parquet, write_tables
 
 
 def test_parquet_keeps_kinds_and_undefined_is_null(tmp_path):
@@ -30,7 +30,7 @@ def test_a_column_that_is_never_defined_is_still_one_of_numbers():
 
 def test_both_files_hold_every_row_of_every_table(chess, page):
     results = chess[2]
-    for name, part in TABLES.items() - {("over-tasks", "over_tasks")}:
+    for name, part in FILES.items() - {("over-tasks", "over_tasks")}:
         rows = getattr(results, part)
         with (page.parent / f"{name}.csv").open(newline="") as file:
             lines = list(csv.DictReader(file))

@@ -88,7 +88,7 @@ def compare(
     for task in dict.fromkeys(each.identity[0] for each in matching.matches):
         own = [each for each in matching.matches if each.identity[0] == task]
         done = [c for each in own for c in each.a], [c for each in own for c in each.b]
-        judgement = SharedJudgement(str(task), (a, b), done, n_resamples=resamples, level=level)
+        judgement = SharedJudgement(str(task), (a, b), done, n_resamples=resamples)
         judge = Judge(judgement, level, min_gap)
         sizes = {"n_test": len(judgement.test), "n_groups": judge.n_units}
         sizes |= dict(zip(("n_test_a", "n_test_b"), judgement.shared.n_each, strict=True))

@@ -109,7 +109,6 @@ class SharedJudgement(Judgement):
         sides: The two studies.
         comparisons: Those of each that are judged.
         n_resamples: How often test examples and seeds are drawn again.
-        level: Coverage of intervals.
 
     Raises:
         DataError: The studies' test examples do not fit together, or what is stored does not.
@@ -122,10 +121,9 @@ class SharedJudgement(Judgement):
         comparisons: tuple[Sequence[Comparison], Sequence[Comparison]],
         *,
         n_resamples: int,
-        level: float,
     ) -> None:
-        super().__init__(task, sides[0].store, n_resamples=n_resamples, level=level)
-        own = [Judgement(task, side.store, n_resamples=n_resamples, level=level) for side in sides]
+        super().__init__(task, sides[0].store, n_resamples=n_resamples)
+        own = [Judgement(task, side.store, n_resamples=n_resamples) for side in sides]
         asked = [[each.take_in(c) for c in of] for each, of in zip(own, comparisons, strict=True)]
         folders = [side.store.folder(of[0].data.key) for side, of in zip(sides, comparisons, strict=True)]
         self.shared = shared_test(task, (folders[0], folders[1]), (own[0].test, own[1].test))

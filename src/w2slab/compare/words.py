@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from w2slab.report.words import count
 from w2slab.results.table import percent
 
 if TYPE_CHECKING:
@@ -14,11 +15,6 @@ if TYPE_CHECKING:
 
 _MOST_NAMED = 4
 _MOST_CHANGED = 6
-
-
-def count(number: int, noun: str) -> str:
-    """`1 student`, `2 students`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def student(identity: Identity) -> str:

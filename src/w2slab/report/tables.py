@@ -8,23 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2slab.results import Results, write_csv
+from w2slab.results.frames import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 Row = dict[str, Any]
 # File name, and which part of the results it holds.
-TABLES = {
-    "results": "rows",
-    "summary": "summary",
-    "differences": "differences",
-    "over-tasks": "over_tasks",
-    "calibration": "calibration",
-    "reliability": "reliability",
-    "anatomy": "anatomy",
-    "slices": "slices",
-    "ceilings": "ceilings",
-}
+FILES = {"results" if table == "rows" else table.replace("_", "-"): table for table in TABLES}
 
 
 def write_tables(results: Results, costs: Sequence[Row], folder: Path) -> list[str]:
@@ -38,7 +29,7 @@ def write_tables(results: Results, costs: Sequence[Row], folder: Path) -> list[s
     Returns:
         The names of the tables that were written.
     """
-    tables = {name: getattr(results, field) for name, field in TABLES.items()} | {"jobs": costs}
+    tables = {name: getattr(results, field) for name, field in FILES.items()} | {"jobs": costs}
     if len({row["task"] for row in results.summary}) < 2:
         tables["over-tasks"] = []
     for name, rows in tables.items():

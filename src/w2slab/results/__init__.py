@@ -229,7 +229,7 @@ def collect(
     )
     found: list[OnTask] = []
     for task in dict.fromkeys(c.task for c in present):
-        judgement = Judgement(task, store, n_resamples=resamples, level=level)
+        judgement = Judgement(task, store, n_resamples=resamples)
         cells = cells_of([(c, judgement.take_in(c)) for c in present if c.task == task])
         judge = Judge(judgement, level, min_gap)
         pooled = [judge.row(cell) for cell in cells]

@@ -20,7 +20,8 @@ def ceiling_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:
     """A row per strong model; methods with a ceiling of their own have a row each, and `method` says which."""
     rows = []
     for ceiling in references(cells, "ceiling", by_weak=False):
-        estimates = [judge.judgement.estimate(asked) for asked in ceiling.right]
+        runs = zip(ceiling.right, ceiling.seeds, strict=True)
+        estimates = [judge.estimate(judge.judgement.by_seed([asked]), (seed,)) for asked, seed in runs]
         accuracies = np.array([each.value for each in estimates])
         # By the lower end, which is not at the estimate where resamples do not differ, as where all are right.
         errors = np.array([each.value - each.low for each in estimates]) / float(ndtri((1 + judge.level) / 2))

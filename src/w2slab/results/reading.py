@@ -14,7 +14,7 @@ from w2slab.artifacts import STOPPING_POINTS, Predictions, read_examples, read_p
 from w2slab.errors import DataError
 from w2slab.randomness import rng
 from w2slab.stats.calibration import brier_scores, log_losses
-from w2slab.stats.resampling import Estimate, mean_estimate, resample_means, resample_seeds
+from w2slab.stats.resampling import resample_means, resample_seeds
 from w2slab.stats.seeds import BySeed
 
 if TYPE_CHECKING:
@@ -129,9 +129,9 @@ class Judgement:
     Questions are `ask`ed first; `mean` and `draws` answer them, all from the same resamples.
     """
 
-    def __init__(self, task: str, store: Reading, *, n_resamples: int, level: float, part: str = "") -> None:
+    def __init__(self, task: str, store: Reading, *, n_resamples: int, part: str = "") -> None:
         self._task, self._store, self._part = task, store, part
-        self._n_resamples, self._level = n_resamples, level
+        self._n_resamples = n_resamples
         self._test: TestSet | None = None
         self._seen: set[str] = set()
         self._choices: dict[tuple[str, str], np.ndarray] = {}
@@ -139,7 +139,6 @@ class Judgement:
         self._rows: dict[Asked, int] = {}
         self._values: list[np.ndarray] = []
         self._seed_draws: dict[tuple[int, ...], np.ndarray] = {}
-        self._estimates: dict[Asked, Estimate] = {}
 
     @property
     def test(self) -> TestSet:
@@ -222,7 +221,7 @@ class Judgement:
             places: Their places, int [n].
             asked: The questions.
         """
-        own = Judgement(self._task, self._store, n_resamples=self._n_resamples, level=self._level, part=name)
+        own = Judgement(self._task, self._store, n_resamples=self._n_resamples, part=name)
         own._test = self.test.part(places)
         for each in dict.fromkeys(asked):
             own._rows[each] = len(own._values)
@@ -272,14 +271,6 @@ class Judgement:
 
     def _places(self, asked: Asked | Iterable[Asked]) -> int | list[int]:
         return self._rows[asked] if isinstance(asked, Asked) else [self._rows[a] for a in asked]
-
-    def estimate(self, asked: Asked) -> Estimate:
-        """Share of yes with its interval over test examples."""
-        if asked not in self._estimates:
-            self._estimates[asked] = mean_estimate(
-                float(self.mean(asked)), self.draws(asked), level=self._level, n_units=self.test.n_groups
-            )
-        return self._estimates[asked]
 
     def seed_draws(self, seeds: tuple[int, ...]) -> np.ndarray:
         """How seeds are drawn; the same for everything that is compared over these seeds."""

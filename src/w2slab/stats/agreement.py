@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from w2slab.stats.shares import share_of
 
 
 class Agreement(NamedTuple):
-    """Share of test examples on which student and supervisor choose the same candidate: numbers, or arrays of them.
+    """Share of test examples on which student and supervisor choose the same candidate.
 
     Args:
         all: Of all examples.
@@ -18,9 +18,9 @@ class Agreement(NamedTuple):
         supervisor_wrong: Of those that it gets wrong: the share of errors that the student copies. NaN where none.
     """
 
-    all: Any
-    supervisor_right: Any
-    supervisor_wrong: Any
+    all: float
+    supervisor_right: float
+    supervisor_wrong: float
 
 
 def agreement(student: np.ndarray, supervisor: np.ndarray, supervisor_is_right: np.ndarray) -> Agreement:
@@ -34,16 +34,8 @@ def agreement(student: np.ndarray, supervisor: np.ndarray, supervisor_is_right: 
     if len(student) == 0:
         return Agreement(float("nan"), float("nan"), float("nan"))
     agrees = student == supervisor
-    found = agreement_of_shares(agrees.mean(), (agrees & supervisor_is_right).mean(), supervisor_is_right.mean())
-    return Agreement(*map(float, found))
-
-
-def agreement_of_shares(agrees: Any, agrees_right: Any, right: Any) -> Agreement:
-    """The same from shares of all examples, one number each or one per resample.
-
-    Args:
-        agrees: Share on which student and supervisor agree.
-        agrees_right: Share on which they agree and the supervisor is right.
-        right: Share that the supervisor gets right.
-    """
-    return Agreement(agrees, share_of(agrees_right, right), share_of(agrees - agrees_right, 1 - right))
+    return Agreement(
+        float(agrees.mean()),
+        float(share_of((agrees & supervisor_is_right).sum(), supervisor_is_right.sum())),
+        float(share_of((agrees & ~supervisor_is_right).sum(), (~supervisor_is_right).sum())),
+    )
