@@ -1,0 +1,81 @@
+"""What several objectives are made of.
+
+Letters, here and in the objectives: f is the student's probability vector of an example (the softmax of its logits), w
+its weak label, n the number of its own candidates. Tensors are padded to K >= n candidates.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+# Networks give -1e9 to a candidate that an example does not have; no logit of a real one comes near this.
+PADDED_BELOW = -1e8
+
+
+def padded(logits: Tensor) -> Tensor:
+    """Which candidates an example does not have, bool [..., K]: there f and w are 0."""
+    return logits.detach() < PADDED_BELOW
+
+
+def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Cross entropy CE(f; t) = -sum t log f of each example, [...]."""
+    return (targets * logits.log_softmax(dim=-1)).sum(dim=-1).neg()
+
+
+def entropy(logits: Tensor) -> Tensor:
+    """Entropy H(f) = -sum f log f of each example, with gradient through both f, [...].
+
+    At a padded candidate f is 0 and log f is finite, so that neither value nor gradient has a part there.
+    """
+    log_probs = logits.log_softmax(dim=-1)
+    return (log_probs.exp() * log_probs).sum(dim=-1).neg()
+
+
+def hardened(logits: Tensor) -> Tensor:
+    """The likeliest candidate of each example, int64 [...]; of equals the first. No gradient."""
+    return logits.detach().argmax(dim=-1)
+
+
+def own_count(beyond: Tensor) -> Tensor:
+    """The number n of each example's own candidates, int64 [..., 1].
+
+    Args:
+        beyond: What `padded` gave, [..., K].
+    """
+    return beyond.logical_not().sum(dim=-1, keepdim=True)
+
+
+def smoothed(targets: Tensor, beyond: Tensor, epsilon: float) -> Tensor:
+    """(1 - epsilon) w + epsilon / n over an example's own candidates, 0 beyond, [..., K].
+
+    Args:
+        targets: The weak labels w, [..., K].
+        beyond: What `padded` gave, [..., K].
+        epsilon: Share of mass that is spread out.
+    """
+    return ((1.0 - epsilon) * targets + epsilon / own_count(beyond)).masked_fill(beyond, 0.0)
+
+
+def ramped(weight: float, progress: float, ramp_frac: float) -> float:
+    """A weight that rises along a line from 0 over the first `ramp_frac` of training and then stays."""
+    if progress >= ramp_frac:
+        return weight
+    return weight * progress / ramp_frac
+
+
+def mixed_cross_entropy(logits: Tensor, targets: Tensor, choice: Tensor, weight: float) -> Tensor:
+    """(1 - a) CE(f; w) + a CE(f; onehot(choice)) of each example, [...].
+
+    Args:
+        logits: [..., K].
+        targets: The weak labels w, [..., K].
+        choice: A candidate of each example, int64 [...].
+        weight: The weight a.
+    """
+    # CE is linear in the target, so the two terms are one CE with the mixed target.
+    mixed = (1.0 - weight) * targets
+    mixed.scatter_(-1, choice.unsqueeze(-1), weight, reduce="add")
+    return cross_entropy(logits, mixed)
