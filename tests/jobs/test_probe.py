@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from scipy.optimize import minimize
@@ -15,21 +14,15 @@ from scipy.special import log_softmax
 from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.artifacts import read_predictions, read_truth
 from w2slab.errors import JobError
+from w2slab.jobs.features import features
 from w2slab.jobs.finetune import finetune
-from w2slab.jobs.probe import Scale, features, fit, probe
+from w2slab.jobs.probe import probe
+from w2slab.models.linear import Linear
 from w2slab.specs import FinetuneSpec, PluginSpec, ProbeSpec, RecipeSpec
-from w2slab.tasks.task import Examples
 from w2slab.training.batches import Encoded
+from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
-
-
-def examples_of(counts, classes=None):
-    ids = [str(i) for i in range(len(counts))]
-    columns = {"id": ids, "group": ids}
-    if classes is None:
-        columns["candidates"] = [[f"c{k}" for k in range(n)] for n in counts]
-    return Examples(pa.table(columns), classes)
 
 
 def soft_labels(generator, real):
@@ -43,7 +36,7 @@ def test_classes_are_fitted_as_an_independent_optimizer_fits_them(n_classes):
     generator = np.random.default_rng(0)
     rows, l2 = generator.normal(size=(60, 4)), 0.01
     targets = soft_labels(generator, np.ones((60, n_classes), dtype=bool))
-    fitted = fit(rows, targets, examples_of([n_classes] * 60, ("a", "b", "c")[:n_classes]), l2)
+    fitted = fit(rows, targets, True, np.full(60, n_classes), l2)
 
     def loss(flat):
         weights, bias = flat[: 4 * n_classes].reshape(4, n_classes), flat[4 * n_classes :]
@@ -60,7 +53,7 @@ def test_candidates_are_fitted_as_an_independent_optimizer_fits_them():
     counts, l2 = generator.integers(2, 5, size=50), 0.01
     real = np.arange(4) < counts[:, None]
     rows, targets = generator.normal(size=(counts.sum(), 3)), soft_labels(generator, real)
-    fitted = fit(rows, targets, examples_of(counts), l2)
+    fitted = fit(rows, targets, False, counts, l2)
 
     def loss(weights):
         total, first = 0.0, 0
@@ -79,7 +72,7 @@ def test_candidates_are_fitted_as_an_independent_optimizer_fits_them():
 def test_a_case_worked_by_hand():
     q, l2 = 0.75, 0.1
     rows = np.array([[1.0], [-1.0]])
-    fitted = fit(rows, np.array([[q, 1 - q], [1 - q, q]]), examples_of([2, 2], ("a", "b")), l2)
+    fitted = fit(rows, np.array([[q, 1 - q], [1 - q, q]]), True, np.array([2, 2]), l2)
     w = fitted.weights[0, 0]
     assert fitted.weights[0, 1] == pytest.approx(-w)
     assert -2 / (1 + np.exp(2 * w)) + 2 * (1 - q) + 4 * l2 * w == pytest.approx(0, abs=1e-6)
@@ -87,12 +80,12 @@ def test_a_case_worked_by_hand():
 
 
 def test_a_fit_without_an_end_is_an_error_that_names_the_remedy(monkeypatch):
-    monkeypatch.setattr("w2slab.jobs.probe.MOST_ITERATIONS", 2)
+    monkeypatch.setattr("w2slab.training.logistic.MOST_ITERATIONS", 2)
     generator = np.random.default_rng(0)
     rows = generator.normal(size=(30, 5)) * [1, 10, 100, 1000, 1e4]
     targets = soft_labels(generator, np.ones((30, 2), dtype=bool))
     with pytest.raises(JobError, match=r"did not converge.*larger l2"):
-        fit(rows, targets, examples_of([2] * 30, ("a", "b")), 1e-6)
+        fit(rows, targets, True, np.full(30, 2), 1e-6)
 
 
 def test_features_are_standardised_as_in_training_and_constants_are_left_out():
@@ -199,8 +192,17 @@ def test_a_probe_may_start_from_weights_that_a_finetuning_kept(bench, llama):
         bench.run(probe, spec, {"data": data, "start": kept}, "damaged")
 
 
-def test_a_network_without_features_is_an_error(bench):
+class Bare(Linear):
+    """A family whose networks have no features."""
+
+    def build(self, examples, seed):
+        return torch.nn.Linear(8, 2)
+
+
+def test_a_network_without_features_is_an_error(bench, monkeypatch):
+    data = bench.prepare()
+    monkeypatch.setattr("w2slab.jobs.plugins.build", lambda kind, plugin: Bare("small", 8))
     linear = PluginSpec(name="linear", fields={"name": "small", "n_features": 8})
     spec = ProbeSpec(model=linear, train_split="student_train", labels="true", seed=0)
     with pytest.raises(JobError, match="small: its network has no features"):
-        bench.run(probe, spec, {"data": bench.prepare()}, "probe")
+        bench.run(probe, spec, {"data": data}, "probe")

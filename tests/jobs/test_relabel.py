@@ -1,13 +1,28 @@
-"""The controls: labels that look like weak labels and carry no knowledge."""
+"""Labels made from labels: the controls, and what every relabeling is given and gives."""
 
 from __future__ import annotations
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
-from w2slab.artifacts import Predictions, read_predictions, write_predictions, write_prepared
+from w2slab import registry
+from w2slab.artifacts import (
+    Predictions,
+    read_predictions,
+    read_truth,
+    read_weights,
+    write_examples,
+    write_predictions,
+    write_prepared,
+    write_weights,
+)
+from w2slab.errors import JobError
+from w2slab.jobs import relabel as relabel_job
 from w2slab.jobs.relabel import relabel
-from w2slab.specs import RelabelSpec
+from w2slab.relabeling.relabeling import Relabelled
+from w2slab.specs import PluginSpec, RelabelSpec
+from w2slab.tasks.task import Examples
 
 
 @pytest.fixture
@@ -24,15 +39,22 @@ def labels(bench):
             probs = generator.random((50, n_candidates.max())).astype(np.float32)
             probs[np.arange(probs.shape[1]) >= n_candidates[:, None]] = 0
             probs /= probs.sum(axis=1, keepdims=True)
-            predictions = Predictions([f"{split}-{i}" for i in range(50)], probs, n_candidates)
+            ids = [f"{split}-{i}" for i in range(50)]
+            columns = {"id": ids, "group": ids, "candidates": [["move"] * n for n in n_candidates]}
+            write_examples(data, split, Examples(pa.table(columns), classes and tuple(classes)))
+            predictions = Predictions(ids, probs, n_candidates)
             write_predictions(folder / "predictions" / f"{split}.parquet", predictions)
         return {"data": data, "labels": folder}
 
     return write
 
 
+def spec(name, seed=0, n_trusted=0, **fields):
+    return RelabelSpec(relabeling=PluginSpec(name=name, fields=fields), n_trusted=n_trusted, seed=seed)
+
+
 def changed(bench, inputs, name, seed=0, split="student_train", out=None):
-    folder = bench.run(relabel, RelabelSpec(name=name, seed=seed), inputs, out or name)
+    folder = bench.run(relabel, spec(name, seed=seed), inputs, out or name)
     return read_predictions(folder / "predictions" / f"{split}.parquet")
 
 
@@ -71,7 +93,7 @@ def test_constant_labels_are_the_first_candidate(bench, labels):
 
 def test_labels_of_what_a_student_reads_are_written_and_those_of_test_are_not(bench, labels):
     inputs = labels(["no", "yes"])
-    folder = bench.run(relabel, RelabelSpec(name="random", seed=0), inputs, "random")
+    folder = bench.run(relabel, spec("random"), inputs, "random")
     assert {p.name for p in (folder / "predictions").iterdir()} == {"student_train.parquet", "validation.parquet"}
 
 
@@ -82,3 +104,91 @@ def test_the_seed_decides(bench, labels):
     other = changed(bench, inputs, "shuffled", seed=2, out="c")
     assert (first.probs == again.probs).all()
     assert (first.probs != other.probs).any()
+
+
+@pytest.fixture
+def weak(bench):
+    """Data and a supervisor of the toy task."""
+    data = bench.prepare()
+    return {"data": data, "labels": bench.finetune("supervisor", {"data": data}, bench.spec(2))}
+
+
+def test_a_filter_leaves_weights_and_passes_labels_of_other_splits_on(bench, weak):
+    folder = bench.run(relabel, spec("confidence-filter", keep=0.5), weak, "filtered")
+    ids, weights = read_weights(folder, "student_train")
+    assert (ids, sorted(set(weights.tolist()))) == (read_truth(weak["data"], "student_train").ids, [0.0, 1.0])
+    assert bench.facts["n_left_out"] == (weights == 0).sum()
+    assert not (folder / "weights" / "validation.parquet").exists()
+    before, after = (read_predictions(f / "predictions" / "validation.parquet") for f in (weak["labels"], folder))
+    assert (before.probs == after.probs).all()
+
+
+def test_a_student_learns_only_what_is_kept_and_as_if_it_had_been_alone(bench, weak):
+    folder = bench.run(relabel, spec("confidence-filter", keep=0.5), weak, "filtered")
+    student = bench.spec(labels="soft")
+    bench.finetune("student", {"data": weak["data"], "labels": folder}, student)
+    kept = int((read_weights(folder, "student_train")[1] > 0).sum())
+    assert bench.facts["n_examples"] == kept < 200
+    # Weights that a job of their own left go before those of the labels.
+    ids, weights = read_weights(folder, "student_train")
+    write_weights(bench.root / "others", "student_train", ids, 1.0 - weights)
+    inputs = {"data": weak["data"], "labels": folder, "weights": bench.root / "others"}
+    bench.finetune("other student", inputs, student)
+    assert bench.facts["n_examples"] == 200 - kept
+
+
+def told(bench, weak, monkeypatch, **fields):
+    """What a relabeling is given."""
+    seen = []
+
+    class Looks:
+        def __call__(self, given):
+            seen.append(given)
+            return Relabelled(given.probs)
+
+    monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: Looks())
+    bench.run(relabel, spec("looks", **fields), weak, f"looked {len(list(bench.root.iterdir()))}")
+    return seen[0]
+
+
+def test_only_a_budget_of_true_labels_is_told_and_none_without(bench, weak, monkeypatch):
+    assert told(bench, weak, monkeypatch).trusted is None
+    trusted = told(bench, weak, monkeypatch, n_trusted=30).trusted
+    right = np.array([r[0] for r in read_truth(weak["data"], "student_train").right])
+    assert (trusted >= 0).sum() == 30
+    assert (trusted[trusted >= 0] == right[trusted >= 0]).all()
+    with pytest.raises(JobError, match=r"n_trusted: 999 true labels are asked for, and student_train has 200"):
+        told(bench, weak, monkeypatch, n_trusted=999)
+
+
+def test_other_labels_come_in_their_order(bench, weak, monkeypatch):
+    inputs = weak | {f"other_{i}": weak["labels"] for i in (10, 2)}
+    inputs["other_2"] = bench.finetune("other", {"data": weak["data"]}, bench.spec(4))
+    given = told(bench, inputs, monkeypatch)
+    assert len(given.others) == 2
+    assert (given.others[1] == given.probs).all()
+    assert (given.others[0] != given.probs).any()
+
+
+@pytest.mark.parametrize(
+    ("made", "complaint"),
+    [
+        (lambda p: Relabelled(p[:-1]), "of shape"),
+        (lambda p: Relabelled(p * 2), "must sum to one"),
+        (lambda p: Relabelled(p * np.nan), "must be finite"),
+        (lambda p: Relabelled(p, -np.ones(len(p))), "weights of student_train must be finite and not negative"),
+        (lambda p: Relabelled(p, np.zeros(len(p))), "every example of student_train was left out"),
+    ],
+)
+def test_what_another_distribution_gets_wrong_is_said(bench, weak, monkeypatch, made, complaint):
+    monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: lambda given: made(given.probs))
+    with pytest.raises(JobError, match=complaint):
+        bench.run(relabel, spec("broken"), weak, "broken")
+
+
+def test_every_relabeling_of_the_table_says_what_it_needs():
+    for name in registry.table("relabelings"):
+        row = registry.load("relabelings", name)
+        assert isinstance(getattr(row, "needs_features", False), bool)
+        assert isinstance(getattr(row, "needs_others", 0), int)
+        assert isinstance(getattr(row, "every_split", False), bool)

@@ -1,64 +1,123 @@
-"""Weak labels -> weak labels that carry no knowledge: the controls."""
+"""Weak labels -> weak labels, and perhaps weights of examples, by a row of the relabelings' table."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import Predictions, read_predictions, read_prepared, write_predictions
+from w2slab.artifacts import (
+    Predictions,
+    read_examples,
+    read_truth,
+    read_weights,
+    write_predictions,
+    write_weights,
+)
+from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
+from w2slab.jobs import labels, plugins
+from w2slab.jobs.features import read_features
+from w2slab.jobs.setup import prepare_worker
 from w2slab.randomness import rng
+from w2slab.relabeling.relabeling import Given
 from w2slab.specs import RelabelSpec, restore
+from w2slab.tasks.task import Examples
 
+LEARNED = "student_train"
 # The splits that a student reads labels of.
-LABELLED = ("student_train", "validation", "reserve")
+LABELLED = (LEARNED, "validation", "reserve")
 
 
 def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
-    """Write other labels for every split that a student may learn from or be validated on.
+    """Write other labels for the splits that a student may learn from or be validated on.
 
-    shuffled: Each example gets the labels of another one, drawn without return. Where candidates differ by example,
-        each row is shuffled over its own candidates: confidence stays, knowledge goes.
-    random: A candidate drawn evenly, with certainty.
-    constant: The first candidate, with certainty.
+    Most relabelings look at `student_train` alone; the labels of the other splits are then passed on as they are.
+    Weights that came with the labels count as well, where one relabeling follows another.
+
+    Raises:
+        JobError: The relabeling cannot be made of these labels.
     """
+    prepare_worker()
     asked = restore(RelabelSpec, spec)
-    is_shared = read_prepared(context.inputs["data"])["classes"] is not None
-    change = {"shuffled": _across if is_shared else _within, "random": _random, "constant": _constant}[asked.name]
-    written = {}
+    relabeling = plugins.build("relabelings", asked.relabeling)
+    weak = context.inputs["labels"]
+    every_split = getattr(relabeling, "every_split", False)
+    facts: dict[str, Any] = {"n_examples": {}}
     for split in LABELLED:
-        path = context.inputs["labels"] / "predictions" / f"{split}.parquet"
-        if path.exists():
-            labels = read_predictions(path)
-            probs = change(labels, rng(asked.seed, "relabel", asked.name, split))
-            changed = Predictions(labels.ids, probs, labels.n_candidates)
-            write_predictions(context.out / "predictions" / f"{split}.parquet", changed)
-            written[split] = len(labels)
-    return {"n_examples": written}
+        if not (weak / "predictions" / f"{split}.parquet").exists():
+            continue
+        examples = read_examples(context.inputs["data"], split)
+        given = labels.weak_labels(weak, split, examples)
+        if every_split or split == LEARNED:
+            made = relabeling(_given(asked, split, examples, given, context))
+            _check(made, given, asked.relabeling.name, split)
+            weights = _with_earlier(made.weights, weak, split, given)
+            if weights is not None:
+                write_weights(context.out, split, given.ids, weights)
+                facts["n_left_out"] = int((weights == 0).sum())
+            facts |= getattr(made, "facts", None) or {}
+            given = Predictions(given.ids, made.probs.astype(np.float32), given.n_candidates)
+        write_predictions(context.out / "predictions" / f"{split}.parquet", given)
+        facts["n_examples"][split] = len(given)
+    return facts
 
 
-def _across(labels: Predictions, generator: np.random.Generator) -> np.ndarray:
-    return labels.probs[generator.permutation(len(labels))]
+def _given(spec: RelabelSpec, split: str, examples: Examples, weak: Predictions, context: JobContext) -> Given:
+    data, features = context.inputs["data"], None
+    if "features" in context.inputs:
+        features = np.asarray(read_features(context.inputs["features"], split, examples))
+    others = [name for name in context.inputs if name.startswith("other_")]
+    return Given(
+        probs=weak.probs,
+        n_candidates=weak.n_candidates,
+        shared_candidates=examples.classes is not None,
+        generator=rng(spec.seed, "relabel", spec.relabeling.name, split),
+        features=features,
+        others=tuple(
+            labels.weak_labels(context.inputs[name], split, examples).probs
+            for name in sorted(others, key=lambda name: int(name.removeprefix("other_")))
+        ),
+        trusted=_trusted(data, split, examples, spec) if spec.n_trusted else None,
+    )
 
 
-def _within(labels: Predictions, generator: np.random.Generator) -> np.ndarray:
-    probs = labels.probs.copy()
-    for row, n in zip(probs, labels.n_candidates, strict=True):
-        row[:n] = generator.permutation(row[:n])
-    return probs
+def _trusted(data: Path, split: str, examples: Examples, spec: RelabelSpec) -> np.ndarray:
+    """The right candidate of some examples drawn at random, -1 of the others: int64 [N]."""
+    if spec.n_trusted > len(examples):
+        raise JobError(
+            f"n_trusted: {spec.n_trusted} true labels are asked for, and {split} has {len(examples)} examples"
+        )
+    told = np.full(len(examples), -1, dtype=np.int64)
+    right = read_truth(data, split).right
+    for position in rng(spec.seed, "trusted", split).permutation(len(examples))[: spec.n_trusted]:
+        told[position] = right[position][0]
+    return told
 
 
-def _random(labels: Predictions, generator: np.random.Generator) -> np.ndarray:
-    return one_hot(generator.integers(labels.n_candidates), labels.probs.shape[1])
+def _with_earlier(weights: np.ndarray | None, folder: Path, split: str, given: Predictions) -> np.ndarray | None:
+    """The weights times those that an earlier relabeling left with these labels: what it left out stays out."""
+    path = folder / "weights" / f"{split}.parquet"
+    if not path.exists():
+        return weights
+    ids, earlier = read_weights(folder, split)
+    if ids != given.ids:
+        raise JobError(f"{path}: weights and labels must be of the same examples")
+    product = earlier if weights is None else earlier * weights
+    if not product.any():
+        raise JobError(f"{path}: what the relabelings before this one kept, it left out; keep a larger share")
+    return product
 
 
-def _constant(labels: Predictions, generator: np.random.Generator) -> np.ndarray:
-    return one_hot(np.zeros(len(labels), dtype=np.int64), labels.probs.shape[1])
-
-
-def one_hot(choices: np.ndarray, width: int) -> np.ndarray:
-    """Rows with 1 at the choice: float32 [N, width]."""
-    probs = np.zeros((len(choices), width), dtype=np.float32)
-    probs[np.arange(len(choices)), choices] = 1.0
-    return probs
+def _check(made: Any, given: Predictions, name: str, split: str) -> None:
+    """What another distribution's relabeling may have got wrong."""
+    beyond = np.arange(given.probs.shape[1]) >= given.n_candidates[:, None]
+    if made.probs.shape != given.probs.shape or not np.isfinite(made.probs).all() or (made.probs < 0).any():
+        raise JobError(f"{name}: labels of {split} must be finite, not negative, and of shape {given.probs.shape}")
+    if np.abs(made.probs.sum(axis=1) - 1.0).max(initial=0.0) > 1e-3 or made.probs[beyond].any():
+        raise JobError(f"{name}: a label of {split} must sum to one over the example's own candidates")
+    if made.weights is not None and not (np.isfinite(made.weights).all() and (made.weights >= 0).all()):
+        raise JobError(f"{name}: weights of {split} must be finite and not negative")
+    if made.weights is not None and not made.weights.any():
+        raise JobError(f"{name}: every example of {split} was left out; keep a larger share")
