@@ -226,7 +226,12 @@ class Simulation:
         labels = supervisor
         accuracy = self.accuracies[weak]
         if control != "weak-is-strong":
-            labels = job(RelabelSpec(name=control, seed=seed), title=f"{control} labels", data=data, labels=supervisor)
+            labels = job(
+                RelabelSpec(relabeling=PluginSpec(name=control), seed=seed),
+                title=f"{control} labels",
+                data=data,
+                labels=supervisor,
+            )
             self._record(labels, seconds=0.1, facts={})
             accuracy = float((1 / self.task.examples.n_candidates).mean())
         made = self._job(strong, seed, data, on="student_train", labels=labels)
@@ -314,7 +319,10 @@ def on_many_tasks(plan: FakePlan, n_tasks: int = 20) -> FakePlan:
 
 def on_many_tasks_results(results: Results, n_tasks: int = 20) -> Results:
     """The results that `on_many_tasks` would have, without judging the same again and again."""
-    parts = ("rows", "summary", "differences", "calibration", "reliability", "anatomy", "slices", "ceilings")
+    parts = ("rows", "summary", "differences", "calibration", "reliability", "anatomy", "diagnostics", "slices")
     tasks = [f"task-{i}" for i in range(n_tasks)]
-    copied = {name: [row | {"task": task} for task in tasks for row in getattr(results, name)] for name in parts}
+    copied = {
+        name: [row | {"task": task} for task in tasks for row in getattr(results, name)]
+        for name in (*parts, "ceilings")
+    }
     return replace(results, **copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results.over_tasks])

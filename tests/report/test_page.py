@@ -47,9 +47,9 @@ def test_the_answer_comes_first(page):
     assert "pairs the interval is above 0" in text
 
 
-SECTIONS = ["sizes", "methods", "table", "agreement", "stopping", "calibration", "anatomy", "slices", "gallery"]
-SECTIONS += ["controls", "cost", "made"]
-TABLES = {"results", "summary", "differences", "calibration", "reliability", "anatomy", "slices"}
+SECTIONS = ["sizes", "methods", "table", "agreement", "stopping", "calibration", "anatomy", "diagnostics", "slices"]
+SECTIONS += ["gallery", "controls", "cost", "made"]
+TABLES = {"results", "summary", "differences", "calibration", "reliability", "anatomy", "diagnostics", "slices"}
 TABLES |= {"ceilings", "jobs"}
 
 
@@ -142,7 +142,7 @@ def test_names_are_inert_wherever_they_stand(chess, tmp_path):
         return [row | {name: bad.get(row[name], row[name]) for name in texts if name in row} for row in rows]
 
     parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
-    changed = {name: spoiled(getattr(results, name)) for name in (*parts, "ceilings")}
+    changed = {name: spoiled(getattr(results, name)) for name in (*parts, "diagnostics", "ceilings")}
     changed["slices"] = [
         row | {"slice": f"{NASTY[row['slice_rank'] % 4]}{row['slice_rank']}"} for row in changed["slices"]
     ]

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from w2slab.stats.misfit import squared_misfits
+
 _TIE = 1e-6  # float32 labels: 1/3 and 1/3 may differ in the last bit
 
 
@@ -27,7 +29,7 @@ def misfit(student: np.ndarray, weak: np.ndarray) -> float:
     convex set of functions which holds the truth has an error of at most that of the labels minus this number, in
     expectation. A finetuned network is neither convex nor sure to hold the truth, so here it is a hint.
     """
-    return float(((student.astype(float) - weak) ** 2).sum(axis=1).mean()) if len(student) else float("nan")
+    return float(squared_misfits(student, weak).mean()) if len(student) else float("nan")
 
 
 def class_thresholds(student: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -90,7 +90,7 @@ def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, fo
     rows = results.reported()
     if not rows:
         return None
-    look = Look.of(rows, results.baseline)
+    look = Look.of(rows, results.baseline, results.label_sources)
     studio = Studio(look, folder)
     of_task = {task: [r for r in rows if r["task"] == task] for task in dict.fromkeys(r["task"] for r in rows)}
     setting_of = {task: _setting(task, comparisons, store) for task in of_task}

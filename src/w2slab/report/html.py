@@ -11,7 +11,10 @@ from w2slab.report import words
 from w2slab.report.svg import FATES, SUPERVISORS
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_FILTERS = ("inert", "short", "percent", "span", "count", "found_from", "found_between", "size", "duration", "decimal")
+_FILTERS = (
+    "inert", "short", "percent", "span", "count", "found_from", "found_between", "size", "duration", "decimal",
+    "ranked",
+)  # fmt: skip
 
 
 def render(template: str, **context: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ class Look:
         rungs: Models, weakest first.
         parameters: Of each; empty where they are unknown or not increasing, and rungs are then spaced evenly.
         drawn: Methods of the figures over size: all, or where they are many the baseline and those that recover most.
+        sources: Supervisors that are no models.
     """
 
     rungs: list[str]
@@ -31,10 +32,11 @@ class Look:
     methods: list[str]
     parameters: Mapping[str, float] = field(default_factory=dict)
     drawn: list[str] = field(default_factory=list)
+    sources: frozenset[str] = frozenset()
 
     @classmethod
-    def of(cls, rows: Sequence[Row], baseline: str = "naive") -> Look:
-        """The look of a study, from the summary of its students."""
+    def of(cls, rows: Sequence[Row], baseline: str = "naive", sources: Iterable[str] = ()) -> Look:
+        """The look of a study, from the summary of its students and the names of supervisors that are no models."""
         known = {r["weak"]: r["weak_parameters"] for r in rows} | {r["strong"]: r["strong_parameters"] for r in rows}
         first_seen = list(dict.fromkeys(name for r in rows for name in (r["weak"], r["strong"])))
         if all(value for value in known.values()) and len(set(known.values())) == len(known):
@@ -43,7 +45,8 @@ class Look:
             rungs, known = _ladder(rows, first_seen), {}
         supervisors = [name for name in rungs if any(r["weak"] == name for r in rows)]
         methods = list(dict.fromkeys(r["method"] for r in rows))
-        return cls(rungs, supervisors, methods, known, _most_telling(rows, methods, baseline))
+        drawn = _most_telling(rows, methods, baseline)
+        return cls(rungs, supervisors, methods, known, drawn, frozenset(sources))
 
     def x(self, rung: str) -> float:
         """Where a model stands on the axis of sizes."""

@@ -18,6 +18,7 @@ from w2slab.report.look import Look, method_keys
 from w2slab.report.svg import settings
 from w2slab.report.tables import write_tables
 from w2slab.results import Results
+from w2slab.results.diagnostics import rankings
 
 if TYPE_CHECKING:
     from w2slab.graph.job import Job
@@ -130,6 +131,9 @@ def _listed(results: Results, jobs: Sequence[Row], look: Look | None) -> dict[st
         "not_shown": [row for row in rows if _may_be_none(row)],
         "calibration": _of_models(results.calibration, places),
         "anatomy": _of_methods(results.anatomy, places),
+        "diagnostics": _of_methods(results.diagnostics, places),
+        "has_overlap": any(not isnan(row["overlap_density"]) for row in results.diagnostics),
+        "rankings": rankings(results.diagnostics, results.told_truth),
         "slices": _in_order(_of_methods(results.slices, places)),
         "ceilings": _told(results.ceilings),
         "costs": costs.by_kind(jobs),

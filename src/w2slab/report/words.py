@@ -9,6 +9,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from w2slab.results import Results
+from w2slab.results.diagnostics import Ranking
 from w2slab.stats.resampling import FEW_SEEDS
 
 Row = dict[str, Any]
@@ -91,9 +92,33 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def decimal(value: float | None) -> str:
-    """A number as it is, to three digits; an en dash where there is none."""
-    return "–" if value is None or isnan(value) else f"{value:.3f}"
+def decimal(value: float | None, digits: int = 3) -> str:
+    """A number as it is, to some digits; an en dash where there is none."""
+    if value is None or isnan(value):
+        return "–"
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+
+
+_RANKED = {"misfit": "misfit and gain in Brier score", "kl_misfit": "KL misfit and gain in log loss"}
+
+
+def ranked(ranking: Ranking) -> str:
+    """Whether a predicted gain ranks students as the true one does, with how many there are of each."""
+    what = _RANKED[ranking.predicted]
+    held = f"the gain is at least the misfit in {ranking.n_held} of {ranking.n}"
+    if ranking.n < 3:
+        return f"Of {what}: {held}; too few students to rank."
+    parts = [f"Spearman’s rank correlation of {what} is {decimal(ranking.overall, 2)} over {ranking.n} students"]
+    if ranking.n_pairs:
+        parts.append(f"among the methods of a pair {_median(ranking.by_method, ranking.n_pairs, 'pair')}")
+    if ranking.n_students:
+        among = _median(ranking.by_supervisor, ranking.n_students, "group")
+        parts.append(f"among the supervisors of one model and method {among}")
+    return f"{'; '.join(parts)}; {held}."
+
+
+def _median(value: float, n: int, noun: str) -> str:
+    return f"{decimal(value, 2)} ({'median of ' if n > 1 else ''}{count(n, noun)})"
 
 
 def glance(results: Results, seconds: float) -> str:
@@ -121,13 +146,17 @@ def answer(results: Results) -> list[str]:
     base = results.baseline
     if not rows:
         return ["Nothing can be said yet: no comparison of this study is finished."]
-    return [_first(rows, base, results.level), *_undefined(rows, base), *_best(results, rows, base)]
+    return [
+        _first(rows, base, results.level, results.label_sources),
+        *_undefined(rows, base),
+        *_best(results, rows, base),
+    ]
 
 
-def _first(rows: Sequence[Row], base: str, level: float) -> str:
+def _first(rows: Sequence[Row], base: str, level: float, sources: Mapping[str, str]) -> str:
     own = [row for row in rows if row["method"] == base]
     defined = [row for row in own if row["pgr_reason"] is None]
-    who = "A student trained on its supervisor’s labels" + ("" if base == "naive" else f" by the method {base}")
+    who = f"A student trained on {_labels(rows, sources)}" + ("" if base == "naive" else f" by the method {base}")
     if not own or not defined:
         pairs = "the only pair" if len(own) == 1 else _of(len(own), len(own))
         return f"No gap to recover was shown: PGR is undefined in {pairs}."
@@ -151,6 +180,17 @@ def _first(rows: Sequence[Row], base: str, level: float) -> str:
         f"{who} recovered a median of {percent(value, 0)} % of the gap between supervisor and ceiling{worse}; {shown}"
         f"{', under one seed' if of_one_seed else ''}."
     )
+
+
+def _labels(rows: Sequence[Row], sources: Mapping[str, str]) -> str:
+    """Whose labels students learned."""
+    names = {row["weak"] for row in rows}
+    if not names & sources.keys():
+        return "its supervisor’s labels"
+    if len(names) > 1:
+        return "labels that no model gave"
+    (name,) = names
+    return f"{inert(name, 40)} ({inert(sources[name], 80)})"
 
 
 def _undefined(rows: Sequence[Row], base: str) -> list[str]:

@@ -11,12 +11,12 @@ Rows are plain dicts with these columns; shares are fractions, never percent:
     n_test n_groups weak_parameters strong_parameters seconds           size of things; seconds of the student's job
 
 The columns of the other tables stand where their rows are made: `results.differences`, `over_tasks`, `calibration`,
-`anatomy`, `slices`, `ceilings`.
+`anatomy`, `diagnostics`, `slices`, `ceilings`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -24,11 +24,13 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from w2slab.results.anatomy import anatomy_rows
 from w2slab.results.calibration import calibration_rows, reliability_rows
 from w2slab.results.ceilings import ceiling_rows, low_mode_notes
+from w2slab.results.diagnostics import diagnostics_rows
 from w2slab.results.differences import correct, difference_rows
 from w2slab.results.judge import ROLES, Judge, Row, cells_of
 from w2slab.results.over_tasks import OnTask, on_task, over_tasks_rows
 from w2slab.results.reading import Judgement, Reading
 from w2slab.results.slices import slice_rows
+from w2slab.results.sources import label_sources, source_notes
 from w2slab.results.students import student_rows, summary_rows
 from w2slab.results.table import render, write_csv
 from w2slab.stats.resampling import DEFAULT_RESAMPLES
@@ -80,9 +82,11 @@ class Results:
         told_truth: Methods whose students were told true labels of `student_train`: references, no students of weak
             labels.
         own_references: Methods held against a supervisor or a ceiling that is not the baseline's.
+        label_sources: What the labels of a supervisor are that is no model, by its name: of a file, or corrupted.
         calibration: A row per model: how sure it is, how often right, and what its probabilities are worth.
         reliability: A row per model and bin of confidence, the examples of all seeds together.
         anatomy: What became of the supervisor's errors in each student, seeds pooled.
+        diagnostics: What can be said of each student without true labels, beside what it truly gained, seeds pooled.
         slices: Accuracies and PGR on parts of the test set, by difficulty or by what else is known of examples.
         ceilings: The noise of seeds in each strong model's ceilings, and which of them seem to have failed to train.
     """
@@ -98,9 +102,11 @@ class Results:
     baseline: str
     told_truth: tuple[str, ...] = ()
     own_references: tuple[str, ...] = ()
+    label_sources: Mapping[str, str] = field(default_factory=dict)
     calibration: list[Row] = field(default_factory=list)
     reliability: list[Row] = field(default_factory=list)
     anatomy: list[Row] = field(default_factory=list)
+    diagnostics: list[Row] = field(default_factory=list)
     slices: list[Row] = field(default_factory=list)
     ceilings: list[Row] = field(default_factory=list)
     _judged: Sequence[Comparison] = field(default=(), compare=False, repr=False)
@@ -129,7 +135,7 @@ class Results:
             f"{method} is held against a supervisor or a ceiling of its own, to which its PGR refers."
             for method in self.own_references
         ]
-        return notes + low_mode_notes(self.ceilings)
+        return [*source_notes(self.label_sources), *notes, *low_mode_notes(self.ceilings)]
 
     def table(self) -> pa.Table:
         """The rows as an Arrow table."""
@@ -144,8 +150,8 @@ class Results:
         share: pandas groups by them only with `dropna=False`.
 
         Args:
-            table: `rows`, `summary`, `differences`, `over_tasks`, `calibration`, `reliability`, `anatomy`, `slices` or
-                `ceilings`.
+            table: `rows`, `summary`, `differences`, `over_tasks`, `calibration`, `reliability`, `anatomy`,
+                `diagnostics`, `slices` or `ceilings`.
 
         Raises:
             StudyError: There is no such table.
@@ -224,9 +230,11 @@ def collect(
     baseline = plan.baseline if plan.baseline in judged or not judged else judged[0]
     told_truth = tuple(dict.fromkeys(c.method for c in plan.comparisons if c.uses_truth))
     own = _own_references(plan.comparisons, baseline)
+    sources = label_sources(plan.comparisons)
     results = Results(
-        [], [], [], [], missing, level, min_gap, resamples, baseline, told_truth, own, _judged=present, _store=store
-    )
+        [], [], [], [], missing, level, min_gap, resamples, baseline, told_truth, own, sources,
+        _judged=present, _store=store,
+    )  # fmt: skip
     found: list[OnTask] = []
     for task in dict.fromkeys(c.task for c in present):
         judgement = Judgement(task, store, n_resamples=resamples)
@@ -239,7 +247,9 @@ def collect(
         results.differences.extend(difference_rows(judge, cells, baseline))
         results.calibration.extend(calibration_rows(judge, cells))
         results.reliability.extend(reliability_rows(judge, cells))
-        results.anatomy.extend(anatomy_rows(judge, cells))
+        anatomy = anatomy_rows(judge, cells)
+        results.anatomy.extend(anatomy)
+        results.diagnostics.extend(diagnostics_rows(judge, cells, anatomy, store))
         results.slices.extend(slice_rows(judge, cells))
         results.ceilings.extend(ceiling_rows(judge, cells))
         found += on_task(judge, cells, rows)

@@ -53,7 +53,6 @@ def calibration_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:
     for model in models_of(cells):
         confidence = [judge.judgement.confidence(asked.key) for asked in model.right]
         right = judge.judgement.values(model.right)
-        errors = [expected_calibration_error(*each) for each in zip(confidence, right, strict=True)]
         brier, nll = (
             judge.judgement.by_seed([Asked(score, asked.key) for asked in model.right]) for score in ("brier", "nll")
         )
@@ -61,12 +60,25 @@ def calibration_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:
             model.identity
             | {"seeds": model.seeds, "accuracy": float(right.mean(axis=1).mean())}
             | {"confidence": float(np.mean([each.mean(dtype=float) for each in confidence]))}
-            | {"ece": float(np.mean(errors)), "ece_floor": float(np.mean([ece_floor(each) for each in confidence]))}
+            | {"ece": calibration_error(judge, model.right)}
+            | {"ece_floor": float(np.mean([ece_floor(each) for each in confidence]))}
             | columns("brier", judge.estimate(brier, model.seeds, highest=WORST_BRIER))
             | columns("nll", judge.estimate(nll, model.seeds, highest=WORST_NLL))
             | {"n_bins": N_BINS, "n_test": right.shape[1], "level": judge.level}
         )
     return rows
+
+
+def calibration_error(judge: Judge, right: Sequence[Asked]) -> float:
+    """The expected calibration error of a model, a mean over seeds.
+
+    Args:
+        judge: Of the model's task.
+        right: Whether it is right, a question for each seed.
+    """
+    confidence = (judge.judgement.confidence(asked.key) for asked in right)
+    pairs = zip(confidence, judge.judgement.values(right), strict=True)
+    return float(np.mean([expected_calibration_error(*each) for each in pairs]))
 
 
 def reliability_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:

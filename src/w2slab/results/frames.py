@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from w2slab.specs import Comparison
 
 TABLES = (
-    "rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices", "ceilings",
+    "rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "diagnostics", "slices",
+    "ceilings",
 )  # fmt: skip
 IDS = ("task", "weak", "strong", "method", "control", "seed")
 # Numbers that a row may lack; all other columns that are empty throughout are text.

@@ -14,6 +14,8 @@ from w2slab.artifacts import STOPPING_POINTS, Predictions, read_examples, read_p
 from w2slab.errors import DataError
 from w2slab.randomness import rng
 from w2slab.stats.calibration import brier_scores, log_losses
+from w2slab.stats.capa import agreement_by_accuracy, agreement_by_number, agreement_by_share, observed_agreement
+from w2slab.stats.misfit import kl_misfits, squared_misfits
 from w2slab.stats.resampling import resample_means, resample_seeds
 from w2slab.stats.seeds import BySeed
 
@@ -42,15 +44,21 @@ class Reading(Protocol):
         ...
 
 
+# Predictions kept at a time: a supervisor and a ceiling serve many students, which come one after the other.
+_MOST_READ = 4
+
+
 class Asked(NamedTuple):
     """One question put to every test example of a task.
 
     Args:
         question: `right`: is the model right? `agrees`: does the student choose as its supervisor? `agrees-right`:
             does it, and is the supervisor right? `both-right`: are student and supervisor right? `reachable`: is the
-            supervisor wrong and the ceiling right? `reached`: are they, and is the student right? And two that are
-            answered by numbers: `brier`, `nll`, the model's scores.
-        key: The model's job; for `reachable` the ceiling's.
+            supervisor wrong and the ceiling right? `reached`: are they, and is the student right? Others are
+            answered by numbers: `brier`, `nll`, the model's scores; `misfit`, `kl-misfit`, how far it is from its
+            supervisor; `observed`, how probably both draw the same candidate, and `by-accuracy`, `by-share`, how
+            probably by chance.
+        key: The model's job; for `reachable` the ceiling's; empty for what is the same of all models.
         other: Its supervisor's job, for all but `right` and the scores.
         point: A stopping point, where it is not the one of the model's recipe.
         ceiling: The ceiling's job, for `reached`.
@@ -71,6 +79,7 @@ class TestSet:
         table: What can be read of them, a row each.
         has_classes: Whether all have the same candidates.
         is_right: Which candidates count as right, bool [N, K].
+        n_candidates: How many each has, int64 [N].
         chances: How probable a random candidate of each is to be right, [N].
         groups: Which are drawn together, int [N].
         n_groups: How many groups.
@@ -83,6 +92,7 @@ class TestSet:
         examples = read_examples(folder, "test")
         n_candidates = examples.n_candidates
         self.ids, self.table, self.has_classes = truth.ids, examples.table, examples.classes is not None
+        self.n_candidates = n_candidates
         self.is_right = np.zeros((len(truth.ids), int(n_candidates.max(initial=1))), dtype=bool)
         lengths = np.fromiter(map(len, truth.right), np.int64, len(truth.right))
         self.is_right[np.repeat(np.arange(len(lengths)), lengths), [r for row in truth.right for r in row]] = True
@@ -103,6 +113,7 @@ class TestSet:
         own = copy(self)
         own.ids, own.table = [self.ids[place] for place in places], self.table.take(places)
         own.is_right, own.chances = self.is_right[places], self.chances[places]
+        own.n_candidates = self.n_candidates[places]
         _, own.groups = np.unique(self.groups[places], return_inverse=True)
         own.n_groups = len(np.unique(own.groups))
         return own
@@ -134,6 +145,7 @@ class Judgement:
         self._n_resamples = n_resamples
         self._test: TestSet | None = None
         self._seen: set[str] = set()
+        self._last: dict[str, Predictions] = {}
         self._choices: dict[tuple[str, str], np.ndarray] = {}
         self._confidence: dict[str, np.ndarray] = {}
         self._rows: dict[Asked, int] = {}
@@ -172,6 +184,12 @@ class Judgement:
         self._put(asked["both-right"], lambda: taught & learned)
         self._put(asked["reachable"], lambda: known & ~taught)
         self._put(asked["reached"], lambda: known & ~taught & learned)
+        asked |= {
+            "misfit": self._of_both("misfit", student, supervisor, squared_misfits),
+            "kl-misfit": self._of_both("kl-misfit", student, supervisor, kl_misfits),
+            **self._alike(student, supervisor),
+        }
+        asked |= {f"ceiling-{name}": each for name, each in self._alike(ceiling, supervisor).items()}
         folder = self._store.folder(student) / "stopping"
         if folder.is_dir():
             own = stopping_point(comparison.student)
@@ -179,6 +197,48 @@ class Judgement:
                 if point != own and (folder / f"{point}.parquet").exists():
                     asked[point] = self._right(student, point)
         return asked
+
+    def _alike(self, key: str, supervisor: str) -> dict[str, Asked]:
+        """How probably a model and a supervisor draw the same candidate, and by chance."""
+        test = self.test
+
+        def by_accuracy(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+            return agreement_by_accuracy(one, other, test.is_right, test.n_candidates)
+
+        asked = {
+            "observed": self._of_both("observed", key, supervisor, observed_agreement),
+            "by-accuracy": self._of_both("by-accuracy", key, supervisor, by_accuracy),
+        }
+        if test.has_classes:
+            return asked | {"by-share": self._of_both("by-share", key, supervisor, agreement_by_share)}
+        by_number = Asked("by-share", "")
+        self._put(by_number, lambda: agreement_by_number(test.n_candidates).astype(np.float32))
+        return asked | {"by-share": by_number}
+
+    def _of_both(
+        self, question: str, key: str, supervisor: str, answer: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    ) -> Asked:
+        """Ask what follows from the probabilities of a model and its supervisor."""
+        asked = Asked(question, key, supervisor)
+        self._put(asked, lambda: answer(self._probs(key), self._probs(supervisor)).astype(np.float32))
+        return asked
+
+    def _probs(self, key: str) -> np.ndarray:
+        """A model's probabilities, [N, K]."""
+        probs = self._read(key).probs
+        missing = self.test.is_right.shape[1] - probs.shape[1]
+        return np.pad(probs, ((0, 0), (0, missing))) if missing else probs
+
+    def _read(self, key: str) -> Predictions:
+        """A model's predictions; those that were read last are kept."""
+        known = self._last.pop(key, None)
+        if known is None:
+            path = self._store.folder(key) / "predictions" / "test.parquet"
+            known = predictions_for(self.test, path, self._task)
+        self._last[key] = known
+        while len(self._last) > _MOST_READ:
+            del self._last[next(iter(self._last))]
+        return known
 
     def _read_test(self, key: str) -> None:
         if key in self._seen:
@@ -196,8 +256,8 @@ class Judgement:
     def choices(self, key: str, point: str = "") -> np.ndarray:
         """The candidate a model chooses for each test example, int [N]."""
         if (key, point) not in self._choices:
-            path = self._store.folder(key) / (f"stopping/{point}.parquet" if point else "predictions/test.parquet")
-            predictions = predictions_for(self.test, path, self._task)
+            path = self._store.folder(key) / "stopping" / f"{point}.parquet"
+            predictions = predictions_for(self.test, path, self._task) if point else self._read(key)
             self._choices[key, point] = predictions.choices
             if not point:
                 self._score(key, predictions.probs)

@@ -47,7 +47,8 @@ def accuracy(studio: Studio, rows: Sequence[Row], setting: Setting | None, prefi
 
 def _on_truth(studio: Studio, sheet: Sheet, rows: Sequence[Row]) -> None:
     """The heavy line: models trained on true labels, as ceilings where they are some, else as supervisors."""
-    found = {r["weak"]: (r["supervisor_accuracy"], r, "supervisor_accuracy") for r in rows}
+    models = [r for r in rows if r["weak"] not in studio.look.sources]
+    found = {r["weak"]: (r["supervisor_accuracy"], r, "supervisor_accuracy") for r in models}
     found |= {r["strong"]: (r["ceiling_accuracy"], r, "ceiling_accuracy") for r in rows}
     order = [name for name in studio.look.rungs if name in found]
     xs, ys = [studio.look.x(name) for name in order], [100 * found[name][0] for name in order]
