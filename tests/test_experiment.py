@@ -186,12 +186,49 @@ def test_what_a_model_cannot_do_is_said_where_the_method_stands():
     with pytest.raises(StudyError) as caught:
         planned(methods, "pairs=[[a, b]]")
     places = [str(problem) for problem in caught.value.problems]
-    assert [("methods.0" in p, "methods.1" in p, "methods.2" in p) for p in places] == [
-        (True, False, False), (False, True, False), (False, False, True)
-    ]  # fmt: skip
+    assert [("methods.0" in p, "methods.1" in p) for p in places] == [(True, False), (False, True)]
     assert all('"b"' in p for p in places)
     assert "continue a text" in places[0]
-    assert "features" in places[2]
+
+
+def test_what_heads_alone_cannot_do_is_said_where_the_method_stands():
+    with pytest.raises(StudyError) as caught:
+        planned("methods=[naive, lp-ft, representation-anchor]", "tuning=head")
+    places = [str(problem) for problem in caught.value.problems]
+    assert [("methods.1" in p, "methods.2" in p) for p in places] == [(True, False), (False, True)]
+    assert all("tuning: head" in p for p in places)
+
+
+def test_heads_take_the_place_of_every_model_and_share_its_features():
+    of = planned("tuning=head", "methods=[naive, auxiliary-confidence, confidence-filter, bootstrapping]")
+    row = cell(of, "a", "c")
+    jobs = [row.supervisor, row.student, row.ceiling, cell(of, "a", "c", "bootstrapping").student]
+    assert {job.kind for job in jobs} == {"head"}
+    assert row.student.inputs["features"] == row.ceiling.inputs["features"]
+    assert row.student.inputs["features"] != row.supervisor.inputs["features"]
+    assert cell(of, "b", "c", "auxiliary-confidence").student.inputs["features"] == row.student.inputs["features"]
+    assert (row.student.fused, row.student.batch) == ("w2slab.jobs.heads:heads", row.student.inputs["features"].key)
+    assert row.student.spec.recipe.batch_size == 128  # its own recipe, not the study's
+
+
+def test_features_of_a_task_serve_every_seed_and_those_of_splits_their_own():
+    of_task = planned("tuning={features_of: task}", "seeds=[0, 1]")
+    of_splits = planned("tuning=head", "seeds=[0, 1]")
+    assert [sum(job.kind == "embed" for job in of.graph) for of in (of_task, of_splits)] == [3, 6]
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("tuning=heads", r"tuning: .*allowed: full, head"),
+        ("tuning={hiden: 3}", r'tuning.hiden: unknown field "hiden".* Did you mean "hidden"'),
+        ("tuning={recipe: {epochs: 0}}", r"tuning.recipe.epochs: .*greater than or equal to 1"),
+        ("tuning={features_of: all}", r"tuning.features_of"),
+    ],
+)
+def test_mistakes_about_heads_have_their_place(setting, complaint):
+    with pytest.raises(StudyError, match=complaint):
+        planned(setting)
 
 
 def test_label_controls_stand_on_the_widest_pair_and_copies_on_every_supervisor():
@@ -260,6 +297,25 @@ def test_golden_keys():
     assert found == GOLDEN
 
 
+def test_golden_keys_of_heads_and_ensembles():
+    methods = "[naive, confidence-filter, bagged-students, ensemw2s]"
+    of = planned("tuning={features_of: task}", f"methods={methods}", "pairs=[[a, b]]")
+    student = cell(of, "a", "b", "bagged-students").student
+    boosted = cell(of, "a", "b", "ensemw2s").student.inputs["labels"]
+    found = {
+        "head": cell(of, "a", "b").student.key,
+        "embed": cell(of, "a", "b").student.inputs["features"].key,
+        "pool": cell(of, "a", "b").student.inputs["features"].inputs["data"].key,
+        "filter": cell(of, "a", "b", "confidence-filter").student.inputs["labels"].key,
+        "combine": student.key,
+        "bootstrap": student.inputs["member_0"].inputs["weights"].key,
+        "reweight": boosted.inputs["weights_1"].key,
+    }
+    corrupted = planned("supervision={source: corrupted, rate: 0.2}", "pairs=all")
+    found["corrupt"] = cell(corrupted, "labels", "b").supervisor.key
+    assert found == GOLDEN_OF_HEADS
+
+
 def test_golden_keys_of_language_settings(writers):
     methods = "[generative-finetuning, {name: prompting, shots: 5}, finetune-then-probe]"
     of = planned(WRITERS, f"methods={methods}")
@@ -274,14 +330,24 @@ def test_golden_keys_of_language_settings(writers):
 
 GOLDEN = {
     "prepare": "prepare-5498e4404f74e1c8ed9aa4ae",
-    "supervisor": "finetune-30ac515e7c90a8df3651b653",
-    "naive": "finetune-d45b7234579d9b4a7ec57c4a",
-    "confidence": "finetune-7ae09551ff0c4742fd3ec3c7",
-    "relabel": "relabel-b1407d03311daf4aa42e8e17",
+    "supervisor": "finetune-007f95228add75c44764db8b",
+    "naive": "finetune-164fc1ef19fd9ebac1c74bb2",
+    "confidence": "finetune-cf36b193431cd6fe8e023aa1",
+    "relabel": "relabel-34c2fbbe24a8083d7fb7d2fd",
 }
 GOLDEN_OF_LANGUAGE = {
     "generative": "generative-26e3b38c20bac9ebbd22397a",
-    "started": "finetune-9cd1c62c97602a0b5a5f2c69",
-    "prompt": "prompt-39719313b009557ceea932b3",
-    "probe": "probe-418112199cb72e108386cc81",
+    "started": "finetune-06211febb7ed29cf9c215c25",
+    "prompt": "prompt-e433ffe6aad3579f1fee07eb",
+    "probe": "probe-14396631716297d29d46683b",
+}
+GOLDEN_OF_HEADS = {
+    "head": "head-e76294d15202c2cb41bf4e73",
+    "embed": "embed-d1e2647968ef5b623ba323e8",
+    "pool": "pool-e0284c6f3493ebad2933427f",
+    "filter": "relabel-accd98efa5e7060b312ef4ca",
+    "combine": "combine-cc82e0e8ada08b755cecb055",
+    "bootstrap": "bootstrap-b16080385ab53c6ba9559fbb",
+    "reweight": "reweight-fae50ee01a04afbfb957f5d4",
+    "corrupt": "corrupt-9df8acca8dca5487d13f5824",
 }

@@ -51,6 +51,9 @@ class Recipe(BaseModel):
     curve_points: Annotated[Whole, Field(ge=0, le=1000)] = 20
     curve_examples: Size | None = None
     stop_at: Literal["last", "weak-labels"] = "last"
+    ema_decay: Number | None = Field(None, gt=0, lt=1)
+    dropout: Number = Field(0.0, ge=0, lt=1)
+    head_first: Number = Field(0.0, ge=0, lt=1)
 
     @model_validator(mode="before")
     @classmethod

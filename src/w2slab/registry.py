@@ -27,16 +27,29 @@ TABLES = {
     "models": "w2slab.models",
     "methods": "w2slab.methods",
     "objectives": "w2slab.training",
+    "relabelings": "w2slab.relabeling",
 }
 
 
 @cache
 def table(kind: str) -> Mapping[str, str]:
-    """Rows of one table: `module:object` by name, other distributions' rows included."""
+    """Rows of one table: `module:object` by name, other distributions' rows included.
+
+    Rows of the tables that the package's `ALSO` names are rows as well, but for those in its `NOT_ALONE`.
+    """
+    package = importlib.import_module(TABLES[kind])
+    rows = _own_rows(kind)
+    for other in getattr(package, "ALSO", {}):
+        rows = {name: row for name, row in table(other).items() if name not in package.NOT_ALONE} | rows
+    return dict(sorted(rows.items()))
+
+
+def _own_rows(kind: str) -> dict[str, str]:
+    """Rows of a table without those that it takes over from others."""
     rows = dict(importlib.import_module(TABLES[kind]).TABLE)
     for entry in entry_points(group=f"w2slab.{kind}"):
         rows.setdefault(entry.name, entry.value)
-    return dict(sorted(rows.items()))
+    return rows
 
 
 def closest(name: object, known: Mapping[str, Any] | list[str]) -> str:
@@ -60,7 +73,15 @@ def load(kind: str, name: str) -> Any:
     rows = table(kind)
     if name not in rows:
         raise StudyError(f'unknown {kind.removesuffix("s")} "{name}".{closest(name, rows)}')
-    module, _, attribute = rows[name].partition(":")
+    makers = {} if name in _own_rows(kind) else getattr(importlib.import_module(TABLES[kind]), "ALSO", {})
+    for other, maker in makers.items():
+        if name in table(other):
+            return _named(maker)(name)
+    return _named(rows[name])
+
+
+def _named(row: str) -> Any:
+    module, _, attribute = row.partition(":")
     return getattr(importlib.import_module(module), attribute)
 
 

@@ -70,6 +70,10 @@ class RecipeSpec:
         curve_examples: How many examples of each are used for it; `None` is all.
         stop_at: The point whose predictions count: the last step, or the best accuracy on validation labels
             (weak ones for a student).
+        ema_decay: Per step, how much of the running mean of the weights is kept; the mean is what predicts. `None`
+            predicts with the weights themselves.
+        dropout: Probability with which a feature that the head reads is set to 0 in training.
+        head_first: Share of training in which the head alone learns, before everything does (Kumar et al. 2022).
     """
 
     epochs: int = 5
@@ -83,20 +87,40 @@ class RecipeSpec:
     curve_points: int = 20
     curve_examples: int | None = None
     stop_at: Literal["last", "weak-labels"] = "last"
+    ema_decay: float | None = None
+    dropout: float = 0.0
+    head_first: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadShape:
+    """What reads features: a linear layer, or more.
+
+    Args:
+        hidden: Units of one hidden layer of rectified linear units; `None` is a linear head.
+        mixture: Heads whose probabilities are mixed with learned weights, a convex combination (Mulgund and Pabbaraju
+            2025); 1 is a single head.
+    """
+
+    hidden: int | None = None
+    mixture: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class FinetuneSpec:
     """Model, examples and labels -> predictions.
 
-    Inputs: `data` (a `prepare` job); unless it learns on true labels, `labels` (a job that left predictions); and
-    `start`, a `generative` job, where training starts from its weights.
+    Inputs: `data` (a `prepare` job); unless it learns on true labels, `labels` (a job that left predictions, and
+    perhaps weights of examples); `start`, a `generative` job, where training starts from its weights; and `weights`, a
+    job that left weights of examples, where those of `labels` do not count.
 
     Args:
         train_split: The split learned on.
         train_range: First (included) and last (excluded) example of it; `None` is the whole split.
         labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
+        mixture: Heads whose probabilities are mixed in place of the network's one (`HeadShape.mixture`).
         keep_weights: Whether the weights stay beside the predictions, for a job that reads them.
+        predicts_learned: Whether the split learned on is predicted as well.
         seed: Decides new heads and the order of examples.
     """
 
@@ -110,7 +134,69 @@ class FinetuneSpec:
     labels: Literal["true", "hard", "soft"]
     objective: PluginSpec
     recipe: RecipeSpec
+    mixture: int = 1
     keep_weights: bool = False
+    predicts_learned: bool = False
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSpec:
+    """Task -> all its examples, as the one split `pool`, for features that serve every seed. No input."""
+
+    KIND: ClassVar = "pool"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.prepare:pool"
+
+    task: PluginSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class EmbedSpec:
+    """Model -> frozen features of every split of its input `data`, a `prepare` or `pool` job.
+
+    Input `start`, a `generative` job, where the features are those of a model that has learned to write the texts.
+
+    Args:
+        readout: What is read of an example: `head` is what the family's own head reads. Others are the family's.
+        layer: Block after which features are read, counted from 1; `None` is the last.
+        precision: Number type of the forward pass.
+    """
+
+    KIND: ClassVar = "embed"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.embed:embed"
+
+    model: PluginSpec
+    readout: str = "head"
+    layer: int | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadSpec:
+    """Frozen features, examples and labels -> predictions: a finetuning of the head alone.
+
+    Inputs: `data`; `features` (an `embed` job, of `data` or of its task's pool); `labels` and `weights` as for
+    `FinetuneSpec`. The other fields are as there; of the recipe all but `precision`, `gradient_clip`, `head_first`.
+
+    Args:
+        head: What reads the features.
+    """
+
+    KIND: ClassVar = "head"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.heads:head"
+    FUSED: ClassVar = "w2slab.jobs.heads:heads"
+    BATCHED_BY: ClassVar = "features"
+
+    train_split: str
+    train_range: tuple[int, int] | None = None
+    labels: Literal["true", "hard", "soft"]
+    objective: PluginSpec
+    recipe: RecipeSpec
+    head: HeadShape
+    predicts_learned: bool = False
     seed: int
 
 
@@ -194,18 +280,113 @@ class PromptSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class RelabelSpec:
-    """Weak labels -> weak labels. Inputs: `data` and `labels`.
+    """Weak labels -> weak labels, and perhaps weights of examples.
+
+    Inputs: `data`; `labels`; and what the relabeling asks for: `features` (an `embed` job of `data`), `other_0`,
+    `other_1` and so on (jobs that left labels of the same examples).
 
     Args:
-        name: `shuffled`, `random` or `constant`: the controls.
+        relabeling: A row of the relabelings' table.
+        n_trusted: How many examples of `student_train`, drawn at random, are told with their true labels.
+        seed: Decides what the relabeling draws.
     """
 
     KIND: ClassVar = "relabel"
-    VERSION: ClassVar = 1
+    VERSION: ClassVar = 2
     RUN: ClassVar = "w2slab.jobs.relabel:relabel"
 
-    name: Literal["shuffled", "random", "constant"]
+    relabeling: PluginSpec
+    n_trusted: int = 0
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombineSpec:
+    """Predictions of several models -> predictions of one.
+
+    Inputs: `data`; `member_0`, `member_1` and so on; and, of a boosted ensemble, `weights_1` and so on, the weights of
+    `supervisor_train` with which a member was trained, if they were not all equal.
+
+    Args:
+        how: `mean` of probabilities; `vote`, the share of members that choose a candidate; or `boosted`, where votes
+            are weighted by what each member's error on `supervisor_train` is worth (Agrawal et al. 2024).
+    """
+
+    KIND: ClassVar = "combine"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.combine:combine"
+
+    how: Literal["mean", "vote", "boosted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReweightSpec:
+    """Predictions of a model on what it learned -> weights for the next: one round of AdaBoost (SAMME).
+
+    Inputs: `data`; `member`, a model that predicted `supervisor_train`; and `weights`, those that it learned with, if
+    they were not all equal.
+    """
+
+    KIND: ClassVar = "reweight"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.combine:reweight"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapSpec:
+    """Examples of a split -> how often each was drawn with replacement, as weights. Input: `data`.
+
+    Args:
+        split: The split drawn from.
+        seed: Decides the draw.
+    """
+
+    KIND: ClassVar = "bootstrap"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.combine:bootstrap"
+
+    split: str
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorruptSpec:
+    """True labels with errors -> the predictions of a supervisor that makes just these errors.
+
+    Inputs: `data`; `like`, a model that has as many errors, split by split, unless a rate is given; and `ceiling`, a
+    model whose probabilities choose where they are.
+
+    Args:
+        choose: Which examples are wrong: `random` ones; those with the `longest` or `shortest` prompt; where the
+            ceiling is `least-sure`; or where it is `surely-right` (Burns et al. 2023, appendix E.2).
+        rate: Share of wrong labels in each split; `None` is as many as `like` has.
+        seed: Decides which are wrong, and which wrong candidate they get.
+    """
+
+    KIND: ClassVar = "corrupt"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.corrupt:corrupt"
+
+    choose: Literal["random", "longest", "shortest", "least-sure", "surely-right"]
+    rate: float | None = None
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelFileSpec:
+    """A file of labels by example id -> the predictions of a supervisor.
+
+    Inputs: `data`; and `pool`, all examples of the task, which the file may label.
+
+    Args:
+        file: The file, a `LocalFile`.
+    """
+
+    KIND: ClassVar = "label-file"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.label_file:label_file"
+
+    file: Any
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -253,8 +434,18 @@ class FoldSpec:
 
 
 def job(spec: Any, *, title: str, **inputs: Job) -> Job:
-    """A job of the spec's kind."""
-    return Job(kind=spec.KIND, version=spec.VERSION, run=spec.RUN, spec=spec, inputs=inputs, title=title)
+    """A job of the spec's kind; of a kind that may be fused, all jobs that share the input it is batched by may be."""
+    fused = getattr(spec, "FUSED", "")
+    return Job(
+        kind=spec.KIND,
+        version=spec.VERSION,
+        run=spec.RUN,
+        spec=spec,
+        inputs=inputs,
+        title=title,
+        fused=fused,
+        batch=inputs[spec.BATCHED_BY].key if fused else "",
+    )
 
 
 def restore(kind: type[T], payload: Mapping[str, Any]) -> T:

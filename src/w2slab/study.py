@@ -7,25 +7,21 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from w2slab import registry
 from w2slab.errors import Problem, StudyError
-from w2slab.recipes import PRESETS, Number, Recipe, Size, Whole
+from w2slab.recipes import PRESETS, Number, Recipe, Whole
 from w2slab.specs import RecipeSpec
 from w2slab.study_file import Document, PathTuple, override, read_document
+from w2slab.study_parts import HeadTuning, Name, Part, Splits, Statistics, Supervision, supervision_problems
 
-Name = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 Control = Literal["shuffled", "random", "constant", "weak-is-strong"]
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Plugin(_Part):
+class _Plugin(Part):
     """An entry whose other fields belong to a row of one of the tables; a bare name is an entry without fields."""
 
     model_config = ConfigDict(extra="allow", frozen=True)
@@ -71,25 +67,7 @@ class MethodEntry(_Plugin):
     called: Name | None = Field(None, description="name in the results; needed where one method stands twice")
 
 
-class Splits(_Part):
-    """Examples of each split. `null` takes an equal share of what the others leave."""
-
-    supervisor_train: Size | None = None
-    student_train: Size | None = None
-    validation: Size | None = 500
-    test: Size | None = 2000
-    reserve: Annotated[Whole, Field(ge=0)] = Field(0, description="further unlabelled examples, for bootstrapping")
-
-
-class Statistics(_Part):
-    """How results are judged; changing it recomputes no model."""
-
-    level: Number = Field(0.95, gt=0.5, lt=1)
-    resamples: Annotated[Whole, Field(ge=100, le=1_000_000)] = 2000
-    min_gap: Number = Field(0.01, ge=0, lt=1, description="smallest gap for which PGR is defined")
-
-
-class Study(_Part):
+class Study(Part):
     """A study of weak-to-strong generalization: tasks, a ladder, methods, seeds."""
 
     name: Name
@@ -105,6 +83,12 @@ class Study(_Part):
     weak_labels: Literal["hard", "soft"] = "soft"
     ceiling_learns_on: Literal["student_train", "supervisor_train"] = "student_train"
     recipe: Recipe = Recipe()
+    supervision: Supervision | None = Field(
+        None, description="where weak labels come from: a weak `model` (the default), `corrupted` labels or a `file`"
+    )
+    tuning: HeadTuning | None = Field(
+        None, description="what is trained: `full` (the default), all that a rung's family trains; or a `head` alone"
+    )
     statistics: Statistics = Statistics()
 
     @field_validator("tasks", "methods", mode="before")
@@ -112,19 +96,45 @@ class Study(_Part):
     def _bare_names(cls, entries: Any) -> Any:
         return [{"name": e} if isinstance(e, str) else e for e in entries] if isinstance(entries, list) else entries
 
+    @field_validator("supervision")
+    @classmethod
+    def _of_a_model(cls, asked: Supervision | None) -> Supervision | None:
+        return None if asked == Supervision(source="model") else asked
+
+    @field_validator("tuning", mode="before")
+    @classmethod
+    def _whole_or_head(cls, written: Any) -> Any:
+        if isinstance(written, str) and written not in ("full", "head"):
+            raise ValueError("allowed: full, head, or a mapping of what is said of heads")
+        return {"full": None, "head": {}}.get(written, written) if isinstance(written, str) else written
+
+    @property
+    def source(self) -> Rung | None:
+        """What stands for a source of labels that no rung does, below the whole ladder; `None` where there is none."""
+        if self.supervision is None or not self.supervision.is_its_own_supervisor:
+            return None
+        return Rung(name=self.supervision.called, family=self.supervision.source)
+
+    @property
+    def sides(self) -> list[Rung]:
+        """What may stand in a pair, weakest first: the source of labels, where no rung stands for it, and the rungs."""
+        return [*([] if self.source is None else [self.source]), *self.ladder]
+
     def rung(self, name: str) -> Rung:
-        """The model of the ladder with this name."""
-        return next(r for r in self.ladder if r.name == name)
+        """The model of the ladder with this name, or the source of labels."""
+        return next(r for r in self.sides if r.name == name)
 
     def all_pairs(self) -> list[tuple[Rung, Rung]]:
         """Every pair of the study, weak before strong, in ladder order."""
         if self.pairs == "all":
+            if self.source is not None:
+                return [(self.source, strong) for strong in self.ladder]
             return [(weak, strong) for j, strong in enumerate(self.ladder) for weak in self.ladder[:j]]
         return [(self.rung(weak), self.rung(strong)) for weak, strong in self.pairs]
 
     def between(self, weak: str, strong: str) -> list[str]:
         """Names of the rungs between two others, weakest first."""
-        names = [r.name for r in self.ladder]
+        names = [r.name for r in self.sides]
         return names[names.index(weak) + 1 : names.index(strong)]
 
     def recipe_of(self, rung: Rung) -> RecipeSpec:
@@ -267,16 +277,18 @@ def _fields_at(model: type[BaseModel], path: PathTuple) -> list[str]:
     """Field names of the part of a study that holds the last element of the path."""
     for part in path[:-1]:
         annotation = model.model_fields[part].annotation if part in model.model_fields else None
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            model = annotation
+        for branch in (annotation, *get_args(annotation)):  # a part, or a part that may be absent
+            if isinstance(branch, type) and issubclass(branch, BaseModel):
+                model = branch
     return list(model.model_fields)
 
 
 def _cross_checks(study: Study) -> Iterator[tuple[PathTuple, str]]:
     """What no single field shows: names that clash, pairs that lead nowhere, reserves that are too small."""
-    names = [r.name for r in study.ladder]
+    names = [r.name for r in study.sides]
+    yield from supervision_problems(study)
     for section, labels in (
-        ("ladder", names),
+        ("ladder", [r.name for r in study.ladder]),
         ("methods", [label(m) for m in study.methods]),
         ("tasks", [label(t) for t in study.tasks]),
         ("seeds", study.seeds),
@@ -328,6 +340,8 @@ def _with_fields(study: Study, base: Path) -> Study:
             "tasks": [complete("tasks", t.name, TaskEntry, t) for t in study.tasks],
             "ladder": [complete("models", r.family, Rung, r) for r in study.ladder],
             "methods": [complete("methods", m.name, MethodEntry, m) for m in study.methods],
+            "supervision": study.supervision
+            and study.supervision.model_copy(update={"path": _from(base, study.supervision.path)}),
         }
     )
 
@@ -351,7 +365,9 @@ def schema() -> dict[str, Any]:
         rows = [_row_schema(kind, row, key, definitions[entry], definitions) for row in registry.table(kind)]
         bare = [{"enum": list(registry.table(kind))}] if key == "name" else []
         result["$defs"][entry] = {"anyOf": [*bare, *rows]}
-    result["$defs"]["Recipe"] = {"anyOf": [{"enum": list(PRESETS)}, result["$defs"]["Recipe"]]}
+    names = {"Recipe": list(PRESETS), "Supervision": ["model", "corrupted"], "HeadTuning": ["full", "head"]}
+    for part, allowed in names.items():
+        result["$defs"][part] = {"anyOf": [{"enum": allowed}, result["$defs"][part]]}
     return result
 
 
@@ -375,7 +391,8 @@ def to_yaml(study: Study, base: Path) -> str:
 
     def plain(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: plain(v) for k, v in value.items() if v is not None or k not in ("called", "lr", "preset")}
+            left_out = ("called", "lr", "preset", "supervision", "tuning")
+            return {k: plain(v) for k, v in value.items() if v is not None or k not in left_out}
         if isinstance(value, list | tuple):
             return [plain(v) for v in value]
         return os.path.relpath(value, base) if isinstance(value, Path) else value

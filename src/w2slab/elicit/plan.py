@@ -10,9 +10,9 @@ from typing import Any
 from w2slab import registry
 from w2slab.elicit.request import Request
 from w2slab.errors import StudyError
-from w2slab.experiment import Setting, model_spec
 from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Graph, Job
+from w2slab.setting import Setting, model_spec
 from w2slab.specs import FinetuneSpec, FoldSpec, OwnLabelsSpec, PluginSpec, job
 from w2slab.study import TaskEntry
 

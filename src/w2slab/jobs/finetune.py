@@ -56,7 +56,7 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     material = _Material(asked, context)
     training = material.training()
     running = running_of(context, asked.recipe.precision)
-    network = material.family.build(material.examples(asked.train_split), asked.seed)
+    network = material.network()
     is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
     if is_checkpointed:
         network.checkpoint_activations()
@@ -100,11 +100,22 @@ class _Material:
         self.data = inputs["data"]
         self.shared = context.shared
         self.labels = inputs.get("labels")
+        self.weights = inputs.get("weights", self.labels)
         self.family = plugins.build("models", spec.model)
         if "start" in inputs:
             self.family = self.family.starting_from(inputs["start"] / "base")
         self._examples: dict[str, Examples] = {}
         self._encoded: dict[str, Encoded] = {}
+
+    def network(self) -> torch.nn.Module:
+        """The network before training."""
+        examples = self.examples(self.spec.train_split)
+        network: torch.nn.Module = self.family.build(examples, self.spec.seed)
+        if self.spec.mixture > 1:
+            from w2slab.training.readout import mixed
+
+            network = mixed(network, self.spec.mixture, examples.classes is not None, self.spec.seed)
+        return network
 
     def has(self, split: str) -> bool:
         return (self.data / f"{split}.parquet").exists()
@@ -131,19 +142,15 @@ class _Material:
 
         spec = self.spec
         examples, targets = self.encoded(spec.train_split), self.targets(spec.train_split)
-        if spec.train_range is not None:
-            first, last = spec.train_range
-            if not 0 <= first < last <= len(examples):
-                raise JobError(
-                    f"train_range: {first} to {last} does not lie in {spec.train_split}, which has {len(examples)} "
-                    "examples; make that split larger"
-                )
-            examples, targets = examples.part(first, last), targets[first:last]
+        learned = labels.learned(self.weights, spec.train_split, self.examples(spec.train_split), spec.train_range)
+        if learned.is_part:
+            examples, targets = examples.take(learned.positions), targets[learned.positions]
         if spec.recipe.stop_at == "weak-labels" and not (spec.recipe.curve_points and self.has("validation")):
             raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')
         return Training(
             examples=examples,
             targets=targets,
+            weights=learned.weights,
             shared_candidates=self.examples(spec.train_split).classes is not None,
             objective=plugins.build("objectives", spec.objective),
             recipe=spec.recipe,
@@ -205,7 +212,8 @@ def _write(
         test = predicted("test") if material.has("test") else None
         if trained.curve and is_main and test is not None:
             write_predictions(context.out / "stopping" / f"{point}.parquet", test)
-    for split in UNSEEN_BY_SUPERVISOR:
+    also = (spec.train_split,) if spec.predicts_learned else ()
+    for split in dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *also)):
         if material.has(split):
             predictions = test if split == "test" and test is not None else predicted(split)
             if is_main:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.artifacts import Predictions, read_predictions, read_truth
+from w2slab.artifacts import Predictions, read_predictions, read_truth, read_weights
 from w2slab.errors import JobError
-from w2slab.jobs.relabel import one_hot
 from w2slab.tasks.task import Examples
 
 
@@ -52,14 +51,7 @@ def weak_labels(folder: Path, split: str, examples: Examples) -> Predictions:
         raise JobError(f"{path}: there are no labels of {split}; the job that labels must see this split")
     labels = read_predictions(path)
     if labels.ids != examples.ids:
-        row = {name: index for index, name in enumerate(labels.ids)}
-        missing = [name for name in examples.ids if name not in row]
-        if missing:
-            raise JobError(
-                f'{path}: {len(missing)} of {len(examples)} examples have no label, the first is "{missing[0]}"; '
-                "labels and examples must come from the same data"
-            )
-        rows = np.array([row[name] for name in examples.ids], dtype=np.int64)
+        rows = rows_of(examples, labels.ids, path, "label")
         labels = Predictions(examples.ids, labels.probs[rows], labels.n_candidates[rows])
     wrong = np.flatnonzero(labels.n_candidates != examples.n_candidates)
     if len(wrong):
@@ -69,3 +61,70 @@ def weak_labels(folder: Path, split: str, examples: Examples) -> Predictions:
             f"for {labels.n_candidates[first]}; labels and examples must come from the same data"
         )
     return labels
+
+
+class Learned(NamedTuple):
+    """What of a split is learned.
+
+    Args:
+        positions: Its examples, int64 [M].
+        weights: What each of them counts, float32 [M] with mean 1; `None` is 1 for all.
+        is_part: Whether examples of the split are left out.
+    """
+
+    positions: np.ndarray
+    weights: np.ndarray | None
+    is_part: bool
+
+
+def learned(folder: Path | None, split: str, examples: Examples, train_range: tuple[int, int] | None = None) -> Learned:
+    """The examples of a split that are learned: those in the range that have a weight above 0.
+
+    Args:
+        folder: Of a job that may have left weights; `None` for none.
+        split: The split.
+        examples: Its examples.
+        train_range: First (included) and last (excluded) example; `None` is all.
+
+    Raises:
+        JobError: The range does not lie in the split, an example has no weight, or none has one above 0.
+    """
+    first, last = train_range or (0, len(examples))
+    if not 0 <= first < last <= len(examples):
+        raise JobError(
+            f"train_range: {first} to {last} does not lie in {split}, which has {len(examples)} examples; make that "
+            "split larger"
+        )
+    positions, weights = np.arange(first, last), None
+    path = None if folder is None else folder / "weights" / f"{split}.parquet"
+    if folder is not None and path is not None and path.exists():
+        ids, found = read_weights(folder, split)
+        weights = (found if ids == examples.ids else found[rows_of(examples, ids, path, "weight")])[positions]
+        if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+            raise JobError(f"{path}: weights must be finite and 0 or more, and one of them above 0")
+        positions, weights = positions[weights > 0], weights[weights > 0]
+        weights = None if (weights == weights[0]).all() else (weights / weights.mean()).astype(np.float32)
+    return Learned(positions, weights, len(positions) < len(examples))
+
+
+def rows_of(examples: Examples, ids: list[str], path: Path, what: str) -> np.ndarray:
+    """Where each example stands among ids, int64 [N].
+
+    Raises:
+        JobError: One is not among them.
+    """
+    row = {name: index for index, name in enumerate(ids)}
+    missing = [name for name in examples.ids if name not in row]
+    if missing:
+        raise JobError(
+            f'{path}: {len(missing)} of {len(examples)} examples have no {what}, the first is "{missing[0]}"; '
+            f"{what}s and examples must come from the same data"
+        )
+    return np.array([row[name] for name in examples.ids], dtype=np.int64)
+
+
+def one_hot(choices: np.ndarray, width: int) -> np.ndarray:
+    """Rows with 1 at the choice: float32 [N, width]."""
+    probs = np.zeros((len(choices), width), dtype=np.float32)
+    probs[np.arange(len(choices)), choices] = 1.0
+    return probs

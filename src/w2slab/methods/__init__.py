@@ -1,11 +1,39 @@
-"""The methods: how a student is obtained from weak labels. One small file per family; a row here makes it known."""
+"""The methods: how a student is obtained from weak labels. One small file per family; a row here makes it known.
+
+Every objective is a method as well, the naive one with another loss, and so is every relabeling, the naive one on other
+labels: a row of those tables is all they need.
+"""
 
 TABLE = {
-    "naive": "w2slab.methods.naive:Naive",
-    "auxiliary-confidence": "w2slab.methods.auxiliary_confidence:AuxiliaryConfidence",
+    "bagged-students": "w2slab.methods.students:BaggedStudents",
+    "bayesian-supervisors": "w2slab.methods.supervisors:BayesianSupervisors",
     "bootstrapping": "w2slab.methods.bootstrapping:Bootstrapping",
-    "generative-finetuning": "w2slab.methods.generative_finetuning:GenerativeFinetuning",
-    "prompting": "w2slab.methods.prompting:Prompting",
-    "linear-probe": "w2slab.methods.probing:LinearProbe",
+    "co-supervised": "w2slab.methods.second_opinions:CoSupervised",
+    "composed": "w2slab.methods.composed:Composed",
+    "convex-combination": "w2slab.methods.students:ConvexCombination",
+    "dropout": "w2slab.methods.recipes:Dropout",
+    "early-learning-relabel": "w2slab.methods.second_opinions:EarlyLearningRelabel",
+    "ensemw2s": "w2slab.methods.supervisors:EnsemW2S",
     "finetune-then-probe": "w2slab.methods.probing:FinetuneThenProbe",
+    "generative-finetuning": "w2slab.methods.generative_finetuning:GenerativeFinetuning",
+    "linear-probe": "w2slab.methods.probing:LinearProbe",
+    "lp-ft": "w2slab.methods.recipes:LPFT",
+    "naive": "w2slab.methods.naive:Naive",
+    "prompting": "w2slab.methods.prompting:Prompting",
+    "reliability-filter": "w2slab.methods.second_opinions:ReliabilityFilter",
+    "reliability-weights": "w2slab.methods.second_opinions:ReliabilityWeights",
+    "strong-to-strong": "w2slab.methods.students:StrongToStrong",
+    "supervisor-ensemble": "w2slab.methods.supervisors:SupervisorEnsemble",
+    "supervisor-vote": "w2slab.methods.supervisors:SupervisorVote",
+    "trust-function": "w2slab.methods.second_opinions:TrustFunction",
+    "weight-average": "w2slab.methods.recipes:WeightAverage",
+    "weight-decay": "w2slab.methods.recipes:WeightDecay",
 }
+
+# Tables whose rows are methods too, and what makes a method of one.
+ALSO = {
+    "objectives": "w2slab.methods.plain:of_objective",
+    "relabelings": "w2slab.methods.plain:of_relabeling",
+}
+# Rows of those tables that are no methods: what the naive one does already, the controls, a step of strong-to-strong.
+NOT_ALONE = frozenset({"cross-entropy", "shuffled", "random", "constant", "self-relabel"})

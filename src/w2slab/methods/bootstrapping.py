@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from w2slab.experiment import Setting
     from w2slab.graph.job import Job
+    from w2slab.setting import Setting
     from w2slab.study import Rung, Study
 
 
@@ -37,7 +37,8 @@ class Bootstrapping:
         known = [name for name in self.chain or () if name in names]
         if known != sorted(known, key=names.index):
             yield f"chain: {', '.join(known)} does not go up the ladder, {', '.join(names)}"
-        known_pairs = study.pairs == "all" or all(name in names for pair in study.pairs for name in pair)
+        sides = {side.name for side in study.sides}
+        known_pairs = study.pairs == "all" or all(name in sides for pair in study.pairs for name in pair)
         if self.examples == "same" or not known_pairs:
             return
         n_steps = max((len(self._on_the_way(study, weak, strong)) for weak, strong in study.all_pairs()), default=0)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from w2slab.methods.method import Roles, without_text
+from w2slab.methods.method import Roles, without_supervisors, without_text
 
 if TYPE_CHECKING:
-    from w2slab.experiment import Setting
     from w2slab.graph.job import Job
+    from w2slab.setting import Setting
     from w2slab.study import Rung, Study
 
 
@@ -41,6 +41,8 @@ class GenerativeFinetuning:
     def problems(self, study: Study) -> Iterable[str]:
         """Models that cannot continue a text; a split that the study does not make."""
         yield from without_text(study, supervisors=self.variant == "all")
+        if self.variant == "all":
+            yield from without_supervisors(study)
         if "reserve" in self.texts and not study.splits.reserve:
             yield "texts: the study has no reserve; set splits.reserve, or leave it out"
 

@@ -11,8 +11,8 @@ from pydantic import BeforeValidator, WithJsonSchema
 from w2slab.errors import W2SError
 
 if TYPE_CHECKING:
-    from w2slab.experiment import Setting
     from w2slab.graph.job import Job
+    from w2slab.setting import Setting
     from w2slab.study import Rung, Study
 
 
@@ -81,9 +81,21 @@ def without_features(study: Study) -> Iterator[str]:
             yield f'ladder: the network of "{rung.name}" has no features that a probe could read'
 
 
+def frozen_features(study: Study) -> Iterator[str]:
+    """A sentence where the study trains heads alone and a method needs more."""
+    if study.tuning is not None:
+        yield "tuning: head trains no features, and this method does; leave it out, or set tuning: full"
+
+
+def without_supervisors(study: Study) -> Iterator[str]:
+    """A sentence where weak labels do not come from models, and a method needs more than one of them."""
+    if study.supervision is not None:
+        yield "supervision: this method trains weak models of its own; set supervision: model, or leave it out"
+
+
 def _rungs(study: Study, supervisors: bool) -> list[Rung]:
     """Strong models of the study's pairs, and weak ones where they matter too."""
-    names = {rung.name for rung in study.ladder}
+    names = {side.name for side in study.sides}
     if study.pairs != "all" and not all(name in names for pair in study.pairs for name in pair):
         return []  # reported with its place already
     wanted = {

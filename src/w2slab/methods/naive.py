@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from w2slab.experiment import Setting
     from w2slab.graph.job import Job
+    from w2slab.setting import Setting
     from w2slab.study import Rung, Study
 
 

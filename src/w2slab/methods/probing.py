@@ -12,17 +12,19 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.methods.method import Told, without_features
+from w2slab.methods.method import Told, frozen_features, without_features
 
 if TYPE_CHECKING:
-    from w2slab.experiment import Setting
     from w2slab.graph.job import Job
+    from w2slab.setting import Setting
     from w2slab.study import Rung, Study
 
 
 @dataclass(frozen=True)
 class LinearProbe:
-    """Logistic regression on features of the strong model, whose own weights stay as they are.
+    """Fit a probe on features of the strong model, which itself stays as it is (Burns et al. 2023, section 5.2.3).
+
+    A probe is a logistic regression.
 
     Args:
         labels: What the probe learns: weak labels, or the true labels of the same examples.
@@ -48,7 +50,7 @@ class LinearProbe:
 
 @dataclass(frozen=True)
 class FinetuneThenProbe:
-    """Finetune on weak labels, then fit a probe on features of the finetuned model.
+    """Finetune on weak labels, then fit a probe on the finetuned model's features (Burns et al. 2023, section 5.2.3).
 
     With true labels, as in the paper, it tells how plainly the task stands in what weak labels have taught.
 
@@ -66,7 +68,8 @@ class FinetuneThenProbe:
         return self.labels == "true"
 
     def problems(self, study: Study) -> Iterable[str]:
-        """Networks without features."""
+        """Networks without features, or with features that no finetuning changes."""
+        yield from frozen_features(study)
         yield from without_features(study)
 
     def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:

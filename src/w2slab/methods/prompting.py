@@ -11,8 +11,8 @@ from pydantic import Field
 from w2slab.methods.method import Told, without_text
 
 if TYPE_CHECKING:
-    from w2slab.experiment import Setting
     from w2slab.graph.job import Job
+    from w2slab.setting import Setting
     from w2slab.study import Rung, Study
 
 

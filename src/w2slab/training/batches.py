@@ -24,7 +24,7 @@ class Encoded:
         collate: Makes a batch of the rows at some positions: keyword arguments of the network.
         lengths: Cost of each example, int64 [N]; examples of like length share a batch.
         n_candidates: int64 [N].
-        first: Row of the first example.
+        places: Row of each example, int64 [N]; `None` where they stand in order.
     """
 
     ids: list[str]
@@ -32,25 +32,28 @@ class Encoded:
     collate: Callable[[Any, np.ndarray], dict[str, torch.Tensor]]
     lengths: np.ndarray
     n_candidates: np.ndarray
-    first: int = 0
+    places: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def batch(self, indices: np.ndarray) -> dict[str, torch.Tensor]:
         """The batch of the examples at these positions."""
-        return self.collate(self.rows, indices if self.first == 0 else indices + self.first)
+        return self.collate(self.rows, indices if self.places is None else self.places[indices])
 
-    def part(self, start: int, stop: int | None) -> Encoded:
-        """The examples from `start` (included) to `stop` (excluded; `None` is the end); nothing is encoded again."""
-        kept = slice(start, stop)
+    def take(self, positions: np.ndarray) -> Encoded:
+        """The examples at these positions; nothing is encoded again."""
         return replace(
             self,
-            ids=self.ids[kept],
-            lengths=self.lengths[kept],
-            n_candidates=self.n_candidates[kept],
-            first=self.first + start,
+            ids=[self.ids[i] for i in positions],
+            lengths=self.lengths[positions],
+            n_candidates=self.n_candidates[positions],
+            places=positions if self.places is None else self.places[positions],
         )
+
+    def part(self, start: int, stop: int | None) -> Encoded:
+        """The examples from `start` (included) to `stop` (excluded; `None` is the end)."""
+        return self.take(np.arange(len(self))[start:stop])
 
 
 def encode(family: Any, examples: Any, rows: Any = None) -> Encoded:

@@ -18,7 +18,7 @@ import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.specs import RecipeSpec
-from w2slab.training import batches, checkpoint, memory, schedules, sharding
+from w2slab.training import batches, checkpoint, memory, readout, schedules, sharding
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
 from w2slab.training.objectives import Objective
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+_MEAN = "running mean"  # the snapshot that is no stopping point
 STOPPING_METRICS = {"weak-labels": "validation_accuracy", "true-labels": "test_accuracy"}
 
 
@@ -40,6 +41,7 @@ class Training:
     Args:
         examples: What is learned on.
         targets: Their labels, float32 [N, K], rows that sum to one.
+        weights: What each example counts, float32 [N], with mean 1; `None` is 1 for all.
         shared_candidates: Whether candidates are common to all examples.
         judges: By column of the curve (`validation_accuracy`, `test_accuracy`): examples, and a function from a choice
             for each of them [M] to whether it is right [M]. Empty if no curve is wanted.
@@ -52,6 +54,7 @@ class Training:
     recipe: RecipeSpec
     seed: int
     judges: Mapping[str, tuple[Encoded, Callable[[np.ndarray], np.ndarray]]] = field(default_factory=dict)
+    weights: np.ndarray | None = None
 
     @property
     def steps(self) -> int:
@@ -133,6 +136,8 @@ class _Loop:
             "parameters": sum(p.numel() for p in self.parameters),
         }
         self.state = Progress()
+        self.weights = None if training.weights is None else torch.from_numpy(training.weights).to(self.targets.device)
+        self._prepare_readout()
         # What one process computes of a step, and how much of it at once.
         self.share = min(-(-recipe.batch_size // self.placement.world), max(1, len(training.examples)))
         self.micro_batch = min(running.micro_batch or self.share, self.share)
@@ -145,6 +150,20 @@ class _Loop:
             if not memory.ran_out(error):
                 raise
         raise memory.does_not_fit("the optimizer's state")
+
+    def _prepare_readout(self) -> None:
+        """What is needed of features and head, where recipe or objective ask for more than logits."""
+        recipe = self.training.recipe
+        self.anchor = self.watch = None
+        is_anchored = getattr(self.training.objective, "needs_features", False)
+        if self.placement.sharded and (is_anchored or recipe.dropout or recipe.head_first or recipe.ema_decay):
+            raise JobError("a sharded network has no dropout, head_first, ema_decay or anchor; leave out --sharded")
+        if is_anchored:
+            self.anchor = readout.Anchor(self.network)
+        if is_anchored or recipe.dropout:
+            self.watch = readout.Watch(self.network, recipe.dropout, self.training.seed)
+        head = {id(p) for p in readout.head_of(self.network).parameters()} if recipe.head_first else set()
+        self.body = [p for p in self.parameters if id(p) not in head] if head else []
 
     def run(self) -> Trained | None:
         started, work = time.perf_counter(), self.running.work
@@ -170,6 +189,9 @@ class _Loop:
                     said = now
         for parameter in self.parameters:
             parameter.grad = None  # as large as the network, and needed no more
+        mean = self.state.snapshots.pop(_MEAN, None)
+        if mean is not None:
+            checkpoint.restore_weights(self.network, mean)
         seconds = time.perf_counter() - started
         return Trained(self.state.curve, self.state.snapshots, total, seconds, total - first, self.micro_batch)
 
@@ -182,13 +204,27 @@ class _Loop:
             progress, recipe.warmup_frac, recipe.decay
         )
         state.loss_sum += self._backward(indices, progress)
+        if progress < recipe.head_first:
+            for parameter in self.body:
+                parameter.grad = None
         if recipe.gradient_clip is not None:
             clip(self.parameters, recipe.gradient_clip, self.placement.sum if self.placement.sharded else None)
         self.optimizer.step()
         state.step += 1
+        if recipe.ema_decay is not None:
+            self._mean_weights(recipe.ema_decay)
         state.loss_steps += 1
         if state.step in self.curve_steps:
             self._judge(state.step / total)
+
+    def _mean_weights(self, decay: float) -> None:
+        """Move the running mean of the weights; early on it forgets faster, so that the first weights leave it."""
+        weights, step = checkpoint.trainable(self.network), self.state.step
+        mean = self.state.snapshots.setdefault(_MEAN, checkpoint.copied(weights))
+        kept = min(decay, (1.0 + step) / (10.0 + step))
+        for name, tensor in mean.items():
+            if tensor.is_floating_point():
+                tensor.lerp_(weights[name], 1.0 - kept)
 
     def _backward(self, indices: np.ndarray, progress: float) -> float:
         """The loss of an optimizer batch, its gradient left in the parameters; tried in ever smaller parts."""
@@ -214,12 +250,12 @@ class _Loop:
     def _backward_whole(self, indices: np.ndarray, progress: float) -> float:
         """Gradient of the mean loss of the batch in one pass; its logits serve the statistic as well."""
         training = self.training
-        logits = self._logits(indices)
+        logits = self._learn(indices, 0)
         targets = self._targets(indices, logits.shape[1])
         statistic = None
         if self.needs_statistic:
             statistic = training.objective.statistic(logits.detach(), targets, training.shared_candidates)
-        loss = training.objective(logits, targets, progress, statistic).mean()
+        loss = self._losses(indices, logits, targets, progress, statistic).mean()
         loss.backward()
         value = float(loss.item())  # read late: a GPU is given its backward pass before anyone waits for it
         if not math.isfinite(value):
@@ -228,17 +264,17 @@ class _Loop:
 
     def _backward_in_parts(self, indices: np.ndarray, progress: float) -> float:
         """The same gradient from micro-batches and from this process's share of the batch."""
-        training, placement = self.training, self.placement
+        placement = self.placement
         parts = self._parts(indices)
         statistic = self._statistic(indices, parts) if self.needs_statistic else None
         total = self.targets.new_zeros(())
 
         def gradients() -> None:
             for part, weight in parts:
-                logits = self._logits(indices[part])
+                logits = self._learn(indices[part], int(part[0]))
                 targets = self._targets(indices[part], logits.shape[1])
                 entries = None if statistic is None else statistic[part]
-                loss = training.objective(logits, targets, progress, entries).sum() * weight
+                loss = self._losses(indices[part], logits, targets, progress, entries).sum() * weight
                 (loss * placement.loss_factor).backward()
                 total.add_(loss.detach())
 
@@ -248,6 +284,33 @@ class _Loop:
         if not math.isfinite(value):
             raise self._not_finite(indices, value)
         return value
+
+    def _learn(self, indices: np.ndarray, first: int) -> Tensor:
+        """Logits of a pass that is learned from; `first` is the place of the first example in the optimizer batch."""
+        if self.watch is None:
+            return self._logits(indices)
+        self.watch.is_learning, self.watch.place = True, (str(self.state.step), str(first))
+        try:
+            return self._logits(indices)
+        finally:
+            self.watch.is_learning = False
+
+    def _losses(
+        self, indices: np.ndarray, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None
+    ) -> Tensor:
+        """The loss of each example, weighted, and with what its features cost: [B]."""
+        import torch
+
+        losses = self.training.objective(logits, targets, progress, statistic)
+        if self.weights is not None:
+            losses = losses * self.weights[torch.from_numpy(indices).to(self.weights.device)]
+        if self.anchor is not None and self.watch is not None and self.watch.features is not None:
+            batch = self.placement.to_device(self.training.examples.batch(indices))
+            with self.placement.autocast():
+                initial = self.anchor.features(batch)
+            features = self.watch.features.float()
+            losses = losses + readout.mean_penalty(self.training.objective, features, initial.float(), logits)
+        return losses
 
     def _parts(self, indices: np.ndarray) -> list[tuple[np.ndarray, float]]:
         """This process's micro-batches of a batch, each with the weight of an example: 0 if it only keeps step."""
@@ -298,6 +361,10 @@ class _Loop:
     def _judge(self, progress: float) -> None:
         state = self.state
         row = {"step": state.step, "progress": progress, "loss": state.loss_sum / state.loss_steps}
+        mean = state.snapshots.get(_MEAN)
+        own = checkpoint.copied(checkpoint.trainable(self.network)) if mean is not None else None
+        if mean is not None:
+            checkpoint.restore_weights(self.network, mean)
         for column, (examples, is_right) in self.training.judges.items():
             probs = predict(self.network, examples, self.placement, self.running.prediction_batch)
             row[column] = float(is_right(probs.argmax(axis=1)).mean())
@@ -307,6 +374,8 @@ class _Loop:
             if column in row and row[column] > state.best.get(point, -1.0):
                 state.best[point] = row[column]
                 state.snapshots[point] = checkpoint.copied(checkpoint.trainable(self.network))
+        if own is not None:
+            checkpoint.restore_weights(self.network, own)
 
     def _save(self) -> None:
         is_main, work = self.placement.is_main, self.running.work

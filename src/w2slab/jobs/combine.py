@@ -1,0 +1,121 @@
+"""Several models as one: their predictions combined, and the weights with which an ensemble is grown."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from w2slab.artifacts import (
+    Predictions,
+    read_examples,
+    read_predictions,
+    read_truth,
+    read_weights,
+    write_predictions,
+    write_weights,
+)
+from w2slab.errors import JobError
+from w2slab.graph.job import JobContext
+from w2slab.jobs.labels import one_hot
+from w2slab.randomness import rng
+from w2slab.specs import UNSEEN_BY_SUPERVISOR, BootstrapSpec, CombineSpec, restore
+
+BOOSTED = "supervisor_train"
+_SUREST = 1e-3  # an error is taken to be no less, and no more than one minus this: a perfect member does not rule alone
+_NO_BETTER = 1e-6  # what the vote of a member that is no better than chance is worth: all others go before it
+
+
+def combine(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Write predictions of an ensemble for every split that all its members predicted.
+
+    A mean of probabilities; a vote, the share of members that choose a candidate; or the share of votes weighted by
+    AdaBoost's alpha = ln((1 - e) / e) + ln(K - 1) (SAMME, Zhu et al. 2009), e being the member's error on
+    `supervisor_train` under the weights that it learned with. For two classes that is the rule of EnsemW2S (Agrawal et
+    al. 2024), whose alpha is half of it and whose weights grow and shrink by exp(alpha): the same once they sum to one.
+    Where candidates differ by example, K is their mean number: a variant. A member chooses the first of equal
+    candidates; equal votes stay equal, and it is for the reader to choose.
+
+    Raises:
+        JobError: Members predicted different examples, or no split that all have predicted.
+    """
+    asked = restore(CombineSpec, spec)
+    names = _numbered(context, "member_")
+    members = [context.inputs[name] for name in names]
+    alphas = np.array([_alpha(name, context) for name in names]) if asked.how == "boosted" else None
+    written = {}
+    for split in UNSEEN_BY_SUPERVISOR:
+        paths = [member / "predictions" / f"{split}.parquet" for member in members]
+        if not all(path.exists() for path in paths):
+            continue
+        given = [read_predictions(path) for path in paths]
+        first = given[0]
+        for path, each in zip(paths, given, strict=True):
+            if each.ids != first.ids or (each.n_candidates != first.n_candidates).any():
+                raise JobError(f"{path}: members of an ensemble must have predicted the same examples")
+        probs = np.stack([e.probs if asked.how == "mean" else one_hot(e.choices, e.probs.shape[1]) for e in given])
+        combined = np.average(probs, axis=0, weights=alphas).astype(np.float32)
+        made = Predictions(first.ids, combined, first.n_candidates)
+        write_predictions(context.out / "predictions" / f"{split}.parquet", made)
+        written[split] = len(first)
+    if not written:
+        raise JobError(f"there is no split that all of {len(members)} members have predicted")
+    facts: dict[str, Any] = {"n_examples": written, "n_members": len(members)}
+    return facts if alphas is None else facts | {"alphas": [round(float(alpha), 6) for alpha in alphas]}
+
+
+def reweight(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Write weights of `supervisor_train` for the next member: examples that this one gets wrong count more."""
+    data, member = context.inputs["data"], context.inputs["member"]
+    weights = _weights(context.inputs.get("weights"), len(read_examples(data, BOOSTED)))
+    error, alpha, is_wrong = _error(data, member, weights)
+    if alpha > 0:  # a member no better than chance leaves all as it was
+        weights = weights * np.exp(alpha * is_wrong)
+    ids = read_truth(data, BOOSTED).ids
+    write_weights(context.out, BOOSTED, ids, (weights / weights.mean()).astype(np.float32))
+    return {"error": error, "alpha": alpha}
+
+
+def bootstrap(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Write how often each example was drawn with replacement; those that never were have weight 0."""
+    asked = restore(BootstrapSpec, spec)
+    ids = read_examples(context.inputs["data"], asked.split).ids
+    drawn = rng(asked.seed, "bootstrap", asked.split).integers(len(ids), size=len(ids))
+    counts = np.bincount(drawn, minlength=len(ids))
+    write_weights(context.out, asked.split, ids, counts.astype(np.float32))
+    return {"n_examples": len(ids), "n_drawn": int((counts > 0).sum())}
+
+
+def _alpha(member: str, context: JobContext) -> float:
+    """What the vote of a member is worth; next to nothing if it is no better than chance."""
+    data = context.inputs["data"]
+    weights = context.inputs.get(f"weights_{member.removeprefix('member_')}")
+    alpha = _error(data, context.inputs[member], _weights(weights, len(read_examples(data, BOOSTED))))[1]
+    return max(alpha, _NO_BETTER)
+
+
+def _error(data: Path, member: Path, weights: np.ndarray) -> tuple[float, float, np.ndarray]:
+    """A member's weighted error on what it learned, its alpha, and where it is wrong."""
+    truth = read_truth(data, BOOSTED)
+    path = member / "predictions" / f"{BOOSTED}.parquet"
+    if not path.exists():
+        raise JobError(f"{path}: a member of a boosted ensemble must predict what it has learned")
+    predicted = read_predictions(path)
+    if predicted.ids != truth.ids:
+        raise JobError(f"{path}: its examples are not those of {BOOSTED} in {data}")
+    is_wrong = ~truth.is_right(predicted.choices)
+    error = float(np.average(is_wrong, weights=weights))
+    bounded = min(max(error, _SUREST), 1.0 - _SUREST)
+    n_candidates = max(2.0, float(predicted.n_candidates.mean()))
+    return error, math.log((1 - bounded) / bounded) + math.log(n_candidates - 1), is_wrong
+
+
+def _weights(folder: Path | None, n: int) -> np.ndarray:
+    return np.ones(n) if folder is None else read_weights(folder, BOOSTED)[1].astype(np.float64)
+
+
+def _numbered(context: JobContext, prefix: str) -> list[str]:
+    names = [name for name in context.inputs if name.startswith(prefix)]
+    return sorted(names, key=lambda name: int(name.removeprefix(prefix)))

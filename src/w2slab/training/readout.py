@@ -1,0 +1,144 @@
+"""What a network's head reads: features watched, dropped at random, held to what they were, or read by other heads."""
+
+from __future__ import annotations
+
+import copy
+import math
+from typing import TYPE_CHECKING, Any
+
+from w2slab.errors import JobError
+from w2slab.randomness import derived_seed
+from w2slab.training.objectives.parts import PADDED_BELOW
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+def head_of(network: Any) -> torch.nn.Module:
+    """The module that reads the network's features.
+
+    Raises:
+        JobError: The network does not say which that is.
+    """
+    import torch
+
+    head = getattr(network, "head", None)
+    if not isinstance(head, torch.nn.Module):
+        raise JobError(f"{type(network).__name__}: the network has no `head` that reads features")
+    return head
+
+
+class Watch:
+    """Sees what the head of a network reads in each forward pass, and drops some of it while `is_learning`.
+
+    Args:
+        network: Has a `head`.
+        dropout: Probability with which an entry is set to 0; the others are scaled up by 1 / (1 - dropout).
+        seed: With the step and the place in its batch, decides what is dropped.
+    """
+
+    def __init__(self, network: Any, dropout: float = 0.0, seed: int = 0) -> None:
+        self.dropout, self.seed = dropout, seed
+        self.is_learning = False
+        self.place = ("0", "0")
+        self.features: Tensor | None = None
+        head_of(network).register_forward_pre_hook(self._see, with_kwargs=True)
+
+    def _see(self, _: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+        import torch
+
+        # A network that is nothing but its head is called by name.
+        features, *others = given or named.values()
+        if self.dropout and self.is_learning:
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", *self.place))
+            kept = torch.rand(features.shape, generator=generator) >= self.dropout
+            features = features * (kept.to(features) / (1.0 - self.dropout))
+        self.features = features
+        return (features, *others), {}
+
+
+class Anchor:
+    """Features as the network gave them before training: what `Objective.penalty` is held against."""
+
+    def __init__(self, network: Any) -> None:
+        self.network = copy.deepcopy(network)
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(False)
+        self._watch = Watch(self.network)
+
+    def features(self, batch: dict[str, Tensor]) -> Tensor:
+        """What the untrained network's head reads of a batch."""
+        import torch
+
+        with torch.no_grad():
+            self.network(**batch)
+        assert self._watch.features is not None
+        return self._watch.features
+
+
+def mean_penalty(objective: Any, features: Tensor, initial: Tensor, logits: Tensor) -> Tensor:
+    """The objective's penalty, meaned over the rows of features that belong to an example.
+
+    Args:
+        objective: Has a `penalty`.
+        features: `[R, D]`, or `[B, K, D]` with rows that no candidate stands for.
+        initial: The same, of the network before training.
+        logits: `[B, K]`.
+    """
+    if features.dim() == 3:
+        real = logits.detach() > PADDED_BELOW
+        features, initial = features[real], initial[real]
+    penalty: Tensor = objective.penalty(features, initial).mean()
+    return penalty
+
+
+def mixed(network: Any, n_heads: int, shared_candidates: bool, seed: int) -> torch.nn.Module:
+    """The network with its head replaced by a convex combination of several (Mulgund and Pabbaraju 2025).
+
+    The logits are log sum_j pi_j softmax(s_j), with learned weights pi and scores s_j of linear heads that begin as
+    the network's own, and a small draw beside it in which they differ.
+
+    Args:
+        network: Has a `head` that is a linear layer.
+        n_heads: How many are mixed.
+        shared_candidates: Whether candidates are common classes, so that a row of features has a score for each.
+        seed: Decides the small draw.
+    """
+    import torch
+    from torch import nn
+
+    own = head_of(network)
+    if not isinstance(own, nn.Linear):
+        raise JobError(f"{type(network).__name__}: its head is no linear layer, of which several could be mixed")
+    width, n_out = own.in_features, own.out_features
+
+    class Mixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = network
+            self.head = nn.utils.skip_init(nn.Linear, width, n_heads * n_out)
+            generator = torch.Generator().manual_seed(derived_seed(seed, "mixture"))
+            draw = torch.randn(n_heads * n_out, width, generator=generator) * (0.1 / math.sqrt(width))
+            self.head.weight.data.copy_(own.weight.data.repeat(n_heads, 1) + draw)
+            self.head.bias.data.copy_(own.bias.data.repeat(n_heads) if own.bias is not None else torch.zeros(1))
+            self.weights = nn.Parameter(torch.zeros(n_heads))
+            self._seen = [Watch(network)]  # in a list, so that it is no part of the state
+
+        def forward(self, **batch: Tensor) -> Tensor:
+            logits = self.network(**batch)
+            features = self._seen[0].features
+            assert features is not None
+            scores = self.head(features)
+            if shared_candidates:
+                scores = scores.unflatten(-1, (n_heads, n_out)).transpose(0, 1)
+            elif features.dim() == 3:
+                scores = scores.movedim(-1, 0)
+            else:  # a row of features for each candidate, `places` tells which
+                scores = scores.T[:, batch["places"].clamp(min=0)]
+            scores = scores.float().masked_fill(logits < PADDED_BELOW, 10 * PADDED_BELOW)
+            combined = self.weights.log_softmax(0)[:, None, None] + scores.log_softmax(-1)
+            return combined.logsumexp(dim=0).clamp(min=10 * PADDED_BELOW)
+
+    own.requires_grad_(False)
+    return Mixed()
