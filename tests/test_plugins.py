@@ -1,10 +1,15 @@
-"""The task and the method of docs/adding.md, in a distribution of their own, used by a study."""
+"""What docs/adding.md writes, in a distribution of its own: installed from a wheel, and used by a study."""
 
 from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
+
+import pytest
 
 from tests.conftest import w2slab
 
@@ -14,32 +19,77 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar, TYPE_CHECKING
 import pyarrow as pa
+from pydantic import Field
 from w2slab.methods.method import Roles, without_text
+from w2slab.relabeling.relabeling import Given, Relabelled
 from w2slab.tasks.task import Examples, Labelled, Truth
+from w2slab.training.objectives.objective import PerExample
+if TYPE_CHECKING:
+    from torch import Tensor
+"""
+ROWS = """\
+[w2slab.tasks]
+parity = brought:Parity
+[w2slab.methods]
+twice = brought:Twice
+[w2slab.objectives]
+focal = brought:Focal
+[w2slab.relabelings]
+sharpened = brought:Sharpened
 """
 STUDY = """\
 name: parity
 tasks: [{name: parity, n_bits: 10}]
 ladder: [{name: a, family: linear, n_features: 2}, {name: b, family: linear, n_features: 4}]
-methods: [naive, twice]
+methods: [naive, twice, {name: focal, gamma: 1.5}, sharpened]
 splits: {supervisor_train: 300, student_train: 300, validation: 50, test: 300}
 recipe: {epochs: 1, curve_points: 2}
 """
 
 
-def test_another_distribution_brings_a_task_and_a_method(tmp_path):
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment in which the distribution is installed."""
+    folder = tmp_path_factory.mktemp("brought")
     code = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
-    (tmp_path / "brought.py").write_text(HEAD + "\n\n".join(code))
-    about = tmp_path / "brought-0.1.dist-info"
-    about.mkdir()
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: brought\nVersion: 0.1\n")
-    rows = "[w2slab.tasks]\nparity = brought:Parity\n[w2slab.methods]\ntwice = brought:Twice\n"
-    (about / "entry_points.txt").write_text(rows)
+    about = "brought-0.1.dist-info"
+    wheel = folder / "brought-0.1-py3-none-any.whl"
+    files = {
+        "brought.py": HEAD + "\n\n".join(code),
+        f"{about}/METADATA": "Metadata-Version: 2.1\nName: brought\nVersion: 0.1\n",
+        f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        f"{about}/entry_points.txt": ROWS,
+    }
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+        archive.writestr(f"{about}/RECORD", "".join(f"{name},,\n" for name in [*files, f"{about}/RECORD"]))
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps", "--target", folder / "site"]
+    subprocess.run([*pip, wheel], check=True, capture_output=True)
+    return {**os.environ, "PYTHONPATH": str(folder / "site")}
+
+
+def test_its_rows_are_listed_with_ours(installed):
+    assert "Is the number of ones even?" in w2slab("list", "tasks", env=installed).stdout
+    methods = w2slab("list", "methods", env=installed).stdout
+    for name in ("twice", "focal", "sharpened", "reverse-kl"):
+        assert re.search(rf"^  {name} ", methods, re.MULTILINE)
+
+
+@pytest.mark.parametrize("tuning", ["full", "head"])
+def test_a_study_uses_its_task_its_methods_its_objective_and_its_relabeling(installed, tmp_path, tuning):
     (tmp_path / "study.yaml").write_text(STUDY)
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
-    assert "Is the number of ones even?" in w2slab("list", "tasks", env=environment).stdout
-    done = w2slab("run", tmp_path / "study.yaml", "--executor", "inline", env=environment)
+    asked = ["--executor", "inline", "--set", f"tuning={tuning}"]
+    done = w2slab("run", tmp_path / "study.yaml", *asked, env=installed)
     assert done.returncode == 0, done.stderr
-    assert re.search(r"parity +a → b +twice", done.stdout)
+    for method in ("naive", "twice", "focal", "sharpened"):
+        assert re.search(rf"parity +a → b +{method}", done.stdout)
+
+
+def test_a_mistake_in_its_fields_has_its_place(installed, tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY.replace("gamma: 1.5", "gamma: -1"))
+    done = w2slab("plan", tmp_path / "study.yaml", env=installed)
+    assert done.returncode == 2
+    assert "methods.2.gamma: input should be greater than or equal to 0" in done.stderr

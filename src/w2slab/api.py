@@ -13,14 +13,25 @@ from w2slab.experiment import Plan, plan
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline, Processes
 from w2slab.graph.fingerprint import digest, transport
-from w2slab.graph.job import Graph
+from w2slab.graph.job import Graph, Job
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
-from w2slab.specs import FinetuneSpec, PrepareSpec, restore
+from w2slab.specs import (
+    UNSEEN_BY_SUPERVISOR,
+    CorruptSpec,
+    FinetuneSpec,
+    LabelFileSpec,
+    PrepareSpec,
+    restore,
+)
 from w2slab.study import Study, load_study, to_yaml
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from w2slab.results import Results
+    from w2slab.tasks.task import Labelled
+    from w2slab.tasks.text.task_labels import TaskLabels
 
 _WORKER_SETUP = "w2slab.jobs.setup:prepare_worker"
 
@@ -234,21 +245,28 @@ def check_data(planned: Plan, store: Store) -> None:
     """Read the data that are still to be split, so that a mistake in them is told before the first job.
 
     Raises:
-        DataError: A file is malformed or holds too few examples, or a model cannot learn the task.
+        DataError: A file is malformed or holds too few examples, or a model cannot learn the task; or labels of the
+            user's own do not fit the task.
     """
     from w2slab.jobs import plugins
     from w2slab.jobs.prepare import load_task, split
 
     open_jobs = runner.missing(planned.graph, store)
     loaded: dict[str, Any] = {}
+    splits: dict[str, Mapping[str, np.ndarray]] = {}
+    labels: dict[str, TaskLabels] = {}
     for job in open_jobs:
-        if isinstance(job.spec, PrepareSpec):
-            asked = restore(PrepareSpec, transport(job.spec))
-            task = digest(job.spec.task)
-            if task not in loaded:
-                loaded[task] = load_task(asked.task)
-            labelled, kept = loaded[task]
-            split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
+        if not _asks_for_data(job):
+            continue
+        data = job.inputs.get("data", job)
+        asked = restore(PrepareSpec, transport(data.spec))
+        task = digest(data.spec.task)
+        if task not in loaded:
+            loaded[task] = load_task(asked.task)
+        labelled, kept = loaded[task]
+        if data.key not in splits:
+            splits[data.key] = split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
+        _check_labels(job, labelled, kept, splits[data.key], labels)
     tried = set()
     for job in open_jobs:
         if isinstance(job.spec, FinetuneSpec) and digest(job.inputs["data"].spec.task) in loaded:
@@ -258,6 +276,41 @@ def check_data(planned: Plan, store: Store) -> None:
                 family = plugins.build("models", restore(FinetuneSpec, transport(job.spec)).model)
                 for problem in family.problems(loaded[pair[1]][0].examples):
                     raise DataError(f"{family.name}: {problem}")
+
+
+def _asks_for_data(job: Job) -> bool:
+    """Whether mistakes in the task's data, or in labels for them, would let this job fail."""
+    by_length = isinstance(job.spec, CorruptSpec) and job.spec.choose in ("longest", "shortest")
+    return by_length or isinstance(job.spec, PrepareSpec | LabelFileSpec)
+
+
+def _check_labels(
+    job: Job, labelled: Labelled, kept: np.ndarray, splits: Mapping[str, np.ndarray], known: dict[str, TaskLabels]
+) -> None:
+    """Whether labels that come from no model can be made for these splits.
+
+    Args:
+        job: Makes them; others are left alone.
+        labelled: All examples of the task.
+        kept: Positions of those that stay after balancing.
+        splits: Positions by split.
+        known: Files of labels that were read, to which this adds.
+
+    Raises:
+        DataError: A file of labels has mistakes, or prompts without a length are to choose which labels are wrong.
+    """
+    if isinstance(job.spec, LabelFileSpec):
+        from w2slab.tasks.text.task_labels import read_task_labels
+
+        which = digest([job.spec, job.inputs["pool"].key])
+        if which not in known:
+            known[which] = read_task_labels(Path(job.spec.file.path), labelled.examples.take(kept))
+        ids = labelled.examples.ids
+        known[which].of({name: [ids[i] for i in splits[name]] for name in UNSEEN_BY_SUPERVISOR if name in splits})
+    elif isinstance(job.spec, CorruptSpec):
+        from w2slab.jobs.corrupt import require_lengths
+
+        require_lengths(labelled.examples)
 
 
 __all__ = ["check_data", "execute", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

@@ -7,7 +7,13 @@ finetune/  predictions/{split}.parquet    at the recipe's stopping point, for ev
            curve.json                     one row per curve point
            checkpoint/                    weights, where another job reads them
 relabel/   predictions/{split}.parquet    for student_train and validation (and reserve)
+           weights/{split}.parquet        what each example counts, where the relabeling says so
+reweight/, bootstrap/   weights/{split}.parquet
+combine/, corrupt/, label-file/   predictions/{split}.parquet   for every split but supervisor_train
 probe/, prompt/   predictions/{split}.parquet    for every split but supervisor_train
+pool/      pool.parquet, prepared.json    all examples of a task, without labels
+embed/     features/{split}.safetensors   float32 [R, D], and features/{split}.parquet, how many rows each example has
+head/      as finetune/, without a checkpoint
 generative/   base/               a language model as a Hugging Face folder
 own-labels/  student_train.parquet, predictions/student_train.parquet   a user's texts and their labels
              votes.parquet      the single votes, where several annotators gave them
@@ -57,12 +63,13 @@ class Predictions:
         return self.probs.argmax(axis=1)
 
 
-def _write_table(path: Path, columns: dict[str, Any]) -> None:
+def _write_table(path: Path, columns: dict[str, Any], *, repeats: bool = True) -> None:
+    """Write columns as Parquet; where values do not repeat, a dictionary of them costs space and most of the time."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(pa.table(columns), path, compression="zstd")
+    pq.write_table(pa.table(columns), path, compression="zstd", use_dictionary=repeats)
 
 
 def read_table(path: Path) -> pa.Table:
@@ -94,7 +101,7 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
     import pyarrow as pa
 
     probs = _ragged(predictions.probs.astype(np.float32), predictions.n_candidates)
-    _write_table(path, {"id": pa.array(predictions.ids, pa.string()), "probs": probs})
+    _write_table(path, {"id": pa.array(predictions.ids, pa.string()), "probs": probs}, repeats=False)
 
 
 def read_predictions(path: Path) -> Predictions:
@@ -106,6 +113,20 @@ def read_predictions(path: Path) -> Predictions:
     probs = np.zeros((len(lengths), int(lengths.max(initial=0))), dtype=np.float32)
     probs[np.arange(probs.shape[1]) < lengths[:, None]] = lists.values.to_numpy()[offsets[0] : offsets[-1]]
     return Predictions(table.column("id").to_pylist(), probs, lengths)
+
+
+def write_weights(folder: Path, split: str, ids: list[str], weights: np.ndarray) -> None:
+    """Write what each example of a split counts: weights [N], 0 or more; one of weight 0 is left out."""
+    import pyarrow as pa
+
+    columns = {"id": pa.array(ids, pa.string()), "weight": pa.array(weights.astype(np.float32))}
+    _write_table(folder / "weights" / f"{split}.parquet", columns)
+
+
+def read_weights(folder: Path, split: str) -> tuple[list[str], np.ndarray]:
+    """Read what `write_weights` wrote: ids and float32 [N]."""
+    table = read_table(folder / "weights" / f"{split}.parquet")
+    return table.column("id").to_pylist(), table.column("weight").to_numpy()
 
 
 def write_examples(folder: Path, split: str, examples: Examples) -> None:
@@ -142,6 +163,66 @@ def read_truth(folder: Path, split: str) -> Truth:
     """The true labels of a split."""
     table = read_table(folder / f"{split}.truth.parquet")
     return Truth(table.column("id").to_pylist(), table.column("right").to_pylist())
+
+
+@dataclass(frozen=True)
+class Features:
+    """Frozen features of a split's examples.
+
+    Args:
+        ids: Stable names of the examples.
+        n_rows: How many rows each of them has, int64 [N]: one, or one for each of its candidates.
+        values: float32 [R, D], example by example; mapped from disk.
+    """
+
+    ids: list[str]
+    n_rows: np.ndarray
+    values: np.ndarray
+
+    @cached_property
+    def firsts(self) -> np.ndarray:
+        """The first row of each example, int64 [N]."""
+        firsts: np.ndarray = np.cumsum(self.n_rows) - self.n_rows
+        return firsts
+
+
+def write_features(folder: Path, split: str, features: Features) -> None:
+    """Write the features of a split."""
+    import pyarrow as pa
+    from safetensors.numpy import save_file
+
+    columns = {"id": pa.array(features.ids, pa.string()), "n_rows": pa.array(features.n_rows.astype(np.int32))}
+    _write_table(folder / "features" / f"{split}.parquet", columns)
+    path = folder / "features" / f"{split}.safetensors"
+    save_file({"features": np.ascontiguousarray(features.values, dtype=np.float32)}, path)
+    path.chmod(0o644)  # safetensors lets nobody but the owner read
+
+
+def read_features(folder: Path, split: str) -> Features:
+    """Read what `write_features` wrote; the values are mapped from disk, not read.
+
+    Raises:
+        DataError: The file is missing or malformed.
+    """
+    table = read_table(folder / "features" / f"{split}.parquet")
+    values = _mapped(folder / "features" / f"{split}.safetensors", "features")
+    return Features(table.column("id").to_pylist(), table.column("n_rows").to_numpy().astype(np.int64), values)
+
+
+def _mapped(path: Path, name: str) -> np.ndarray:
+    """A float32 tensor of a safetensors file: eight bytes of length, as much JSON, then the numbers."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            entry = json.loads(file.read(length))[name]
+        if entry["dtype"] != "F32":
+            raise ValueError(f"{name} is of type {entry['dtype']}, not F32")
+        offset, shape = 8 + length + entry["data_offsets"][0], tuple(entry["shape"])
+        return (
+            np.memmap(path, dtype="<f4", mode="r", offset=offset, shape=shape) if all(shape) else np.zeros(shape, "f4")
+        )
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, MemoryError) as error:
+        raise DataError(f"{path}: cannot be read as features: {error}; delete the folder to make it again") from None
 
 
 def write_curve(folder: Path, rows: list[dict[str, float]]) -> None:

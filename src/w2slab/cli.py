@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from w2slab import cli_compare, cli_elicit
+from w2slab import cli_compare, cli_elicit, cli_examples
+from w2slab.cli_bench import app as bench_app
 from w2slab.cli_chess import app as chess_app
 from w2slab.cli_ladder import app as ladder_app
 from w2slab.errors import StudyError, W2SError
@@ -30,9 +31,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.add_typer(bench_app, name="bench")
 app.add_typer(chess_app, name="chess")
 cli_compare.register(app)
 cli_elicit.register(app)
+cli_examples.register(app)
 app.add_typer(ladder_app, name="ladder")
 
 StudyPath = Annotated[Path, typer.Argument(help="A study file; `w2slab init` writes one.", show_default=False)]
@@ -289,9 +292,11 @@ def _read_stamp(path: Path) -> dict[str, str]:
 
 @app.command("list")
 def list_rows(
-    kind: Annotated[Literal["tasks", "models", "methods", "objectives", "rungs"] | None, typer.Argument()] = None,
+    kind: Annotated[
+        Literal["tasks", "models", "methods", "objectives", "relabelings", "rungs"] | None, typer.Argument()
+    ] = None,
 ) -> None:
-    """Show what a study may name: tasks, models, methods, objectives, and the shipped rungs."""
+    """Show what a study may name: tasks, models, methods and what they are made of, and the shipped rungs."""
     from w2slab import registry
 
     for name in [kind] if kind else [*registry.TABLES, "rungs"]:

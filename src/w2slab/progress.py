@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _PLAIN_EVERY_S = 10.0
 _TITLE_WIDTH = 44
+_MOST_ROWS = 12  # of jobs on a terminal: hundreds may be done in one call
 
 
 class Display:
@@ -56,9 +57,10 @@ class Display:
     def _draw(self, event: Event) -> None:
         key = event.job.key
         if event.kind in ("started", "retried", "waiting"):
-            if key not in self._rows:
+            if key not in self._rows and len(self._rows) < _MOST_ROWS:
                 self._rows[key] = self._rich.add_task(_short(event.job.title), total=1.0, words="")
-            self._rich.update(self._rows[key], completed=0.0, words="" if event.kind == "started" else event.kind)
+            if key in self._rows:
+                self._rich.update(self._rows[key], completed=0.0, words="" if event.kind == "started" else event.kind)
         elif event.kind == "progress" and key in self._rows:
             self._rich.update(self._rows[key], completed=event.share, words=event.words)
         elif event.kind in ("finished", "failed", "stopped", "cached") and key in self._rows:

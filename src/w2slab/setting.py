@@ -173,13 +173,10 @@ class Setting:
 
     def _labels_of_file(self, path: Path | None) -> Job:
         if path is None or not path.exists():
-            raise DataError(
-                f"supervision: {path} does not exist; mend the path in the study. What is to be labelled is written "
-                "by: w2slab examples"
-            )
-        return job(
-            LabelFileSpec(file=LocalFile.of(path)), title=f"labels of {path.name}", data=self.data, pool=self._pool()
-        )
+            how = "mend the path in the study. What is to be labelled is written by: w2slab examples"
+            raise DataError(f"supervision: {path} does not exist; {how}")
+        spec = LabelFileSpec(file=LocalFile.of(path))
+        return job(spec, title=f"labels of {path.name}", data=self.data, pool=self._pool())
 
     def _pool(self) -> Job:
         return job(PoolSpec(task=self._task), title=f"all examples of {self.task}")

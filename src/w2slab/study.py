@@ -77,8 +77,8 @@ class Study(Part):
         "all", description="[weak, strong] by name, or all pairs in which the weak one stands before the strong one"
     )
     methods: Annotated[list[MethodEntry], Field(min_length=1)]
-    controls: list[Control] = []
-    seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Field(min_length=1)] = [0]
+    controls: list[Control] = Field([])
+    seeds: Annotated[list[Annotated[Whole, Field(ge=0, lt=2**31)]], Field(min_length=1)] = Field([0])
     splits: Splits = Splits()
     weak_labels: Literal["hard", "soft"] = "soft"
     ceiling_learns_on: Literal["student_train", "supervisor_train"] = "student_train"
@@ -127,14 +127,13 @@ class Study(Part):
     def all_pairs(self) -> list[tuple[Rung, Rung]]:
         """Every pair of the study, weak before strong, in ladder order."""
         if self.pairs == "all":
-            if self.source is not None:
-                return [(self.source, strong) for strong in self.ladder]
-            return [(weak, strong) for j, strong in enumerate(self.ladder) for weak in self.ladder[:j]]
+            below = [[self.source] if self.source else self.ladder[:j] for j in range(len(self.ladder))]
+            return [(weak, strong) for strong, own in zip(self.ladder, below, strict=True) for weak in own]
         return [(self.rung(weak), self.rung(strong)) for weak, strong in self.pairs]
 
     def between(self, weak: str, strong: str) -> list[str]:
         """Names of the rungs between two others, weakest first."""
-        names = [r.name for r in self.sides]
+        names = [side.name for side in self.sides]
         return names[names.index(weak) + 1 : names.index(strong)]
 
     def recipe_of(self, rung: Rung) -> RecipeSpec:

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +97,54 @@ def hold(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"peak_memory_bytes_by_process": own, "shared": str(context.shared), "held": len(held)}
 
 
+def doubtful(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+    """As `number`, but the number that the option `poison` names fails, in the way it names."""
+    bite(spec, context, "alone")
+    return number(spec, context)
+
+
+def together(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
+    """What `doubtful` does, for several; `step_seconds` each."""
+    tell(contexts[0], f"together {' '.join(str(spec['number']) for spec in specs)}")
+    print(f"{len(specs)} together")
+    results: list[Any] = []
+    for spec, context in zip(specs, contexts, strict=True):
+        if context.stop_requested():
+            raise Stopped
+        if "step_seconds" in context.options:
+            time.sleep(context.options["step_seconds"])
+        try:
+            bite(spec, context, "together")
+            results.append({**number(spec, context), "process": os.getpid()})
+        except JobError as error:
+            results.append(error)
+        for each in contexts[:: max(1, len(contexts) // 20)]:
+            each.progress(len(results) / len(specs), f"{len(results)} of {len(specs)}")
+    return results
+
+
+def together_slowly(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
+    """As `together`, a second later."""
+    time.sleep(1.0)
+    return together(specs, contexts)
+
+
+def too_few(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
+    """A fused function that forgets the last job."""
+    return together(specs, contexts)[:-1]
+
+
+def bite(spec: dict[str, Any], context: Any, when: str) -> None:
+    """Fail if this is the poisoned number; some poison works only upon several together."""
+    poisoned, how, always = context.options.get("poison", (None, "", False))
+    if spec["number"] != poisoned or (when == "alone" and not always):
+        return
+    (context.out / "half").write_text("half a result")
+    if how == "exit":
+        os._exit(9)
+    raise {"return": JobError, "raise": RuntimeError, "memory": MemoryError}[how]("bad luck")
+
+
 def return_what_cannot_be_recorded(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     """A fact that is no number."""
     return {"loss": float("nan")}
@@ -177,15 +225,30 @@ def quick_graph(n_jobs: int = 250) -> Graph:
     return graph_of(*(make(f"leaf {i}", number=1000 + i, root=roots[i % 10]) for i in range(n_jobs)))
 
 
+def together_graph(n_jobs: int = 60, n_batches: int = 6, fused: str = "small_jobs:together", first: int = 0) -> Graph:
+    """Jobs that may be done together, by batches, each of which reads one root; a job reads all of a batch."""
+    root = make("root", number=1000 + first)
+    heads = [
+        replace(make(f"head {i}", "doubtful", number=first + i, root=root), fused=fused, batch=f"batch {i % n_batches}")
+        for i in range(n_jobs)
+    ]
+    ends = [
+        make(f"end {i}", number=2000 + first + i, **{f"head_{j}": head for j, head in enumerate(heads[i::n_batches])})
+        for i in range(n_batches)
+    ]
+    return graph_of(*ends)
+
+
 def main(store: str, side: str, step_seconds: str, n_steps: str) -> int:
-    """Run the slow graph (the quick one for no steps) with two workers, as a process of its own."""
+    """Run the slow graph (the quick one for no steps, or that of jobs done together) as a process of its own."""
     from w2slab.graph.executors import Processes
     from w2slab.graph.runner import run
     from w2slab.graph.store import Store
 
     options = {"side": side, "step_seconds": float(step_seconds)}
+    graphs = {"0": quick_graph, "together": together_graph}
     with Processes(2) as executor:
-        graph = slow_graph(n_steps=int(n_steps)) if int(n_steps) else quick_graph()
+        graph = graphs.get(n_steps, lambda: slow_graph(n_steps=int(n_steps)))()
         return run(graph, Store(store), executor, options=options).exit_code
 
 

@@ -212,3 +212,34 @@ def test_relations_worked_out_beforehand_are_those_of_the_batch():
     assert at_hand.keys() == worked_out.keys()
     for name, tensor in at_hand.items():
         assert torch.equal(tensor, worked_out[name]), name
+
+
+def features(network, rung, given, **reading):
+    with torch.no_grad():
+        return network.features(**rung.collate(rung.encode(given), np.arange(len(given))), **reading)
+
+
+def test_features_are_what_the_logits_are_read_from(network, rung):
+    given = examples()
+    moves = features(network, rung, given)
+    assert moves.shape == (given.n_candidates.sum(), SMALL.width)
+    own = logits(network, rung, given)
+    with torch.no_grad():
+        torch.testing.assert_close(network.logit(moves)[:, 0], own[own > HIDDEN])
+
+
+def test_a_position_has_a_state_behind_every_block(network, rung):
+    given = examples()
+    last, first, second = (features(network, rung, given, readout="state", layer=layer) for layer in (None, 1, 2))
+    assert last.shape == (4, SMALL.width)
+    assert torch.equal(last, second)
+    assert (last - first).abs().max() > 1e-3
+    both = features(network, rung, given, readout="with-state")
+    expected = torch.cat([features(network, rung, given), last.repeat_interleave(torch.tensor([9, 7, 5, 2]), 0)], dim=1)
+    torch.testing.assert_close(both, expected)
+
+
+@pytest.mark.parametrize(("readout", "layer", "words"), [("state", 3, "has 2 blocks"), ("head", 1, "leave layer out")])
+def test_a_layer_that_is_not_there_is_refused(network, rung, readout, layer, words):
+    with pytest.raises(DataError, match=words):
+        features(network, rung, examples(), readout=readout, layer=layer)

@@ -12,7 +12,8 @@ from tests.models import small_models
 from w2slab.errors import DataError, StudyError
 from w2slab.models import hf_network
 from w2slab.models.hf import HuggingFace
-from w2slab.models.hf_network import HIDDEN, read_out
+from w2slab.models.hf_network import HIDDEN
+from w2slab.models.hf_readout import read_out
 from w2slab.tasks.task import Examples
 
 DECODERS = ["llama", "gpt2", "gpt_neox", "qwen3"]

@@ -71,6 +71,7 @@ def test_kind_version_spec_and_inputs_decide_the_key_and_titles_do_not():
     assert job.key != job_of(FitSpec(), labels=data).key
     assert job.key != replace(job, kind="tune").key
     assert job.key == replace(job, title="the best one", run="elsewhere:fit").key
+    assert job.key == replace(job, fused="elsewhere:fit_together", batch="of one model").key
 
 
 # 4. "Key = readable prefix and digest of canonical JSON"

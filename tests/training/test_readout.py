@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tests.training.test_loop import RECIPE, encoded, running, training, weights
 
+from tests.training.test_loop import RECIPE, encoded, running, training, weights
 from w2slab.errors import JobError
 from w2slab.models.linear_network import build as build_linear
 from w2slab.randomness import rng

@@ -65,7 +65,9 @@ def read_scores(comparisons: Sequence[Comparison], store: Reading, task: str) ->
                 found.setdefault(name, {})[(c.weak, c.strong), c.seed] = right(job.key)
     whole = {name: of for name, of in found.items() if len(of) == len(pairs) * len(seeds)}
     by_pair = {(name, *pair): np.stack([of[pair, s] for s in seeds]) for name, of in whole.items() for pair in pairs}
-    means = {name: np.mean([by_pair[(name, *pair)] for pair in pairs], axis=0, dtype=np.float32) for name in whole}
+    means = {
+        name: np.stack([by_pair[(name, *pair)] for pair in pairs]).mean(axis=0, dtype=np.float32) for name in whole
+    }
     return Scores(task, seeds, len(pairs), test, means, by_pair)
 
 

@@ -89,7 +89,8 @@ def bench(
     of_fast, outcome = _judged(fast, store, run, on_event)
     if of_fast is None:
         return None, outcome
-    of_full, left_of_full = None, []
+    of_full: _Judged | None = None
+    left_of_full: list[Left] = []
     if asked.finetuned:
         ranked = [row["method"] for row in of_fast.rows if not (row["told_truth"] or row["same_as_baseline"])]
         full, left_of_full = finetuned(study, fast, [*ranked[: asked.finetuned], *asked.also], asked.finetuned_seeds)
@@ -158,7 +159,7 @@ def write(found: Bench, folder: Path) -> Path:
     write_csv(found.fast, folder / "fast.csv")
     if found.full:
         write_csv(found.full, folder / "finetuned.csv")
-    plain = {"facts": found.facts, "seconds": found.seconds, "agreement": found.agreement}
+    plain: dict[str, Any] = {"facts": found.facts, "seconds": found.seconds, "agreement": found.agreement}
     plain |= {name: [each._asdict() for each in getattr(found, name)] for name in ("left", "left_of_full")}
     (folder / "bench.json").write_text(json.dumps(plain, indent=1))
     return page

@@ -285,7 +285,7 @@ def read_with_head(folder: Path, texts: Sequence[str]) -> np.ndarray:
     from safetensors.torch import load_file
     from transformers import AutoModel, AutoTokenizer
 
-    from w2slab.models.hf_network import read_out
+    from w2slab.models.hf_readout import read_out
 
     tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
     facts = json.loads((folder / "head.json").read_text())

@@ -153,7 +153,7 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
     figures, accuracy = _study_figures(study, opened, comparison)
     overrides = [part for setting in settings for part in ("--set", setting)]
     facts = {
-        "Supervisor": f"{comparison.weak}, finetuned on true labels; its predictions are the labels",
+        "Supervisor": _supervisor(comparison),
         "Base model": comparison.strong,
         "Task": comparison.task,
         "Method": f"{comparison.method}, on {study.weak_labels} labels",
@@ -171,6 +171,16 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
         accuracy=accuracy,
         how=shlex.join(["w2slab", "run", path.name, *overrides, "--keep-checkpoints"]),
     )
+
+
+def _supervisor(comparison: Comparison) -> str:
+    """Whose labels the student learned."""
+    from w2slab.results.sources import label_sources
+
+    source = label_sources([comparison]).get(comparison.weak)
+    if source is not None:
+        return f"{comparison.weak}: {source}; no model gave them"
+    return f"{comparison.weak}, finetuned on true labels; its predictions are the labels"
 
 
 def _one(comparisons: Sequence[Comparison], chosen: Mapping[str, Any]) -> Comparison:

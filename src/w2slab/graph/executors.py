@@ -14,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
 
 from w2slab.errors import UnavailableError
-from w2slab.graph.perform import End, Progress, Ticket, named_function, perform
+from w2slab.graph.perform import End, Progress, Status, Ticket, named_function, perform
 
 _NOTICE_SECONDS = 0.2
 _FAREWELL_SECONDS = 5.0
@@ -30,11 +30,11 @@ class Executor(Protocol):
     """Something that can do jobs."""
 
     def capacity(self) -> int:
-        """How many jobs it does at once."""
+        """How many calls it does at once."""
         ...
 
-    def submit(self, ticket: Ticket) -> None:
-        """Begin a job; at most `capacity` are submitted and not ended."""
+    def submit(self, tickets: Sequence[Ticket]) -> None:
+        """Begin a job, or several for one call; at most `capacity` calls are submitted and have a job not ended."""
         ...
 
     def wait(self, timeout_s: float) -> list[Progress | End]:
@@ -58,23 +58,23 @@ class Inline:
 
     def __init__(self, setup: str | None = None) -> None:
         self._setup = setup
-        self._ticket: Ticket | None = None
+        self._tickets: Sequence[Ticket] = ()
         self._is_busy = False
         self._is_cancelled = False
 
     def capacity(self) -> int:
-        """One job at once."""
+        """One call at once."""
         return 1
 
-    def submit(self, ticket: Ticket) -> None:
-        """Keep the job for the next `wait`."""
+    def submit(self, tickets: Sequence[Ticket]) -> None:
+        """Keep the jobs for the next `wait`."""
         self._is_cancelled = False
-        self._ticket = ticket
+        self._tickets = tickets
 
     def wait(self, timeout_s: float) -> list[Progress | End]:
-        """Do the job that was submitted."""
-        ticket, self._ticket = self._ticket, None
-        if ticket is None:
+        """Do what was submitted."""
+        tickets, self._tickets = self._tickets, ()
+        if not tickets:
             return []
         if self._setup is not None:
             try:
@@ -85,17 +85,18 @@ class Inline:
         messages: list[Progress | End] = []
         self._is_busy = True
         try:
-            end = perform(ticket, on_progress=messages.append, stop_requested=lambda: self._is_cancelled)
+            perform(tickets, on_message=messages.append, stop_requested=lambda: self._is_cancelled)
         except KeyboardInterrupt:
             if not self._is_cancelled:
                 raise
-            end = End(key=ticket.key, status="stopped")
+            ended = {each.key for each in messages if isinstance(each, End)}
+            messages += [End(key=each.key, status="stopped") for each in tickets if each.key not in ended]
         finally:
             self._is_busy = False
-        return [*messages, end]
+        return messages
 
     def cancel(self, *, force: bool = False) -> None:
-        """Ask the job to stop; by force, interrupt it as Ctrl-C does."""
+        """Ask the call to stop; by force, interrupt it as Ctrl-C does."""
         self._is_cancelled = True
         if force and self._is_busy:
             raise KeyboardInterrupt
@@ -128,21 +129,21 @@ class Processes:
         self._wish: str | None = None
 
     def capacity(self) -> int:
-        """One job for each worker."""
+        """One call for each worker."""
         return self._n_workers
 
-    def submit(self, ticket: Ticket) -> None:
-        """Give the job to a worker that is free, or to a new one."""
-        if not any(worker.ticket for worker in self._workers):
+    def submit(self, tickets: Sequence[Ticket]) -> None:
+        """Give the jobs to a worker that is free, or to a new one."""
+        if not any(worker.keys for worker in self._workers):
             self._wish = None
-        for worker in [worker for worker in self._workers if worker.ticket is None]:
-            if worker.begin(ticket):
+        for worker in [worker for worker in self._workers if not worker.keys]:
+            if worker.begin(tickets):
                 return
             self._dismiss(worker)  # it died while it had nothing to do
         worker = _Worker(self._environment, self._setup)
         self._workers.append(worker)
         self._selector.register(worker.report, selectors.EVENT_READ, worker)
-        worker.begin(ticket)  # if it is dead already, `wait` finds out
+        worker.begin(tickets)  # if it is dead already, `wait` finds out
 
     def wait(self, timeout_s: float) -> list[Progress | End]:
         """What the workers report, and who of them died."""
@@ -179,9 +180,9 @@ class Processes:
 
     def _carry_out_wish(self) -> None:
         for worker in self._workers:
-            if worker.ticket is not None and self._wish == "kill":
+            if worker.keys and self._wish == "kill":
                 worker.process.kill()
-            elif worker.ticket is not None and self._wish == "stop":
+            elif worker.keys and self._wish == "stop":
                 worker.ask_to_stop()
 
     def _heard(self, worker: _Worker) -> list[Progress | End]:
@@ -195,15 +196,17 @@ class Processes:
             if "progress" in message:
                 messages.append(Progress(**message["progress"]))
             if "end" in message:
-                worker.ticket = None
-                messages.append(End(**message["end"]))
+                end = End(**message["end"])
+                worker.keys.pop(end.key, None)
+                messages.append(end)
         return messages
 
     def _bury(self, worker: _Worker) -> list[Progress | End]:
         messages = self._heard(worker)  # what it said before it died
-        if worker.ticket is not None:
-            status: Any = "stopped" if self._wish is not None else "died"
-            messages.append(End(key=worker.ticket.key, status=status, message=worker.last_words()))
+        if worker.keys:
+            status: Status = "stopped" if self._wish is not None else "died"
+            words = worker.last_words()
+            messages += [End(key=key, status=status, message=words) for key in worker.keys]
         self._dismiss(worker)
         return messages
 
@@ -217,7 +220,8 @@ class _Worker:
     """The parent's end of one worker process."""
 
     def __init__(self, environment: Mapping[str, str], setup: str | None) -> None:
-        self.ticket: Ticket | None = None
+        self.keys: dict[str, None] = {}  # of the jobs in hand
+        self._n_calls = 0
         control, self._control = os.pipe()
         self.report, report = os.pipe()
         os.set_blocking(self.report, False)
@@ -238,15 +242,16 @@ class _Worker:
         os.close(control)
         os.close(report)
 
-    def begin(self, ticket: Ticket) -> bool:
-        """Hand over a job; False if the process is dead."""
-        self.ticket, self._was_asked_to_stop = ticket, False
-        return self._say({"job": asdict(ticket)})
+    def begin(self, tickets: Sequence[Ticket]) -> bool:
+        """Hand over jobs for one call; False if the process is dead."""
+        self.keys, self._was_asked_to_stop = dict.fromkeys(each.key for each in tickets), False
+        self._n_calls += 1
+        return self._say({"call": self._n_calls, "jobs": [asdict(each) for each in tickets]})
 
     def ask_to_stop(self) -> None:
-        if self.ticket is not None and not self._was_asked_to_stop:
+        if not self._was_asked_to_stop:
             self._was_asked_to_stop = True
-            self._say({"stop": self.ticket.key})
+            self._say({"stop": self._n_calls})
 
     def _say(self, message: dict[str, Any]) -> bool:
         line = (json.dumps(message) + "\n").encode("ascii")

@@ -28,6 +28,10 @@ class Job:
         spec: What is computed: JSON-like data, frozen dataclasses and `LocalFile`s.
         inputs: The jobs whose results it reads, by the name under which it reads them.
         title: What people see in a plan; not part of the key.
+        fused: A function, as `module:function`, that does many such jobs in one call; not part of the key. It takes a
+            list of specs and a list of contexts, and returns for each its facts or the exception with which it
+            failed; what it leaves of a job is what `run` leaves. Empty: each is done alone.
+        batch: Only jobs of equal `fused` and `batch` are done together; not part of the key.
     """
 
     kind: str
@@ -36,6 +40,8 @@ class Job:
     spec: Any
     inputs: Mapping[str, Job] = field(default_factory=dict)
     title: str = ""
+    fused: str = ""
+    batch: str = ""
 
     def __post_init__(self) -> None:
         self.key  # noqa: B018 - a spec without a stable form is refused where the job is made
@@ -111,7 +117,8 @@ class JobContext:
     Args:
         inputs: Folder of each input's result.
         out: Empty folder for this job's result; published as a whole when the function returns.
-        work: Folder that survives a killed attempt, for checkpoints; removed on publication.
+        work: Folder that survives a killed attempt, for checkpoints; removed on publication. A `fused` function that
+            wants it makes it.
         shared: Folder for what several jobs need and can make again; may not exist yet. `None` keeps nothing.
         options: How and where to compute (device, micro-batch, what to keep). Never changes a result.
         progress: Called with the share done in [0, 1] and a few words.

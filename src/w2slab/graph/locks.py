@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import resource
+import sys
 import time
 from pathlib import Path
 
 from w2slab.errors import StoreError
 
 _RETRY_SECONDS = 0.01
+
+
+def most_locks() -> int:
+    """How many locks a process may hold at once: each is an open file, and work needs two thirds of those allowed."""
+    allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return sys.maxsize if allowed == resource.RLIM_INFINITY else allowed // 3
 
 
 class Lock:
@@ -42,8 +50,11 @@ class Lock:
     @classmethod
     def _try(cls, path: Path) -> Lock | None:
         while True:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            except FileNotFoundError:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # A holder removes the file as it lets go: what was locked may no longer be the file at `path`.

@@ -1,6 +1,7 @@
-"""One job, done in this process: what every executor's worker calls.
+"""Jobs done in this process by one call: what every executor's worker calls.
 
-Only plain data goes in (a ticket) and comes out (messages): keys and folders travel, results stay on disk.
+Only plain data goes in (tickets) and comes out (messages): keys and folders travel, results stay on disk. Several
+jobs are done by one call of their `fused` function, and each still gets a result, a record and an end of its own.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
@@ -24,12 +26,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from w2slab.errors import JobError, W2SError
-from w2slab.graph.fingerprint import canonical
-from w2slab.graph.job import JobContext, Stopped
+from w2slab.graph.fingerprint import canonical, transport
+from w2slab.graph.job import Job, JobContext, Stopped
+from w2slab.graph.locks import Lock
 from w2slab.graph.store import Store
 
 PEAKS = "peak_memory_bytes_by_process"  # the fact in which a job says what processes of its own took
 _PROGRESS_SECONDS = 0.2
+_PROGRESS_AT_ONCE = 20  # jobs of one call that each speak so often; of more, each speaks less often
+_PUBLISHERS = 4
 _PREDECESSOR_SECONDS = 30.0
 _PACKAGES = (
     "w2slab", "numpy", "torch", "pyarrow", "safetensors", "transformers", "tokenizers", "accelerate", "peft",
@@ -44,6 +49,7 @@ class Ticket:
     Args:
         store: The store's folder.
         run: The function that does the work, as `module:function`.
+        fused: The function that does it together with that of others; empty if there is none.
         spec: What is computed; files stand as `{"file": digest, "path": path}`.
         payload: What decides the result, for the record.
         inputs: Key of each input by name.
@@ -57,6 +63,25 @@ class Ticket:
     payload: Mapping[str, Any]
     inputs: Mapping[str, str]
     options: Mapping[str, Any] = field(default_factory=dict)
+    fused: str = ""
+
+    @classmethod
+    def of(cls, job: Job, store: Store, options: Mapping[str, Any]) -> Ticket:
+        """A job of a graph, to be done for a store."""
+        return cls(
+            store=str(store.root),
+            key=job.key,
+            run=job.run,
+            title=job.title,
+            spec=transport(job.spec),
+            payload=job.payload,
+            inputs={name: each.key for name, each in job.inputs.items()},
+            options=options,
+            fused=job.fused,
+        )
+
+
+Status = Literal["done", "failed", "stopped", "died", "apart"]
 
 
 @dataclass(frozen=True)
@@ -74,46 +99,53 @@ class End:
 
     Args:
         status: `done` and published; `failed` with an error; `stopped` when asked to, its place saved; `died` with
-            its process, which is worth another try.
+            its process, which is worth another try; `apart` if the call for several failed as a whole, which is worth
+            another try alone.
+        seconds: How long the call took, divided by the number of jobs that it did.
     """
 
     key: str
-    status: Literal["done", "failed", "stopped", "died"]
+    status: Status
     message: str = ""
     traceback: str = ""
     seconds: float = 0.0
 
 
 def perform(
-    ticket: Ticket,
+    tickets: Sequence[Ticket],
     *,
-    on_progress: Callable[[Progress], None] = lambda progress: None,
+    on_message: Callable[[Progress | End], None] = lambda message: None,
     stop_requested: Callable[[], bool] = lambda: False,
-) -> End:
-    """Do the job and publish its result."""
-    store = Store(ticket.store)
-    started = time.monotonic()
-    lock = store.lock_attempt(ticket.key, wait_s=_PREDECESSOR_SECONDS)
-    if lock is None:
-        words = f"another process still works on {ticket.key}. Wait until it has ended, or end it, and run again."
-        return End(key=ticket.key, status="failed", message=words)
-    with lock:
-        if store.has(ticket.key):  # whoever held the lock before finished it
-            return End(key=ticket.key, status="done")
-        status: Literal["done", "failed", "stopped"] = "done"
-        message = trace = ""
-        out = store.temporary(ticket.key)
-        try:
-            _make(ticket, store, out, _throttled(ticket.key, on_progress), stop_requested)
-        except Stopped:
-            status = "stopped"
-        except (Exception, SystemExit) as error:
-            status, trace = "failed", traceback.format_exc()
-            message = str(error) if isinstance(error, W2SError) else f"{type(error).__name__}: {error}"
-        finally:
-            shutil.rmtree(out, ignore_errors=True)
-        seconds = time.monotonic() - started
-        return End(key=ticket.key, status=status, message=message, traceback=trace, seconds=seconds)
+) -> None:
+    """Do the jobs by one call and publish the result of each; each has its `End` as soon as it is published.
+
+    Args:
+        tickets: One job, which its `run` does, or several of one `fused` function.
+        on_message: Called, from this thread for each `End`, with what happens.
+        stop_requested: Whether the jobs should save their place and stop.
+    """
+    store = Store(tickets[0].store)
+    until = time.monotonic() + _PREDECESSOR_SECONDS
+    attempts: list[_Attempt] = []
+    try:
+        for ticket in tickets:
+            lock = store.lock_attempt(ticket.key, wait_s=max(0.0, until - time.monotonic()))
+            if lock is None:
+                words = (
+                    f"another process still works on {ticket.key}. Wait until it has ended, or end it, and run again."
+                )
+                on_message(End(key=ticket.key, status="failed", message=words))
+            elif store.has(ticket.key):  # whoever held the lock before finished it
+                with lock:
+                    store.clear(ticket.key)
+                on_message(End(key=ticket.key, status="done"))
+            else:
+                attempts.append(_Attempt(ticket, store, lock, on_message))
+        if attempts:
+            _do(attempts, stop_requested)
+    finally:
+        for attempt in attempts:
+            attempt.close()
 
 
 def named_function(name: str) -> Callable[..., Any]:
@@ -131,35 +163,121 @@ def named_function(name: str) -> Callable[..., Any]:
         ) from error
 
 
-def _make(
-    ticket: Ticket,
-    store: Store,
-    out: Path,
-    progress: Callable[[float, str], None],
-    stop_requested: Callable[[], bool],
-) -> None:
-    work = store.work(ticket.key)
-    work.mkdir(parents=True, exist_ok=True)
-    context = JobContext(
-        inputs={name: store.folder(key) for name, key in ticket.inputs.items()},
-        out=out,
-        work=work,
-        shared=store.shared,
-        options=ticket.options,
-        progress=progress,
-        stop_requested=stop_requested,
-    )
-    function = named_function(ticket.run)
+class _Attempt:
+    """A job that this process may do now, and others may not."""
+
+    def __init__(self, ticket: Ticket, store: Store, lock: Lock, on_message: Callable[[Progress | End], None]) -> None:
+        self.ticket, self._store, self._lock, self._on_message = ticket, store, lock, on_message
+        self._out: Path | None = None
+        self._is_open = True
+
+    def context(self, stop_requested: Callable[[], bool], n_together: int) -> JobContext:
+        """What the job's function is given."""
+        self._out = self._store.temporary(self.ticket.key)
+        work = self._store.work(self.ticket.key)
+        if n_together == 1:  # of thousands of small jobs few need theirs, and to make and remove it takes long
+            work.mkdir(parents=True, exist_ok=True)
+        return JobContext(
+            inputs={name: self._store.folder(key) for name, key in self.ticket.inputs.items()},
+            out=self._out,
+            work=work,
+            shared=self._store.shared,
+            options=self.ticket.options,
+            progress=_throttled(self.ticket.key, self._on_message, n_together),
+            stop_requested=stop_requested,
+        )
+
+    def publish(self, about: Mapping[str, Any], facts: Any) -> Exception | None:
+        """Put the result into the store, or return why that cannot be."""
+        assert self._out is not None  # the job was done
+        try:
+            self._store.publish(self.ticket.key, self._out, _record(self.ticket, about, facts))
+        except Exception as error:
+            return error
+        return None
+
+    def end(
+        self, seconds: float, error: BaseException | None = None, *, failed: Literal["failed", "apart"] = "failed"
+    ) -> None:
+        """Let go of the job and say how it ended: done without an error, else stopped or `failed`."""
+        self.close()
+        message = trace = ""
+        if error is not None and not isinstance(error, Stopped):
+            message = str(error) if isinstance(error, W2SError) else f"{type(error).__name__}: {error}"
+            trace = "".join(traceback.format_exception(error))
+        status: Status = "done" if error is None else "stopped" if isinstance(error, Stopped) else failed
+        self._on_message(End(key=self.ticket.key, status=status, message=message, traceback=trace, seconds=seconds))
+
+    def close(self) -> None:
+        """Leave nothing behind but the result and the checkpoints; harmless if done twice."""
+        if self._is_open:
+            self._is_open = False
+            if self._out is not None and self._out.exists():  # not once it is published
+                shutil.rmtree(self._out, ignore_errors=True)
+            self._lock.release()
+
+
+def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool]) -> None:
+    n = len(attempts)
     _forget_peak_memory()
     began, clock, processor = _now(), time.monotonic(), _cpu_seconds()
-    facts = function(ticket.spec, context)
+    try:
+        results = _call([each.ticket for each in attempts], [each.context(stop_requested, n) for each in attempts])
+    except (Exception, SystemExit) as error:
+        for attempt in attempts:
+            attempt.end((time.monotonic() - clock) / n, error, failed="failed" if n == 1 else "apart")
+        return
+    seconds = (time.monotonic() - clock) / n
+    about = {
+        "started": began,
+        "ended": _now(),
+        "seconds": round(seconds, 4),
+        "cpu_seconds": round((_cpu_seconds() - processor) / n, 4),
+        "peak_memory_bytes": peak_memory_bytes(),
+        "made_with": n,  # as many jobs, this one counted, were done by one call
+        **_surroundings(),
+    }
+    # Failures first: what was printed is theirs, and goes with the first job that is published.
+    made = []
+    for attempt, result in zip(attempts, results, strict=True):
+        if isinstance(result, BaseException):
+            attempt.end(seconds, result)
+        else:
+            made.append((attempt, result))
+    if n == 1:
+        for attempt, facts in made:
+            attempt.end(seconds, attempt.publish(about, facts))
+        return
+    # To publish is to wait for the disk: it takes several at once.
+    with ThreadPoolExecutor(_PUBLISHERS) as pool:
+        ends = pool.map(lambda each: each[0].publish(about, each[1]), made)
+        for (attempt, _), problem in zip(made, ends, strict=True):
+            attempt.end(seconds, problem)
+
+
+def _call(tickets: list[Ticket], contexts: list[JobContext]) -> list[Any]:
+    """The facts of each job, or the exception with which it failed among others."""
+    first = tickets[0]
+    if len(tickets) == 1:
+        return [named_function(first.run)(first.spec, contexts[0])]
+    results = list(named_function(first.fused)([each.spec for each in tickets], contexts))
+    if len(results) != len(tickets):
+        raise JobError(
+            f"{first.fused}: returned {len(results)} results for {len(tickets)} jobs. Return the facts or the "
+            "exception of each, in the order of the specs."
+        )
+    return results
+
+
+def _record(ticket: Ticket, about: Mapping[str, Any], facts: Any) -> dict[str, Any]:
     try:
         facts = canonical({} if facts is None else facts)
     except W2SError as error:
         raise JobError(f"{ticket.run}: the facts it returned cannot be recorded: {error}") from None
     spec = ticket.payload.get("spec")
     of_others = facts.get(PEAKS, ()) if isinstance(facts, dict) else ()
-    record = {
+    return {
+        **about,
         "key": ticket.key,
         "title": ticket.title,
         "run": ticket.run,
@@ -168,25 +286,20 @@ def _make(
         "seed": spec.get("seed") if isinstance(spec, dict) else None,
         "options": ticket.options,
         "facts": facts,
-        "started": began,
-        "ended": _now(),
-        "seconds": round(time.monotonic() - clock, 4),
-        "cpu_seconds": round(_cpu_seconds() - processor, 4),
-        "peak_memory_bytes": peak_memory_bytes() + sum(of_others),
-        **_surroundings(),
+        "peak_memory_bytes": about["peak_memory_bytes"] + sum(of_others),
     }
-    store.publish(ticket.key, out, record)
 
 
-def _throttled(key: str, on_progress: Callable[[Progress], None]) -> Callable[[float, str], None]:
+def _throttled(key: str, on_message: Callable[[Progress | End], None], n_together: int) -> Callable[[float, str], None]:
     last = float("-inf")
+    pause = _PROGRESS_SECONDS * max(1.0, n_together / _PROGRESS_AT_ONCE)
 
     def progress(share: float, words: str = "") -> None:
         nonlocal last
         now = time.monotonic()
-        if now - last >= _PROGRESS_SECONDS:
+        if now - last >= pause:
             last = now
-            on_progress(Progress(key, min(max(float(share), 0.0), 1.0), str(words)))
+            on_message(Progress(key, min(max(float(share), 0.0), 1.0), str(words)))
 
     return progress
 

@@ -2,34 +2,34 @@
 
 A job is *cached* if its result is in the store and whole. A run makes what the wanted jobs need and nothing else: what
 stands before a cached job is not looked at. Several runs may share a store; a job that another run is doing is waited
-for while there is nothing else to do.
+for while there is nothing else to do. Ready jobs that may be done by one call are given to it in *company*, and each
+remains a job with its own result; if the call fails, each is tried alone.
 """
 
 from __future__ import annotations
 
-import heapq
-import signal
-import threading
+import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from types import FrameType
 from typing import Any, Literal
 
 from w2slab.errors import W2SError
+from w2slab.graph.ending import Ending, Interruption
 from w2slab.graph.executors import Executor
-from w2slab.graph.fingerprint import canonical, local_files, transport
+from w2slab.graph.fingerprint import canonical, local_files
 from w2slab.graph.job import Graph, Job
-from w2slab.graph.locks import Lock
+from w2slab.graph.locks import Lock, most_locks
+from w2slab.graph.order import Order
 from w2slab.graph.perform import End, Progress, Ticket
 from w2slab.graph.store import Store
 
 State = Literal["cached", "missing", "failed"]
-Interruption = Literal["SIGINT", "SIGTERM", "max_seconds"]
 
 _POLL_SECONDS = (0.02, 0.5)  # first and longest pause while another run does what is needed
 _TRIES = 2  # of a job whose process dies
+MOST_TOGETHER = 256  # jobs that one call is given
 _FRESH_AFTER = 2  # failures in a row, after which a job's checkpoints are no longer trusted
 
 
@@ -39,11 +39,11 @@ class Event:
 
     Args:
         kind: `cached` results are announced first, and later those that another run has made meanwhile. `waiting`:
-            another run is doing it. `retried`: its process died and it starts once more. `skipped`: something before
-            it failed.
+            another run is doing it. `retried`: its process died, or the call that did it with others failed, and it
+            starts once more. `skipped`: something before it failed.
         share: How much of the job is done, in [0, 1]; of `progress`.
-        words: What the job says of its progress, or the message of a failure.
-        seconds: How long the job took; of `finished` and `failed`.
+        words: What the job says of its progress, or the message of a failure, also of the one before `retried`.
+        seconds: How long the job took, its share of a call that did several; of `finished` and `failed`.
         n_left: Jobs of this run that are still to be made.
     """
 
@@ -124,20 +124,19 @@ def run(
         UnavailableError: The executor cannot work here.
     """
     cached, needed = _survey(graph, targets, store.check)
-    flow = _Flow(graph, store, executor, needed, canonical(options or {}), on_event)
-    flow.deadline = None if max_seconds is None else time.monotonic() + max_seconds
+    flow = _Flow(store, executor, needed, canonical(options or {}), on_event, max_seconds)
     try:
         for job in cached:
             flow.outcome.cached.append(job.key)
             flow.tell("cached", job)
         if needed:
             store.open()
-            with flow.answering_signals():
+            with flow.ending.answering_signals():
                 flow.work()
     finally:
         flow.close()
         store.save_marks()
-    return replace(flow.outcome, stopped=list(flow.left), interrupted=flow.interrupted)
+    return replace(flow.outcome, stopped=list(flow.order.left), interrupted=flow.ending.reason)
 
 
 def _survey(
@@ -156,39 +155,37 @@ def _survey(
     return [job for job in ordered if found[job.key]], [job for job in ordered if not found[job.key]]
 
 
+@dataclass
+class _Company:
+    """Jobs that were given to one call."""
+
+    size: int
+    n_running: int
+
+
 class _Flow:
     """The state of one run."""
 
     def __init__(
         self,
-        graph: Graph,
         store: Store,
         executor: Executor,
         needed: list[Job],
         options: Mapping[str, Any],
         on_event: Callable[[Event], None],
+        max_seconds: float | None,
     ) -> None:
         self.store, self.executor, self.options, self.on_event = store, executor, options, on_event
+        self.order = Order(needed)
         self.outcome = Outcome()
-        self.interrupted: Interruption | None = None
-        self.deadline: float | None = None
-        self._is_forced = False
-        self._jobs = {job.key: job for job in needed}
-        self.left = dict.fromkeys(self._jobs)
-        self._readers: dict[str, list[str]] = {key: [] for key in self._jobs}
-        self._n_awaited: dict[str, int] = {}
-        for job in needed:
-            awaited = {each.key for each in job.inputs.values()} & self._jobs.keys()
-            self._n_awaited[job.key] = len(awaited)
-            for key in awaited:
-                self._readers[key].append(job.key)
-        self._rank = _ranks(needed, self._readers)
-        self._ready = [(self._rank[key], key) for key, n in self._n_awaited.items() if n == 0]
-        heapq.heapify(self._ready)
+        self.ending = Ending(max_seconds, lambda: executor.cancel(force=self.ending.is_forced))
         self._elsewhere: dict[str, None] = {}  # another run is doing these
-        self._running: set[str] = set()
+        self._running: dict[str, _Company] = {}
+        self._n_busy = 0  # calls that run
         self._tries: dict[str, int] = {}  # how often each was begun
+        self._reasons: dict[str, str] = {}  # why each is tried once more
         self._locks: dict[str, Lock] = {}
+        self._most_locks = most_locks()
         self._old_failures = store.failures() if needed else {}
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -197,21 +194,23 @@ class _Flow:
         """Do what is needed until nothing is left, or until the run is to end."""
         shortest, longest = _POLL_SECONDS
         pause = shortest
-        while self._running or (self._is_open() and (self._ready or self._elsewhere)):
-            if self._is_open():
+        looked = time.monotonic()
+        while self._running or (not self.ending.has_come() and (self.order.has_ready() or self._elsewhere)):
+            if not self.ending.has_come():
                 self._begin_jobs()
-            if not self._is_open():
-                self.executor.cancel(force=self._is_forced)
-            n_left = len(self.left)
-            timeout = pause if self._elsewhere else self._until_deadline(longest)
+            if self.ending.has_come():
+                self.executor.cancel(force=self.ending.is_forced)
+            n_left = len(self.order.left)
+            timeout = pause if self._elsewhere else self.ending.within(longest)
             if self._running:
                 for message in self.executor.wait(timeout):
                     self._receive(message)
-            elif self._elsewhere and self._is_open():
+            elif self._elsewhere and not self.ending.has_come():
                 time.sleep(timeout)
-            if self._is_open():
+            if not self.ending.has_come() and time.monotonic() - looked >= pause:
                 self._look_elsewhere()
-            pause = shortest if len(self.left) < n_left else min(2 * pause, longest)
+                looked = time.monotonic()
+            pause = shortest if len(self.order.left) < n_left else min(2 * pause, longest)
 
     def close(self) -> None:
         """Leave nothing running and nothing locked, also after an error."""
@@ -219,51 +218,46 @@ class _Flow:
         while self._running and time.monotonic() < patience:
             self.executor.cancel(force=True)
             with suppress(W2SError):  # what ended the run was raised already
-                self._running -= {each.key for each in self.executor.wait(0.1) if isinstance(each, End)}
+                for message in self.executor.wait(0.1):
+                    if isinstance(message, End):
+                        self._running.pop(message.key, None)
         for key in list(self._locks):
             self._unlock(key)
-
-    @contextmanager
-    def answering_signals(self) -> Iterator[None]:
-        """Answer SIGINT and SIGTERM by an orderly end. Only the main thread can."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
-        before = {number: signal.signal(number, self._answer) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-    def _answer(self, number: int, _: FrameType | None) -> None:
-        self._is_forced = self.interrupted in ("SIGINT", "SIGTERM")
-        if not self._is_forced:
-            self.interrupted = "SIGINT" if number == signal.SIGINT else "SIGTERM"
-        self.executor.cancel(force=self._is_forced)
-
-    def _is_open(self) -> bool:
-        if self.interrupted is None and self.deadline is not None and time.monotonic() >= self.deadline:
-            self.interrupted = "max_seconds"
-        return self.interrupted is None
-
-    def _until_deadline(self, longest: float) -> float:
-        return longest if self.deadline is None else min(longest, max(0.0, self.deadline - time.monotonic()))
 
     # --- beginning jobs -----------------------------------------------------------------------------------------------
 
     def _begin_jobs(self) -> None:
-        while self._ready and len(self._running) < self.executor.capacity() and self._is_open():
-            _, key = heapq.heappop(self._ready)
-            job = self._jobs[key]
-            lock = self._locks.get(key) or self.store.lock(key)
-            if lock is None:
-                self._elsewhere[key] = None
-                self.tell("waiting", job)
-                continue
-            self._locks[key] = lock
-            if not self._is_settled(job):
-                self._begin(job)
+        while self.order.has_ready() and self._n_busy < self.executor.capacity() and not self.ending.has_come():
+            company = self._next_company()
+            if company:
+                self._begin(company)
+
+    def _next_company(self) -> list[Job]:
+        """Ready jobs for one call, ours to do: an even share of them, so that every free worker has some."""
+        group, n_ready = self.order.next_group()
+        share = math.ceil(n_ready / (self.executor.capacity() - self._n_busy))
+        share = max(1, min(share, MOST_TOGETHER, self._most_locks - len(self._locks)))
+        company: list[Job] = []
+        found: dict[str, bool] = {}
+        while len(company) < share and (job := self.order.pop(group)) is not None:
+            if self._is_ours(job, found):
+                company.append(job)
+        return company
+
+    def _is_ours(self, job: Job, found: dict[str, bool]) -> bool:
+        """Whether the job is still to be done, can be, and is now locked so that no other run does it."""
+        lock = self.store.lock(job.key)
+        if lock is None:
+            self._elsewhere[job.key] = None
+            self.tell("waiting", job)
+            return False
+        self._locks[job.key] = lock
+        if self._is_settled(job):
+            return False
+        obstacle = self._obstacle(job, found)
+        if obstacle is not None:
+            self._record_failure(job, End(key=job.key, status="failed", message=obstacle))
+        return obstacle is None
 
     def _look_elsewhere(self) -> None:
         for key in list(self._elsewhere):
@@ -271,8 +265,12 @@ class _Flow:
             if lock is not None:  # the other run is done with it, or dead
                 self._locks[key] = lock
                 del self._elsewhere[key]
-                if not self._is_settled(self._jobs[key]):
-                    heapq.heappush(self._ready, (self._rank[key], key))
+                if not self._is_settled(self.order.jobs[key]):
+                    self._put_back(self.order.jobs[key])
+
+    def _put_back(self, job: Job, *, alone: bool = False) -> None:
+        self._unlock(job.key)  # more may be put back than a process can hold locks
+        self.order.put(job, alone=alone)
 
     def _is_settled(self, job: Job) -> bool:
         """Whether another run has made this job, or has failed at it, since this run began."""
@@ -280,40 +278,35 @@ class _Flow:
             self._finish(job, 0.0, by_us=job.key in self._tries)  # its process may have died just after publication
             return True
         stamp = self.store.failure_stamp(job.key)
-        if stamp is not None and stamp != self._old_failures.get(job.key) and job.key not in self._tries:
+        if stamp is not None and stamp != self._old_failures.get(job.key):
             self._fail(job, f"{(self.store.failure(job.key) or {}).get('message', '')} (in another run)", 0.0)
             return True
         return False
 
-    def _begin(self, job: Job) -> None:
-        obstacle = self._obstacle(job)
-        if obstacle is not None:
-            self._record_failure(job, End(key=job.key, status="failed", message=obstacle))
-            return
-        n_tries = self._tries[job.key] = self._tries.get(job.key, 0) + 1
-        if n_tries == 1 and (self.store.failure(job.key) or {}).get("n_failures", 0) >= _FRESH_AFTER:
-            self.store.forget_attempts(job.key)
-        ticket = Ticket(
-            store=str(self.store.root),
-            key=job.key,
-            run=job.run,
-            title=job.title,
-            spec=transport(job.spec),
-            payload=job.payload,
-            inputs={name: each.key for name, each in job.inputs.items()},
-            options=self.options,
-        )
-        self._running.add(job.key)
-        self.executor.submit(ticket)
-        self.tell("started" if n_tries == 1 else "retried", job)
+    def _begin(self, company: list[Job]) -> None:
+        together = _Company(len(company), len(company))
+        tickets = []
+        for job in company:
+            n_tries = self._tries[job.key] = self._tries.get(job.key, 0) + 1
+            if n_tries == 1 and job.key in self._old_failures:
+                if (self.store.failure(job.key) or {}).get("n_failures", 0) >= _FRESH_AFTER:
+                    self.store.forget_attempts(job.key)
+            tickets.append(Ticket.of(job, self.store, self.options))
+            self._running[job.key] = together
+        self._n_busy += 1
+        self.executor.submit(tickets)
+        for job in company:
+            reason = self._reasons.pop(job.key, "")
+            self.tell("started" if self._tries[job.key] == 1 else "retried", job, words=reason)
 
-    def _obstacle(self, job: Job) -> str | None:
-        """Why what the job reads is not what its key says."""
+    def _obstacle(self, job: Job, found: dict[str, bool]) -> str | None:
+        """Why what the job reads is not what its key says; `found` are inputs that were checked a moment ago."""
         for name, each in job.inputs.items():
             try:
-                is_whole = self.store.check(each)
+                is_whole = found[each.key] if each.key in found else self.store.check(each)
             except W2SError as error:
                 return str(error)
+            found[each.key] = is_whole
             if not is_whole:  # seldom: it was whole when the run began
                 return f"its input `{name}` ({each.key}) was damaged or removed during the run. Run again to remake it."
         for file in local_files(job.spec):
@@ -326,34 +319,37 @@ class _Flow:
     def _receive(self, message: Progress | End) -> None:
         if message.key not in self._running:
             return
-        job = self._jobs[message.key]
+        job = self.order.jobs[message.key]
         if isinstance(message, Progress):
             self.tell("progress", job, share=message.share, words=message.words)
             return
-        self._running.remove(job.key)
+        company = self._running.pop(job.key)
+        company.n_running -= 1
+        self._n_busy -= company.n_running == 0
         n_tries = self._tries[job.key]
         if message.status == "done":
             self._finish(job, message.seconds, by_us=True)
         elif message.status == "failed":
             self._record_failure(job, message)
-        elif not self._is_open():
+        elif self.ending.has_come():
             self._unlock(job.key)
             self.tell("stopped", job)
+        elif message.status != "stopped" and company.size > 1:  # perhaps another one's fault
+            self._reasons[job.key] = message.message
+            self._put_back(job, alone=True)
         elif n_tries < _TRIES:  # its process died, or was told to end by somebody else
-            heapq.heappush(self._ready, (self._rank[job.key], job.key))
+            self._reasons[job.key] = message.message
+            self._put_back(job)
         else:
             words = f"{message.message or 'the job was stopped from outside'} (tried {n_tries} times)"
             self._record_failure(job, End(key=job.key, status="failed", message=words))
 
     def _finish(self, job: Job, seconds: float, *, by_us: bool) -> None:
         self.store.mark_whole(job.key)
-        self._settle(job.key)
+        self.order.finish(job)
+        self._unlock(job.key)
         (self.outcome.done if by_us else self.outcome.cached).append(job.key)
         self.tell("finished" if by_us else "cached", job, seconds=seconds)
-        for reader in self._readers[job.key]:
-            self._n_awaited[reader] -= 1
-            if self._n_awaited[reader] == 0 and reader in self.left:
-                heapq.heappush(self._ready, (self._rank[reader], reader))
 
     def _record_failure(self, job: Job, end: End) -> None:
         failure = {"key": job.key, "title": job.title, "message": end.message, "traceback": end.traceback}
@@ -362,21 +358,13 @@ class _Flow:
         self._fail(job, end.message, end.seconds)
 
     def _fail(self, job: Job, words: str, seconds: float) -> None:
-        self._settle(job.key)
+        self.order.fail(job)
+        self._unlock(job.key)
         self.outcome.failed[job.key] = words
         self.tell("failed", job, words=words, seconds=seconds)
-        unseen = list(self._readers[job.key])
-        while unseen:
-            key = unseen.pop()
-            if key in self.left:
-                del self.left[key]
-                self.outcome.skipped[key] = job.key
-                self.tell("skipped", self._jobs[key], words=f"{job.title or job.key} failed")
-                unseen.extend(self._readers[key])
-
-    def _settle(self, key: str) -> None:
-        del self.left[key]
-        self._unlock(key)
+        for skipped in self.order.skip_after(job):
+            self.outcome.skipped[skipped.key] = job.key
+            self.tell("skipped", skipped, words=f"{job.title or job.key} failed")
 
     def _unlock(self, key: str) -> None:
         lock = self._locks.pop(key, None)
@@ -385,12 +373,4 @@ class _Flow:
 
     def tell(self, kind: Any, job: Job, **about: Any) -> None:
         """Announce an event."""
-        self.on_event(Event(kind, job, n_left=len(self.left), **about))
-
-
-def _ranks(needed: list[Job], readers: Mapping[str, list[str]]) -> dict[str, tuple[int, int]]:
-    """Place of each job in the order: the longest way to the end first, then the graph's order."""
-    way: dict[str, int] = {}
-    for job in reversed(needed):  # every reader comes after what it reads
-        way[job.key] = 1 + max((way[reader] for reader in readers[job.key]), default=0)
-    return {job.key: (-way[job.key], index) for index, job in enumerate(needed)}
+        self.on_event(Event(kind, job, n_left=len(self.order.left), **about))

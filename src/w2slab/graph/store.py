@@ -15,27 +15,27 @@ The record is written last, then one rename puts the folder into its place. A fo
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from w2slab.errors import JobError, StoreError
-from w2slab.graph.fingerprint import sha256_of
+from w2slab.errors import StoreError
+from w2slab.graph.contents import RECORD, contents, damages, signature
 from w2slab.graph.job import Job
 from w2slab.graph.locks import Lock
 
-RECORD = "record.json"
 _LEAST_FREE_BYTES = 256 * 2**20
 _LOG_TAIL_BYTES = 4000
 _ABANDONED_SECONDS = 3600.0
+
+_encode = json.JSONEncoder(sort_keys=True, allow_nan=False).encode
 
 
 class Store:
@@ -131,7 +131,7 @@ class Store:
 
     def mark_whole(self, key: str) -> None:
         """Note that the result, just published, is whole."""
-        self._trusted()[key] = _signature(self._path(key))
+        self._trusted()[key] = signature(self._path(key))
         self._has_news = True
 
     def save_marks(self) -> None:
@@ -154,8 +154,8 @@ class Store:
     def _inspect(self, job: Job, *, trust_unchanged: bool) -> bool:
         if not self.has(job.key):
             return False
-        signature = _signature(self._path(job.key))
-        if trust_unchanged and self._trusted().get(job.key) == signature:
+        stamp = signature(self._path(job.key))
+        if trust_unchanged and self._trusted().get(job.key) == stamp:
             return True
         try:
             record = _read_json(self.folder(job.key) / RECORD)
@@ -168,11 +168,11 @@ class Store:
                 f"{self.folder(job.key)}: its record is of another computation: {_differences(payload, job.payload)}. "
                 "Remove the folder to have the result made again."
             )
-        damage = next(_damages(self.folder(job.key), files), None)
+        damage = next(damages(self.folder(job.key), files), None)
         if damage is not None:
             self.set_aside(job.key, damage)
             return False
-        self._trusted()[job.key] = signature
+        self._trusted()[job.key] = stamp
         self._has_news = True
         return True
 
@@ -259,14 +259,14 @@ class Store:
         Raises:
             JobError: The folder holds what a result may not hold.
         """
-        files = {name: _sizes_and_sums(folder / name) for name in _result_files(folder)}
-        with (folder / RECORD).open("w", encoding="utf-8") as file:
-            json.dump({**record, "files": files}, file, indent=1, sort_keys=True, allow_nan=False)
+        files = contents(folder)
+        with open(folder / RECORD, "wb") as file:
+            file.write(_record_text({**record, "files": files}).encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
-        target = self.folder(key)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists() and not self.has(key):
+        target = self._path(key)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if os.path.exists(target) and not self.has(key):
             self.set_aside(key, "it had no record")
         try:
             os.rename(folder, target)
@@ -282,13 +282,20 @@ class Store:
 
     def clear(self, key: str) -> None:
         """Remove the traces of attempts: checkpoints, printed text, the last failure."""
-        shutil.rmtree(self.work(key), ignore_errors=True)
-        self.log(key).unlink(missing_ok=True)
-        (self.root / "failures" / f"{key}.json").unlink(missing_ok=True)
+        self.forget_attempts(key)
+        for path in (f"{self.root}/logs/{key}.log", f"{self.root}/failures/{key}.json"):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
 
     def forget_attempts(self, key: str) -> None:
         """Remove a job's checkpoints, so that it starts afresh."""
-        shutil.rmtree(self.work(key), ignore_errors=True)
+        path = f"{self.root}/work/{key}"
+        try:
+            os.rmdir(path)  # most are empty
+        except FileNotFoundError:
+            pass
+        except OSError:
+            shutil.rmtree(path, ignore_errors=True)
 
     def write_failure(self, key: str, failure: Mapping[str, Any]) -> None:
         """Record why the job failed, with how often it has failed in a row (`n_failures`)."""
@@ -331,51 +338,10 @@ def _stamp() -> str:
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
 
 
-def _result_files(folder: Path) -> Iterator[str]:
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise JobError(f"{name}: a result may hold files and folders only. Copy the content in place of a link.")
-        if name == RECORD:
-            raise JobError(f"{name}: this name is kept for the store. Let the job write under another name.")
-        if path.is_file():
-            yield name
-
-
-def _sizes_and_sums(path: Path) -> dict[str, Any]:
-    return {"size": path.stat().st_size, "sha256": sha256_of(path)}
-
-
-def _damages(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the files, sizes first since they cost nothing."""
-    for name, recorded in files.items():
-        try:
-            size = (folder / name).stat().st_size
-        except OSError as error:
-            yield f"{name}: {error.strerror}"
-            continue
-        if size != recorded["size"]:
-            yield f"{name}: {size} bytes, recorded were {recorded['size']}"
-    for name, recorded in files.items():
-        found = sha256_of(folder / name)
-        if found != recorded["sha256"]:
-            yield f"{name}: its checksum is {found}, recorded was {recorded['sha256']}"
-
-
-def _signature(folder: str) -> str:
-    """What changes when a file of the folder is written: names, sizes, times and inodes."""
-    lines: list[str] = []
-    folders = [folder]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    found = entry.stat(follow_symlinks=False)
-                    name = entry.path[len(folder) :]
-                    lines.append(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\0{found.st_ino}")
-    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+def _record_text(record: Mapping[str, Any]) -> str:
+    """JSON with a line for each field."""
+    lines = (f" {json.dumps(name)}: {_encode(value)}" for name, value in sorted(record.items()))
+    return "{\n" + ",\n".join(lines) + "\n}"
 
 
 def _differences(recorded: Any, asked: Any, place: str = "") -> str:

@@ -1,10 +1,10 @@
-"""A worker process: does one job after the other until its parent is gone.
+"""A worker process: does one call after the other until its parent is gone.
 
 Started by `executors.Processes` as `python -m w2slab.graph.worker PARENT CONTROL REPORT SETUP`: the parent's process
 id, two descriptors that carry one JSON object per line, and a function to call before the first job. The protocol has
 descriptors of its own, so that what a job prints cannot break it.
 
-    in   {"job": Ticket}   {"stop": key}
+    in   {"call": number, "jobs": [Ticket]}   {"stop": number}
     out  {"ready": {}}   {"broken": {"message", "traceback"}}   {"progress": Progress}   {"end": End}
 """
 
@@ -14,19 +14,23 @@ import ctypes
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from w2slab.graph.perform import Progress, Ticket, named_function, perform
+from w2slab.graph.perform import End, Progress, Ticket, named_function, perform
 from w2slab.graph.store import Store
 
 _PR_SET_PDEATHSIG = 1
+_ANY = 0  # the number of no call: whichever runs is to stop
 
 
 def main(parent: int, control: int, report: int, setup: str) -> None:
@@ -36,36 +40,45 @@ def main(parent: int, control: int, report: int, setup: str) -> None:
     os.set_inheritable(control, False)
     os.set_inheritable(report, False)
     send = sender(report)
+    stops: set[int] = set()
+    calls: queue.SimpleQueue[tuple[int, list[Ticket]]] = queue.SimpleQueue()
+    threading.Thread(target=_listen, args=(control, calls, stops), daemon=True).start()
     try:
         if setup:
             named_function(setup)()
     except Exception as error:
         send("broken", {"message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
-        return
-    stops: set[str] = set()
-    tickets: queue.SimpleQueue[Ticket] = queue.SimpleQueue()
+        os._exit(1)  # not by way of the interpreter, whose end a thread that reads may disturb
     # A cluster that ends sends SIGTERM to everyone: the job saves its place instead of being lost.
-    signal.signal(signal.SIGTERM, lambda *_: stops.add(""))
-    threading.Thread(target=_listen, args=(control, tickets, stops), daemon=True).start()
+    signal.signal(signal.SIGTERM, lambda *_: stops.add(_ANY))
     send("ready", {})
     while True:
-        ticket = tickets.get()
-        stops.discard("")
-        _print_to(Store(ticket.store).log(ticket.key))
+        number, tickets = calls.get()
+        stops.discard(_ANY)
+        _print_to(Store(tickets[0].store).log(tickets[0].key))
+        perform(
+            tickets,
+            on_message=partial(_tell, send, tickets[0]),
+            stop_requested=partial(_is_asked_to_stop, stops, number),
+        )
 
-        def stop_requested(key: str = ticket.key) -> bool:
-            return key in stops or "" in stops
 
-        def on_progress(progress: Progress) -> None:
-            send("progress", asdict(progress))
+def _is_asked_to_stop(stops: set[int], number: int) -> bool:
+    return number in stops or _ANY in stops
 
-        end = perform(ticket, on_progress=on_progress, stop_requested=stop_requested)
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if end.status == "done":
-            Store(ticket.store).clear(ticket.key)
-        stops.discard(ticket.key)
-        send("end", asdict(end))
+
+def _tell(send: Callable[[str, dict[str, Any]], None], first: Ticket, message: Progress | End) -> None:
+    """Send what happens to a job; one that fails keeps what its call printed, which stands in the first one's log."""
+    if isinstance(message, Progress):
+        send("progress", asdict(message))
+        return
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if message.status == "failed" and message.key != first.key:
+        store = Store(first.store)
+        with suppress(OSError):
+            shutil.copyfile(store.log(first.key), store.log(message.key))
+    send("end", asdict(message))
 
 
 def die_with(parent: int) -> None:
@@ -76,14 +89,14 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
-def _listen(control: int, tickets: queue.SimpleQueue[Ticket], stops: set[str]) -> None:
+def _listen(control: int, calls: queue.SimpleQueue[tuple[int, list[Ticket]]], stops: set[int]) -> None:
     with os.fdopen(control, encoding="ascii") as lines:
         for line in lines:
             message = json.loads(line)
             if "stop" in message:
                 stops.add(message["stop"])
             else:
-                tickets.put(Ticket(**message["job"]))
+                calls.put((message["call"], [Ticket(**each) for each in message["jobs"]]))
     os._exit(0)  # the parent is done with us, or dead
 
 

@@ -9,15 +9,16 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import write_prepared, write_split
+from w2slab.artifacts import write_examples, write_prepared, write_split
 from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins
 from w2slab.randomness import rng
-from w2slab.specs import SPLITS, PluginSpec, PrepareSpec, restore
+from w2slab.specs import SPLITS, PluginSpec, PoolSpec, PrepareSpec, restore
 from w2slab.tasks.task import Labelled, Truth
 
 LARGEST_SHARE = 0.55
+POOL = "pool"
 
 
 def prepare(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
@@ -32,6 +33,25 @@ def prepare(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     for name, positions in splits.items():
         write_split(context.out, name, labelled.examples.take(positions), _take(labelled.truth, positions))
     facts = _facts(labelled, kept, splits)
+    write_prepared(context.out, facts)
+    return facts
+
+
+def pool(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Write all examples that `prepare` would split, whatever its seed, as the one split `pool`; no true label.
+
+    Raises:
+        DataError: The task's examples are malformed.
+    """
+    labelled, kept = load_task(restore(PoolSpec, spec).task)
+    classes = labelled.examples.classes
+    write_examples(context.out, POOL, labelled.examples.take(kept))
+    facts = {
+        "classes": None if classes is None else list(classes),
+        "n_loaded": len(labelled.examples),
+        "n_dropped_by_balancing": len(labelled.examples) - len(kept),
+        "n_examples": {POOL: len(kept)},
+    }
     write_prepared(context.out, facts)
     return facts
 

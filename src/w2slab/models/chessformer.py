@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -99,6 +99,10 @@ class Chessformer:
 
     name: str
     path: Path | None = None
+
+    readouts: ClassVar[tuple[str, ...]] = ("head", "state", "with-state")
+    example_readouts: ClassVar[tuple[str, ...]] = ("state",)
+    has_features: ClassVar[bool] = True
 
     def files(self) -> tuple[Path, ...]:
         """The file of weights."""

@@ -112,25 +112,79 @@ class ChessformerNetwork(nn.Module):
             becomes: `[B, M]`, what it is there, 1-6; 0 is padding.
             touches: `[B, M, 2T]`, 1.0 where the moved piece would attack one of the T, then where that one reaches it.
         """
-        B, P = pieces.shape
-        T = P + 1
+        _, y = self._states(pieces, squares, states, relations, movers, captured, destinations, becomes, touches)
+        return self.logit(y).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
+
+    @property
+    def head(self) -> nn.Linear:
+        """What reads the states of moves."""
+        return self.logit
+
+    def features(self, *, readout: str = "head", layer: int | None = None, **batch: Tensor) -> Tensor:
+        """States of moves or of positions, `[R, D]`, example by example in order.
+
+        Args:
+            readout: `head`, what `logit` reads, a row per move; `state`, the token that stands for the whole position
+                among its pieces, a row per position; `with-state`, both side by side, a row per move.
+            layer: Block of pieces after which `state` is read, counted from 1; the last is followed by its norm.
+            batch: What `forward` takes.
+
+        Raises:
+            DataError: There is no such block, or the readout is not made by one.
+        """
+        blocks = len(self.blocks)
+        if layer is not None and readout != "state":
+            raise DataError(f'layer: "{readout}" is read behind the last block; leave layer out, or read out "state"')
+        if layer is not None and not 1 <= layer <= blocks:
+            raise DataError(f"layer: {layer} is not there; the network has {blocks} blocks of pieces")
+        if readout == "state":
+            return self._pieces(batch["pieces"], batch["squares"], batch["states"], batch["relations"], layer)[:, 0]
+        x, y = self._states(**batch)
+        real = batch["becomes"] != 0
+        if readout == "head":
+            return y[real]
+        return torch.cat([y, x[:, :1].expand(-1, y.shape[1], -1)], dim=-1)[real]
+
+    def _pieces(
+        self, pieces: Tensor, squares: Tensor, states: Tensor, relations: Tensor, layer: int | None = None
+    ) -> Tensor:
+        """States `[B, T, D]` of the position and its pieces behind a block, or behind the last and its norm."""
         state = self.castling(states[:, 0]) + self.passant(states[:, 1])
         x = torch.cat([state[:, None], self.piece(pieces) + self.square(squares)], dim=1)
         bias = None
         if not bool(pieces.all()):  # padding is not attended to
             bias = F.pad(pieces == 0, (1, 0)).to(x.dtype)[:, None, None, :] * HIDDEN
-        for block in self.blocks:
+        last = len(self.blocks) if layer is None else layer
+        for block in self.blocks[:last]:
             x = block(x, bias, relations)
+        return self.norm(x) if last == len(self.blocks) else x
+
+    def _states(
+        self,
+        pieces: Tensor,
+        squares: Tensor,
+        states: Tensor,
+        relations: Tensor,
+        movers: Tensor,
+        captured: Tensor,
+        destinations: Tensor,
+        becomes: Tensor,
+        touches: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """States of the position and its pieces `[B, T, D]`, and of the moves `[B, M, D]`, each behind its norm."""
+        B, P = pieces.shape
+        T = P + 1
         d = self.architecture.width
-        read = self.read(self.norm(x))
+        x = self._pieces(pieces, squares, states, relations)
         flat = torch.arange(B, device=x.device)[:, None] * T
-        own, taken, *touched = read.split(d, dim=-1)  # what is said to its own moves, to those that take it, and to
+        # What is said to its own moves, to those that take it, and to moves that touch it.
+        own, taken, *touched = self.read(x).split(d, dim=-1)
         y = F.embedding(movers + 1 + flat, own.reshape(-1, d)) + F.embedding(captured + flat, taken.reshape(-1, d))
         y = y + self.destination(destinations) + self.becomes(becomes)
         y = y + touches @ torch.cat(touched, dim=1)  # [B, M, 2T] moves that would attack it, moves that it reaches
         for block in self.move_blocks:
             y = block(y)
-        return self.logit(self.move_norm(y)).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
+        return x, self.move_norm(y)
 
 
 def build(architecture: Architecture, seed: int) -> ChessformerNetwork:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -60,6 +60,8 @@ class HuggingFace:
     head: Literal["auto", "unembedding", "zero"] = "auto"
     max_length: Annotated[int, Field(ge=8)] | None = None
     trust_remote_code: bool = False
+
+    readouts: ClassVar[tuple[str, ...]] = ("head", "last", "mean", "first", "pooler")
 
     def __post_init__(self) -> None:
         places = [name for name in ("model", "path", "package") if getattr(self, name) is not None]
@@ -187,6 +189,11 @@ class HuggingFace:
     def has_features(self) -> bool:
         """Its networks have features, which a probe may read."""
         return True
+
+    def reading_at(self, readout: str) -> HuggingFace:
+        """The same, its networks made so that they can be read out there."""
+        asked: Any = readout
+        return self if readout == "head" else replace(self, readout=asked)
 
     def starting_from(self, folder: Path) -> HuggingFace:
         """The same, its weights taken from a folder that `save_base` wrote."""

@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from w2slab.errors import DataError
 from w2slab.models.hf_reading import split_by_length
+from w2slab.models.hf_readout import Readout, read_out, read_state
 from w2slab.models.hf_sources import Checkpoint, adapter_weights
 from w2slab.randomness import derived_seed
 
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 # parameters (42 to 68); elsewhere, where a pass waits for its kernels, a guess.
 OVERHEAD = {"cpu": 64, "others": 1024}
 HIDDEN = -1e9  # the logit of a candidate that an example does not have; finite, so that gradients stay numbers
-Readout = Literal["last", "mean", "first", "pooler"]
 
 
 class TextNetwork(nn.Module):
@@ -63,26 +63,48 @@ class TextNetwork(nn.Module):
             return logits
         return logits[:, 0][places.clamp(min=0)].masked_fill(places < 0, HIDDEN)
 
-    def features(self, **batch: Tensor) -> Tensor:
-        """What the head reads, `[R, D]`: a row per example, or one per candidate, example by example in order."""
+    def features(self, *, readout: str = "head", layer: int | None = None, **batch: Tensor) -> Tensor:
+        """States of texts, `[R, D]`: a row per example, or one per candidate, example by example in order.
+
+        Args:
+            readout: Where they are read; `head` is where the head reads.
+            layer: Block after which they are read, counted from 1; `None` is the last, with the norm behind it.
+            batch: What `forward` takes.
+
+        Raises:
+            DataError: There is no such block, or the pooler is to read it.
+        """
+        where: Any = self.readout if readout == "head" else readout
+        if layer is not None:
+            self._check_layer(layer, where)
         ids, mask = batch["input_ids"], batch["attention_mask"]
         ends = (mask * torch.arange(1, mask.shape[1] + 1, device=mask.device)).amax(dim=1).tolist()
         parts = split_by_length(np.array(ends), OVERHEAD["cpu" if mask.device.type == "cpu" else "others"])
         # Where processes keep a part of the weights each (FSDP2), all must pass through the network equally often.
         if len(parts) == 1 or any(kind.__name__ == "FSDPModule" for kind in type(self).__mro__):
-            return self._states(ids, mask)
+            return self._states(ids, mask, where, layer)
         rows = [torch.from_numpy(part).to(mask.device) for part in parts]
         longest = [max(ends[row] for row in part) for part in parts]
-        states = [self._states(ids[r, :n], mask[r, :n]) for r, n in zip(rows, longest, strict=True)]
+        states = [self._states(ids[r, :n], mask[r, :n], where, layer) for r, n in zip(rows, longest, strict=True)]
         return torch.cat(states)[torch.cat(rows).argsort()]
 
-    def _states(self, ids: Tensor, mask: Tensor) -> Tensor:
+    def _check_layer(self, layer: int, readout: Readout) -> None:
+        blocks = int(self.base.config.get_text_config().num_hidden_layers)
+        if not 1 <= layer <= blocks:
+            raise DataError(f"layer: {layer} is not there; the model has {blocks} blocks")
+        if readout == "pooler":
+            raise DataError("layer: a pooler reads the last block alone; leave layer out, or choose another readout")
+
+    def _states(self, ids: Tensor, mask: Tensor, readout: Readout, layer: int | None) -> Tensor:
         positions = {}
         if self._first_position is not None:
             positions["position_ids"] = (mask.cumsum(dim=1) - 1).clamp(min=0) + self._first_position
         with nullcontext() if self.is_base_trained else torch.no_grad():
-            states = self.base(input_ids=ids, attention_mask=mask, **positions, **self._without_cache)
-        return read_out(states, mask, self.readout)
+            wanted = {} if layer is None else {"output_hidden_states": True}
+            states = self.base(input_ids=ids, attention_mask=mask, **positions, **self._without_cache, **wanted)
+        if layer is None:
+            return read_out(states, mask, readout)
+        return read_state(states.hidden_states[layer], mask, readout)
 
     def checkpoint_activations(self) -> None:
         """Keep only what goes into each block, and compute the rest again for the backward pass.
@@ -90,23 +112,6 @@ class TextNetwork(nn.Module):
         transformers' own switch acts on networks in training mode only, and there is dropout in those.
         """
         checkpoint_blocks(self.base)
-
-
-def read_out(states: Any, mask: Tensor, readout: Readout) -> Tensor:
-    """One state per row, `[R, D]`, from what a model of transformers gives and the mask `[R, T]` of real tokens."""
-    if readout == "pooler":
-        pooled: Tensor = states.pooler_output
-        return pooled
-    hidden: Tensor = states.last_hidden_state
-    if readout == "mean":
-        weights = mask.to(hidden.dtype)[:, :, None]
-        return (hidden * weights).sum(dim=1) / weights.sum(dim=1)
-    columns = torch.arange(mask.shape[1], device=mask.device)
-    if readout == "last":
-        chosen = (mask * columns).argmax(dim=1)
-    else:
-        chosen = (mask * (columns.flip(0) + 1)).argmax(dim=1)
-    return hidden[torch.arange(len(hidden), device=hidden.device), chosen]
 
 
 def checkpoint_blocks(model: nn.Module) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -34,6 +34,9 @@ class Linear:
     name: str
     n_features: Annotated[int, Field(ge=1)] | None = None
 
+    readouts: ClassVar[tuple[str, ...]] = ("head",)
+    has_features: ClassVar[bool] = True
+
     def files(self) -> tuple[Path, ...]:
         """None: training starts from zero."""
         return ()
@@ -58,15 +61,11 @@ class Linear:
         Raises:
             DataError: The examples have no common classes or too few features.
         """
-        import torch
+        from w2slab.models.linear_network import build
 
         width = self.encode(examples.take(np.arange(1))).shape[1]
         assert examples.classes is not None
-        network = torch.nn.utils.skip_init(torch.nn.Linear, width, len(examples.classes))
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter.zero_()
-        return network
+        return build(width, len(examples.classes))
 
     def encode(self, examples: Examples) -> Any:
         """The features that the model reads: a float32 tensor [N, features].

@@ -101,11 +101,23 @@ class LanguageFamily(Protocol):
 
 
 class FeatureNetwork(Protocol):
-    """A network with a linear head over features: what probing needs beside its logits.
+    """A network with a head over features: what probes and heads need beside its logits.
 
-    A family of such networks says so when a study is planned, by an attribute `has_features` that is true.
+    A family of such networks says so when a study is planned, by an attribute `has_features` that is true. `readouts`
+    names what can be read, `head` first; `example_readouts` those of them that give an example one row even where its
+    candidates have rows of their own. A family whose networks must be made for a readout has `reading_at(readout)`,
+    which gives the family that makes them.
     """
 
-    def features(self, **batch: torch.Tensor) -> torch.Tensor:
-        """What the head reads, `[R, D]`: a row per example, or one per candidate, example by example in order."""
+    def features(self, *, readout: str = "head", layer: int | None = None, **batch: torch.Tensor) -> torch.Tensor:
+        """Frozen features, `[R, D]`: a row per example, or one per candidate, example by example in order.
+
+        Args:
+            readout: One of the family's `readouts`; `head` is what the network's own head reads.
+            layer: Block after which it is read, counted from 1; `None` is the last.
+            batch: What `forward` takes.
+
+        Raises:
+            DataError: There is no such layer.
+        """
         ...

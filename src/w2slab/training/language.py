@@ -19,7 +19,8 @@ from w2slab.randomness import rng
 from w2slab.training import checkpoint, memory
 from w2slab.training.batches import cut
 from w2slab.training.checkpoint import Progress
-from w2slab.training.loop import Running, clip
+from w2slab.training.loop import Running
+from w2slab.training.optimizer import clip
 
 if TYPE_CHECKING:
     import torch

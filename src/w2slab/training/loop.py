@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.specs import RecipeSpec
-from w2slab.training import batches, checkpoint, memory, readout, schedules, sharding
+from w2slab.training import batches, checkpoint, memory, readout, schedules
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
 from w2slab.training.objectives import Objective
-from w2slab.training.optimizer import AdamW
+from w2slab.training.optimizer import AdamW, clip
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 
@@ -381,28 +381,3 @@ class _Loop:
         is_main, work = self.placement.is_main, self.running.work
         if work is not None and (is_main or self.placement.sharded):
             checkpoint.save(work, self.identity, self.state, self.network, self.optimizer, writes=is_main)
-
-
-def clip(parameters: list[Any], largest: float, summed: Callable[[Tensor], Tensor] | None = None) -> None:
-    """Scale the gradient down to a norm of `largest` if it is longer.
-
-    Does what `torch.nn.utils.clip_grad_norm_` does, which takes a sixth of a step of the smallest models.
-
-    Args:
-        parameters: Their gradients are one vector.
-        largest: Its norm, at most.
-        summed: The sum over processes, where each has a part of every gradient.
-    """
-    import torch
-
-    with torch.no_grad():
-        gradients = [p.grad for p in parameters if p.grad is not None]
-        if summed is not None:
-            gradients = [sharding.local(gradient) for gradient in gradients]
-        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
-        if summed is not None:
-            norm = summed(norm.square()).sqrt()
-        if norm.device.type != "cpu":  # reading the norm would make the device wait
-            torch._foreach_mul_(gradients, (largest / (norm + 1e-6)).clamp(max=1.0))
-        elif (length := norm.item()) > largest:
-            torch._foreach_mul_(gradients, largest / (length + 1e-6))

@@ -81,6 +81,15 @@ class Texts:
         """Position by id."""
         return {name: index for index, name in enumerate(self.table.column("id").to_pylist())}
 
+    @property
+    def where(self) -> str:
+        """Where an id is looked for."""
+        return str(self.path)
+
+    def called(self, index: int) -> tuple[str, ...]:
+        """What labels may call the candidates of one text, beside their numbers."""
+        return self.names
+
     @cached_property
     def n_candidates(self) -> np.ndarray | None:
         """Candidates of each text, int64 [N]; `None` where there are classes."""

@@ -8,7 +8,8 @@ A row of labels has an `id` and one of
     annotator, label    one vote; then an id may have several rows, one for each annotator
 
 In files whose cells are text (CSV, TSV), `probs` and `votes` are JSON within the cell. Where texts have candidates of
-their own, a class is the number of a candidate, from 0, or the name of the field that it came from.
+their own, a class is the number of a candidate, from 0, or the name of the field that it came from; of a task, the
+candidate's text. A number may stand for a class where no class is called by a number.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,11 +29,9 @@ from w2slab.tasks.text.identified import Texts, id_of, refuse
 from w2slab.tasks.text.reading import read_rows
 from w2slab.tasks.text.rows import Row, converted, shown
 
-if TYPE_CHECKING:
-    pass
-
 FORMS = ("probs", "votes", "label")
 SUM_TOLERANCE = 1e-3
+LONGEST_LIST = 80
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,31 @@ class Labels:
     votes: np.ndarray | None
 
 
+class Labellable(Protocol):
+    """What labels are read for."""
+
+    @property
+    def where(self) -> str:
+        """Where an id is looked for, for messages."""
+        ...
+
+    @property
+    def row(self) -> Mapping[str, int]:
+        """Position by id."""
+        ...
+
+    @property
+    def n_candidates(self) -> np.ndarray | None:
+        """Candidates of each, int64 [N]; `None` where there are classes."""
+        ...
+
+    def called(self, index: int) -> Sequence[str]:
+        """What labels may call the candidates of one, beside their numbers."""
+        ...
+
+
 @dataclass(frozen=True)
-class _Label:
+class Label:
     """One row of labels: weights by class name or position, and who gave them."""
 
     id: str
@@ -73,34 +95,38 @@ def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) 
         DataError: A row is malformed, an id is unknown, stands twice or has no label; names file and line of the first
             five, and how many there are.
     """
-    rows = converted(read_rows(path), _converter(path, texts, None if classes is None else tuple(classes)))
-    by_id: dict[str, list[_Label]] = {}
-    for label in rows:
-        by_id.setdefault(label.id, []).append(label)
+    rows = converted(read_rows(path), converter(path, texts, None if classes is None else tuple(classes)))
+    by_id = {label.id for label in rows}
     refuse(
         [f'{p}: "{i}" has no label in {path}' for i, p in zip(texts.row, texts.places, strict=True) if i not in by_id],
         "texts have no label; label them, or bring them as texts without labels",
     )
     if texts.n_candidates is None:
         classes = tuple(classes) if classes is not None else _classes(rows, path)
-        position: Callable[[Any], int] = list(classes).index
-        widths = np.full(len(texts), len(classes))
     else:
-        classes, position, widths = None, int, texts.n_candidates
-    probs = np.zeros((len(texts), int(widths.max())), dtype=np.float64)
+        classes = None
+    probs, names, votes = in_order(rows, texts, texts.row, classes)
+    return Labels(classes, probs, names, votes)
+
+
+def in_order(
+    rows: Sequence[Label], texts: Labellable, place: Mapping[str, int], classes: tuple[str, ...] | None
+) -> tuple[np.ndarray, list[str], np.ndarray | None]:
+    """Rows of labels as arrays: probabilities [N, K], annotators, and their votes [A, N], at each id's place."""
+    position: Callable[[Any], int] = int if classes is None else list(classes).index
+    widest = int(texts.n_candidates.max(initial=0)) if texts.n_candidates is not None else len(classes or ())
+    probs = np.zeros((len(place), widest), dtype=np.float64)
     names = list(dict.fromkeys(a for label in rows for a in label.votes or ()))
-    votes = np.full((len(names), len(texts)), -1, dtype=np.int64)
-    place = {name: index for index, name in enumerate(names)}
-    for name, labels in by_id.items():
-        index = texts.row[name]
-        for label in labels:
-            for which, weight in label.weights.items():
-                probs[index, position(which)] += weight
-            for annotator, which in (label.votes or {}).items():
-                votes[place[annotator], index] = position(which)
+    votes = np.full((len(names), len(place)), -1, dtype=np.int64)
+    number = {name: index for index, name in enumerate(names)}
+    for label in rows:
+        index = place[label.id]
+        for which, weight in label.weights.items():
+            probs[index, position(which)] += weight
+        for annotator, which in (label.votes or {}).items():
+            votes[number[annotator], index] = position(which)
     probs /= probs.sum(axis=1, keepdims=True)
-    chosen = None if classes is None else tuple(classes)
-    return Labels(chosen, probs.astype(np.float32), names, votes if names else None)
+    return probs.astype(np.float32), names, votes if names else None
 
 
 def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
@@ -128,12 +154,12 @@ def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple
 # --- labels -----------------------------------------------------------------------------------------------------------
 
 
-def _converter(path: Path, texts: Texts, classes: tuple[str, ...] | None) -> Callable[[Row], _Label]:
+def converter(path: Path, texts: Labellable, classes: tuple[str, ...] | None) -> Callable[[Row], Label]:
     """What reads one row of labels, and remembers those before it."""
     seen: dict[tuple[str, str | None], str] = {}
     forms: list[str] = []
 
-    def convert(row: Row) -> _Label:
+    def convert(row: Row) -> Label:
         name = _known(row, texts)
         annotator = None if row.get("annotator") is None else str(row.get("annotator"))
         if (name, annotator) in seen:
@@ -149,20 +175,20 @@ def _converter(path: Path, texts: Texts, classes: tuple[str, ...] | None) -> Cal
             raise row.error(f"{form}: the rows before have {forms[0]}; keep to one of them in a file")
         index = texts.row[name]
         if form == "probs":
-            return _Label(name, _probs(row, texts, index, classes), None)
+            return Label(name, _probs(row, texts, index, classes), None)
         if form == "votes":
             votes = _votes(row, texts, index, classes)
-            return _Label(name, _counted(votes.values()), votes)
+            return Label(name, _counted(votes.values()), votes)
         which = _which(row, "label", row.value("label"), texts, index, classes)
-        return _Label(name, {which: 1.0}, None if annotator is None else {annotator: which})
+        return Label(name, {which: 1.0}, None if annotator is None else {annotator: which})
 
     return convert
 
 
-def _known(row: Row, texts: Texts) -> str:
+def _known(row: Row, texts: Labellable) -> str:
     name = id_of(row, "id")
     if name not in texts.row:
-        raise row.error(f'id: "{name}" is not in {texts.path}')
+        raise row.error(f'id: "{name}" is not in {texts.where}')
     return name
 
 
@@ -170,7 +196,7 @@ def _fields(row: Row) -> str:
     return ", ".join(map(str, row.values)) or "none"
 
 
-def _which(row: Row, field: str, value: Any, texts: Texts, index: int, classes: Sequence[str] | None) -> Any:
+def _which(row: Row, field: str, value: Any, texts: Labellable, index: int, classes: Sequence[str] | None) -> Any:
     """A class by name, or a candidate by position."""
     if isinstance(value, bool):
         value = str(value).lower()
@@ -180,15 +206,37 @@ def _which(row: Row, field: str, value: Any, texts: Texts, index: int, classes: 
         raise row.error(f"{field}: {shown(value)} is no class; a name or a whole number is needed")
     name = row.but(**{field: str(value)}).text(field)
     if texts.n_candidates is None:
-        if classes is not None and name not in classes:
-            raise row.error(f"{field}: {shown(name)} is no class; allowed: {', '.join(classes)}")
+        return _class(row, field, name, classes)
+    n, named = int(texts.n_candidates[index]), list(texts.called(index))
+    found = {i for i, text in enumerate(named) if text == name.strip()} if isinstance(value, str) else set()
+    if len(found) > 1:
+        raise row.error(f"{field}: {shown(name)} is the text of several candidates; write the number of one")
+    number = _number(name, n)
+    if number is not None and found - {number}:
+        raise row.error(
+            f"{field}: {shown(name)} is the text of candidate {found.pop()} and the number of another; write a list of "
+            "probabilities, or in JSON Lines the number without quotes"
+        )
+    if number is None and not found:
+        listed = ", ".join(named)
+        told = "" if not named else f", or {listed}" if len(listed) <= LONGEST_LIST else ", or a candidate's text"
+        raise row.error(f"{field}: {shown(name)}; allowed: 0 to {n - 1}{told}")
+    return found.pop() if found else number
+
+
+def _class(row: Row, field: str, name: str, classes: Sequence[str] | None) -> str:
+    """A class by name, or by number where no class is called by one; any name where classes are not known."""
+    if classes is None or name in classes:
         return name
-    if name in texts.names:
-        return texts.names.index(name)
-    if not re.fullmatch(r"[0-9]{1,9}", name) or int(name) >= texts.n_candidates[index]:
-        named = f", or {', '.join(texts.names)}" if texts.names else ""
-        raise row.error(f"{field}: {shown(name)}; allowed: 0 to {texts.n_candidates[index] - 1}{named}")
-    return int(name)
+    number = _number(name, len(classes))
+    if number is None or any(each.isdecimal() for each in classes):
+        raise row.error(f"{field}: {shown(name)} is no class; allowed: {', '.join(classes)}")
+    return classes[number]
+
+
+def _number(text: str, n: int) -> int | None:
+    """A whole number from 0 to below n, if it is one."""
+    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and int(text) < n else None
 
 
 def _parsed(row: Row, field: str) -> Any:
@@ -201,20 +249,25 @@ def _parsed(row: Row, field: str) -> Any:
             raise row.error(f"{field}: {shown(value)} is not JSON; a list or a mapping is needed") from None
     if isinstance(value, np.ndarray | tuple):
         value = list(value)
+    if isinstance(value, list) and value and all(isinstance(each, tuple) for each in value):
+        value = dict(value)  # as Parquet gives a map
     if not isinstance(value, list | dict) or not value:
         raise row.error(f"{field}: {shown(value)}; a list or a mapping is needed, and not an empty one")
     return value
 
 
-def _probs(row: Row, texts: Texts, index: int, classes: Sequence[str] | None) -> dict[Any, float]:
+def _probs(row: Row, texts: Labellable, index: int, classes: Sequence[str] | None) -> dict[Any, float]:
     value = _parsed(row, "probs")
-    if isinstance(value, list):
+    if isinstance(value, dict):
+        value = {name: number for name, number in value.items() if number is not None}  # absent names, in Parquet
+    else:
         expected = len(classes) if classes is not None else None
         expected = expected if texts.n_candidates is None else int(texts.n_candidates[index])
         if expected is not None and len(value) != expected:
             what = "classes" if texts.n_candidates is None else "candidates"
             raise row.error(f"probs: {len(value)} numbers for {expected} {what}")
-        value = dict(zip(classes or map(str, range(len(value))), value, strict=True))
+        names: Iterable[Any] = range(len(value))
+        value = dict(zip(names if texts.n_candidates is not None or classes is None else classes, value, strict=True))
     numbers: dict[Any, float] = {}
     for name, number in value.items():
         if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
@@ -227,7 +280,7 @@ def _probs(row: Row, texts: Texts, index: int, classes: Sequence[str] | None) ->
     return numbers
 
 
-def _votes(row: Row, texts: Texts, index: int, classes: Sequence[str] | None) -> dict[str, Any]:
+def _votes(row: Row, texts: Labellable, index: int, classes: Sequence[str] | None) -> dict[str, Any]:
     value = _parsed(row, "votes")
     if isinstance(value, list):
         value = {f"annotator {number}": each for number, each in enumerate(value, 1)}
@@ -246,7 +299,7 @@ def _counted(votes: Iterable[Any]) -> dict[Any, float]:
     return counts
 
 
-def _classes(rows: Sequence[_Label], path: Path) -> tuple[str, ...]:
+def _classes(rows: Sequence[Label], path: Path) -> tuple[str, ...]:
     """The classes that occur: numbers by size, names by alphabet."""
     names = {str(which) for label in rows for which in label.weights}
     if len(names) < 2:

@@ -1,38 +1,12 @@
-"""What each kind of job computes: frozen data that enters the job's key.
-
-Every spec names its kind, its version and the function that does the work. Raise the version when the results of
-a kind change; a change of defaults needs none, since defaults are written out.
-"""
+"""Specs of jobs that prepare examples, train models or read what models say."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, TypeVar
+from dataclasses import dataclass
+from typing import ClassVar, Literal
 
-from pydantic import TypeAdapter
-
-from w2slab.graph.job import Job
-
-T = TypeVar("T")
-
-SPLITS = ("supervisor_train", "student_train", "validation", "test", "reserve")
-UNSEEN_BY_SUPERVISOR = ("student_train", "validation", "test", "reserve")
-
-
-@dataclass(frozen=True, kw_only=True)
-class PluginSpec:
-    """A row of one of the tables (tasks, models, objectives) with all its fields.
-
-    Args:
-        name: The row.
-        fields: Values by field; the place of a file and a rung's own name stand aside, since `files` decide.
-        files: The files on disk that decide the result, each a `LocalFile`.
-    """
-
-    name: str
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    files: tuple[Any, ...] = ()
+from w2slab.specs.common import PluginSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +25,17 @@ class PrepareSpec:
     task: PluginSpec
     sizes: Mapping[str, int | None]
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSpec:
+    """Task -> all its examples, as the one split `pool`, for features that serve every seed. No input."""
+
+    KIND: ClassVar = "pool"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.prepare:pool"
+
+    task: PluginSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,17 +123,6 @@ class FinetuneSpec:
     keep_weights: bool = False
     predicts_learned: bool = False
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolSpec:
-    """Task -> all its examples, as the one split `pool`, for features that serve every seed. No input."""
-
-    KIND: ClassVar = "pool"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.prepare:pool"
-
-    task: PluginSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -276,205 +250,3 @@ class PromptSpec:
     labels: Literal["none", "true", "weak"] = "none"
     precision: Literal["fp32", "bf16"] = "fp32"
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class RelabelSpec:
-    """Weak labels -> weak labels, and perhaps weights of examples.
-
-    Inputs: `data`; `labels`; and what the relabeling asks for: `features` (an `embed` job of `data`), `other_0`,
-    `other_1` and so on (jobs that left labels of the same examples).
-
-    Args:
-        relabeling: A row of the relabelings' table.
-        n_trusted: How many examples of `student_train`, drawn at random, are told with their true labels.
-        seed: Decides what the relabeling draws.
-    """
-
-    KIND: ClassVar = "relabel"
-    VERSION: ClassVar = 2
-    RUN: ClassVar = "w2slab.jobs.relabel:relabel"
-
-    relabeling: PluginSpec
-    n_trusted: int = 0
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CombineSpec:
-    """Predictions of several models -> predictions of one.
-
-    Inputs: `data`; `member_0`, `member_1` and so on; and, of a boosted ensemble, `weights_1` and so on, the weights of
-    `supervisor_train` with which a member was trained, if they were not all equal.
-
-    Args:
-        how: `mean` of probabilities; `vote`, the share of members that choose a candidate; or `boosted`, where votes
-            are weighted by what each member's error on `supervisor_train` is worth (Agrawal et al. 2024).
-    """
-
-    KIND: ClassVar = "combine"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.combine:combine"
-
-    how: Literal["mean", "vote", "boosted"]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReweightSpec:
-    """Predictions of a model on what it learned -> weights for the next: one round of AdaBoost (SAMME).
-
-    Inputs: `data`; `member`, a model that predicted `supervisor_train`; and `weights`, those that it learned with, if
-    they were not all equal.
-    """
-
-    KIND: ClassVar = "reweight"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.combine:reweight"
-
-
-@dataclass(frozen=True, kw_only=True)
-class BootstrapSpec:
-    """Examples of a split -> how often each was drawn with replacement, as weights. Input: `data`.
-
-    Args:
-        split: The split drawn from.
-        seed: Decides the draw.
-    """
-
-    KIND: ClassVar = "bootstrap"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.combine:bootstrap"
-
-    split: str
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class CorruptSpec:
-    """True labels with errors -> the predictions of a supervisor that makes just these errors.
-
-    Inputs: `data`; `like`, a model that has as many errors, split by split, unless a rate is given; and `ceiling`, a
-    model whose probabilities choose where they are.
-
-    Args:
-        choose: Which examples are wrong: `random` ones; those with the `longest` or `shortest` prompt; where the
-            ceiling is `least-sure`; or where it is `surely-right` (Burns et al. 2023, appendix E.2).
-        rate: Share of wrong labels in each split; `None` is as many as `like` has.
-        seed: Decides which are wrong, and which wrong candidate they get.
-    """
-
-    KIND: ClassVar = "corrupt"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.corrupt:corrupt"
-
-    choose: Literal["random", "longest", "shortest", "least-sure", "surely-right"]
-    rate: float | None = None
-    seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class LabelFileSpec:
-    """A file of labels by example id -> the predictions of a supervisor.
-
-    Inputs: `data`; and `pool`, all examples of the task, which the file may label.
-
-    Args:
-        file: The file, a `LocalFile`.
-    """
-
-    KIND: ClassVar = "label-file"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.label_file:label_file"
-
-    file: Any
-
-
-@dataclass(frozen=True, kw_only=True)
-class OwnLabelsSpec:
-    """A user's texts and their labels -> examples and weak labels; no truth is among them.
-
-    Args:
-        texts: The file of texts, a `LocalFile`.
-        labels: The file of labels, a `LocalFile`.
-        more: A file of texts without labels, a `LocalFile`; `None` where there are none.
-        layout: Which fields of a row of texts are what, as in `tasks.text.identified.Layout`.
-        classes: Names of the classes; `None` where each example has its own candidates.
-    """
-
-    KIND: ClassVar = "own-labels"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.own_labels:own_labels"
-
-    texts: Any
-    labels: Any
-    more: Any = None
-    layout: Mapping[str, Any]
-    classes: tuple[str, ...] | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class FoldSpec:
-    """Weakly labelled examples -> those a student learns on, and those that are kept from it. Input: `own`.
-
-    Args:
-        fold: Which fold is kept from the student; `None` keeps none, and the texts without labels stand in its place.
-        n_folds: Folds into which groups are dealt.
-        validation_frac: Share of the groups learned on that is put aside to judge by their weak labels when to stop.
-        seed: Decides which group is in which fold.
-    """
-
-    KIND: ClassVar = "fold"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.own_labels:fold"
-
-    fold: int | None
-    n_folds: int
-    validation_frac: float = 0.0
-    seed: int
-
-
-def job(spec: Any, *, title: str, **inputs: Job) -> Job:
-    """A job of the spec's kind; of a kind that may be fused, all jobs that share the input it is batched by may be."""
-    fused = getattr(spec, "FUSED", "")
-    return Job(
-        kind=spec.KIND,
-        version=spec.VERSION,
-        run=spec.RUN,
-        spec=spec,
-        inputs=inputs,
-        title=title,
-        fused=fused,
-        batch=inputs[spec.BATCHED_BY].key if fused else "",
-    )
-
-
-def restore(kind: type[T], payload: Mapping[str, Any]) -> T:
-    """The spec a worker was sent as plain JSON."""
-    return TypeAdapter(kind).validate_python(payload)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Comparison:
-    """One student beside its supervisor and its ceiling: a row of the results.
-
-    Args:
-        task, weak, strong, method: Names as the study gives them.
-        control: `None`, or what was done to the weak labels (`shuffled`, `random`, `constant`), or
-            `weak-is-strong` where the student is a copy of its supervisor.
-        uses_truth: Whether the student was told true labels of `student_train`: then it is a reference, not a student
-            of weak labels.
-        data: The `prepare` job; it holds the test split and its true labels.
-        supervisor, student, ceiling: Jobs that leave predictions.
-    """
-
-    task: str
-    weak: str
-    strong: str
-    method: str
-    seed: int
-    control: str | None
-    uses_truth: bool = False
-    data: Job
-    supervisor: Job
-    student: Job
-    ceiling: Job
