@@ -141,13 +141,13 @@ def compare(case: Case, turns: int, confident: bool) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--turns", type=int, help="9, or 5 with --stacked")
+    parser.add_argument("--turns", type=int, help="9, or 3 with --stacked")
     parser.add_argument("--stacked", action="store_true", help="students in stacks against one at a time")
     asked = parser.parse_args()
     if asked.stacked:
         import stacks
 
-        stacks.compare_stacks(turns=asked.turns or 5)
+        stacks.compare_stacks(turns=asked.turns or 3)
         return
     cases = [
         case(Linear("linear", 32), Toy(), 2000, 10),

@@ -30,11 +30,15 @@ from w2slab.training import batches, loop, schedules
 from w2slab.training.objectives import AuxiliaryConfidence, CrossEntropy, Objective
 from w2slab.training.optimizer import AdamW
 from w2slab.training.placement import Placement
+from w2slab.training.predict import predict
 
 # Steps of each student in one turn: enough for the clock, few enough that turns are short.
 STEPS = {"chess-800": 8, "chess-3k": 8, "chess-8k": 8, "chess-25k": 6, "chess-90k": 4, "text-100k": 4}
 STACKS = (2, 4, 8)
 STUDENTS = 16  # of every way in one turn
+# A student's job in examples/chess.yaml and nlp.yaml: examples it reads (rows of texts are kept), steps, predictions,
+# those for the curve and the stopping points included.
+JOBS = {"chess": (9300, 315, 16300), "text": (0, 64, 4200)}
 RECIPE = RecipeSpec(epochs=1, curve_points=0)
 
 
@@ -48,9 +52,8 @@ class Student(NamedTuple):
 Forward = Callable[[nn.Module, dict[str, Tensor], dict[str, Tensor]], Tensor]
 
 
-def rung(name: str) -> Case:
+def rung(name: str, n: int) -> Case:
     """A shipped rung and the first examples of its task."""
-    n = RECIPE.batch_size * STEPS[name]
     if name.startswith("text"):
         return case(HuggingFace(name, max_length=128), Sst2(), n, 1)
     return case(Chessformer(name), ChessPuzzles(), n, 1)
@@ -194,14 +197,14 @@ def in_stacks(case: Case, chosen: list[Student], networks: list[nn.Module], way:
 
 
 def work(pipe: Any) -> None:
-    """Of a process: trains what is asked when it is told to, and answers with the seconds of clock and processor."""
+    """What a process does: trains what is asked when it is told to; answers with seconds of clock and processor."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
     cases: dict[str, Case] = {}
     running = loop.Running(Placement({"device": "cpu"}))
-    while True:
-        name, way, size, n = pipe.recv()
+    while (asked := pipe.recv()) is not None:
+        name, way, size, n = asked
         if name not in cases:
-            cases[name] = rung(name)
+            cases[name] = rung(name, RECIPE.batch_size * STEPS[name])
         chosen = students(cases[name], n)
         networks = [cases[name].make().eval() for _ in chosen]
         pipe.send("ready")
@@ -215,8 +218,11 @@ def work(pipe: Any) -> None:
 
 
 def workers(n: int, threads: int) -> list[Any]:
-    """Pipes to processes that wait for work; they end with this one."""
-    os.environ["OMP_NUM_THREADS"] = str(threads)
+    """Pipes to processes that wait for work; `None` ends them.
+
+    Their threads sleep where they wait for each other: threads that spin lose whole time slices to a busy neighbour.
+    """
+    os.environ |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
     spawn, pipes = multiprocessing.get_context("spawn"), []
     for _ in range(n):
         here, there = spawn.Pipe()
@@ -272,28 +278,72 @@ def check(case: Case) -> str:
     return f"weights apart: {', '.join(said)}; by rounding alone {halves:.1e}"
 
 
-def floor(case: Case) -> str:
-    """What a step of one student takes, and what is left of it with one example: the cost of so many kernels."""
+def least(action: Callable[[], object], times: int = 7) -> float:
+    """The fewest seconds of the processor that something took."""
+    taken = []
+    for _ in range(times):
+        started = time.process_time()
+        action()
+        taken.append(time.process_time() - started)
+    return min(taken)
+
+
+def floor(case: Case) -> tuple[float, str]:
+    """Seconds of a student's step; and in words, what is left with one example: the cost of so many kernels."""
     network, running = case.make().eval(), loop.Running(Placement({"device": "cpu"}))
     order = batches.cut(np.arange(len(case.encoded)), RECIPE.batch_size)
     few = np.argsort(case.encoded.lengths)[: len(order)]
     single = case._replace(encoded=case.encoded.take(few), targets=case.targets[few])
 
-    def seconds_a_step(action: Callable[[], object]) -> float:
-        taken = []
-        for _ in range(7):
-            started = time.process_time()
-            action()
-            taken.append(time.process_time() - started)
-        return min(taken) / len(order)
-
     def training(some: Case, batch_size: int) -> Callable[[], None]:
         chosen, recipe = [Student(some.targets, CrossEntropy())], replace(RECIPE, batch_size=batch_size)
         return lambda: one_at_a_time(some, chosen, [network], running, recipe)
 
-    step, with_one = (seconds_a_step(training(*each)) for each in ((case, RECIPE.batch_size), (single, 1)))
-    collating = seconds_a_step(lambda: [case.encoded.batch(indices) for indices in order])
-    return f"{1e3 * step:.1f} ms a step, {with_one / step:.0%} with one example; {collating / step:.0%} makes the batch"
+    step, with_one = (least(training(*each)) / len(order) for each in ((case, RECIPE.batch_size), (single, 1)))
+    collating = least(lambda: [case.encoded.batch(indices) for indices in order]) / len(order)
+    words = (
+        f"{1e3 * step:.1f} ms a step, {with_one / step:.0%} with one example; {collating / step:.0%} makes the batch"
+    )
+    return step, words
+
+
+def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
+    """How many times as many whole jobs are done where 8 are one call; from the processor time of their parts.
+
+    Args:
+        name: The rung.
+        step: Seconds of a step of one student.
+        faster: How many times as many steps each way of stacking makes.
+    """
+    n_read, n_steps, n_predicted = JOBS[name.split("-")[0]]
+    n, size, placement = 512, STACKS[-1], Placement({"device": "cpu"})
+    some = rung(name, n)
+    networks = [some.make().eval() for _ in range(size)]
+    parameters, _ = stack_module_state(networks)
+    read = 0.0
+    if n_read:
+        puzzles = ChessPuzzles().load().examples.take(np.arange(n))
+        read = least(lambda: Chessformer(name).encode(puzzles), 3) * n_read / n
+
+    @torch.no_grad()
+    def predict_stacked(forward: Forward) -> None:
+        for indices in batches.bucketed(some.encoded.lengths, 256):
+            forward(networks[0], parameters, some.encoded.batch(indices)).softmax(dim=-1).numpy()
+
+    steps, predicted = (
+        step * n_steps,
+        least(lambda: predict(networks[0], some.encoded, placement, 256)) * n_predicted / n,
+    )
+    whole, calls = read + steps + predicted, {"one at a time": steps + predicted}
+    for way, ratio in faster.items():
+        each = least(lambda way=way: predict_stacked(FORWARDS[way]), 3) / size
+        calls[way] = steps / ratio + each * n_predicted / n
+    parts = ", ".join(
+        f"{part} {seconds / whole:.0%}"
+        for part, seconds in (("reading", read), ("steps", steps), ("predictions", predicted))
+    )
+    said = ", ".join(f"{way} {whole / (read / size + rest):.2f}" for way, rest in calls.items())
+    return f"  a job of {whole:.1f} s ({parts}); {size} jobs in one call: {said}"
 
 
 def compare_stacks(turns: int, rungs: Iterable[str] = STEPS) -> None:
@@ -301,24 +351,31 @@ def compare_stacks(turns: int, rungs: Iterable[str] = STEPS) -> None:
     warnings.filterwarnings("ignore", message=".*batching rule.*")
     one_thread, two_threads = workers(2, 1), workers(1, 2)
     print(
-        "times as many students: wall clock (least to most of all turns), and by processor time where threads are one"
+        "times as many students: by the clock (least to most of all turns), and by the processor where threads are one"
     )
     for name in rungs:
         if name.startswith("text") and "W2SLAB_DATA" not in os.environ:
             continue
-        each = rung(name)
-        print(f"{name}: {floor(each)}; {check(each)}", flush=True)
-        ratios: dict[str, list[tuple[float, float]]] = {}
+        each = rung(name, RECIPE.batch_size * STEPS[name])
+        step, words = floor(each)
+        print(f"{name}: {words}; {check(each)}", flush=True)
+        ratios: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
         for turn, size in itertools.product(range(turns + 1), STACKS):
             alone = trained(one_thread, name)
-            for way in ways(name):
-                taken = trained(one_thread, name, way, size)
-                if turn:  # the first turn warms up
-                    ratios.setdefault(f"{way}, two stacks of {size}", []).append(alone / taken)
-            taken = trained(two_threads, name, ways(name)[-1], 2 * size)
-            if turn:
-                ratios.setdefault(f"{ways(name)[-1]}, one of {2 * size}, two threads", []).append(alone / taken)
-        for label, measured in sorted(ratios.items()):
-            wall, processor = np.array(measured).T
-            by_processor = "" if "threads" in label else f", {statistics.median(processor):.2f}"
-            print(f"  {label:36} {statistics.median(wall):.2f} ({min(wall):.2f} to {max(wall):.2f}){by_processor}")
+            taken = {(way, size, 1): trained(one_thread, name, way, size) for way in ways(name)}
+            last = ways(name)[-1]
+            taken[last, 2 * size, 2] = trained(two_threads, name, last, 2 * size)
+            if turn:  # the first turn warms up
+                for key, seconds in taken.items():
+                    ratios.setdefault(key, []).append(alone / seconds)
+        for (way, size, threads), measured in sorted(ratios.items(), key=lambda item: (item[0][2], *item[0])):
+            clock, processor = np.array(measured).T
+            print(
+                f"  {way}, {'two stacks' if threads == 1 else 'one stack'} of {size}, threads {threads}: "
+                f"{statistics.median(clock):.2f} ({min(clock):.2f} to {max(clock):.2f})"
+                + (f", {statistics.median(processor):.2f}" if threads == 1 else "")
+            )
+        faster = {way: float(np.median(ratios[way, STACKS[-1], 1], axis=0)[1]) for way in ways(name)}
+        print(whole_jobs(name, step, faster), flush=True)
+    for pipe in one_thread + two_threads:
+        pipe.send(None)

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 import pytest
 
-from w2slab import registry
+from w2slab import api, registry
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment import Plan, plan
 from w2slab.study import check_study, load_study
@@ -227,11 +227,25 @@ def test_features_of_a_task_serve_every_seed_and_those_of_splits_their_own():
         ("tuning={hiden: 3}", r'tuning.hiden: unknown field "hiden".* Did you mean "hidden"'),
         ("tuning={recipe: {epochs: 0}}", r"tuning.recipe.epochs: .*greater than or equal to 1"),
         ("tuning={features_of: all}", r"tuning.features_of"),
+        ("tuning={readout: last}", r'tuning.readout: "last" is not read of "a"; allowed: head'),
+        ("tuning={recipe: {stop_at: weak-labels, curve_points: 0}}", r"tuning.recipe.stop_at: .*curve_points above 0"),
     ],
 )
 def test_mistakes_about_heads_have_their_place(setting, complaint):
     with pytest.raises(StudyError, match=complaint):
         planned(setting)
+
+
+def test_heads_are_refused_of_a_model_without_features_before_anything_runs(writers, monkeypatch):
+    monkeypatch.setattr(Writer, "has_features", False)
+    with pytest.raises(StudyError, match=r'ladder.1: tuning: head: the network of "b" has no features'):
+        planned(WRITERS, "tuning=head")
+
+
+def test_a_model_that_cannot_read_the_task_is_told_before_the_first_job_of_heads_too(tmp_path):
+    wide = planned("ladder.2.n_features=99", "tuning={features_of: task}")
+    with pytest.raises(DataError, match=r"^c: "):
+        api.check_data(wide, api.open_store(tmp_path / "store"))
 
 
 def test_label_controls_stand_on_the_widest_pair_and_copies_on_every_supervisor():

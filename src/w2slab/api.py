@@ -19,8 +19,10 @@ from w2slab.graph.store import Store
 from w2slab.specs import (
     UNSEEN_BY_SUPERVISOR,
     CorruptSpec,
+    EmbedSpec,
     FinetuneSpec,
     LabelFileSpec,
+    PluginSpec,
     PrepareSpec,
     restore,
 )
@@ -269,11 +271,11 @@ def check_data(planned: Plan, store: Store) -> None:
         _check_labels(job, labelled, kept, splits[data.key], labels)
     tried = set()
     for job in open_jobs:
-        if isinstance(job.spec, FinetuneSpec) and digest(job.inputs["data"].spec.task) in loaded:
+        if isinstance(job.spec, FinetuneSpec | EmbedSpec) and digest(job.inputs["data"].spec.task) in loaded:
             pair = (digest(job.spec.model), digest(job.inputs["data"].spec.task))
             if pair not in tried:
                 tried.add(pair)
-                family = plugins.build("models", restore(FinetuneSpec, transport(job.spec)).model)
+                family = plugins.build("models", restore(PluginSpec, transport(job.spec.model)))
                 for problem in family.problems(loaded[pair[1]][0].examples):
                     raise DataError(f"{family.name}: {problem}")
 

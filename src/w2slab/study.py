@@ -16,7 +16,7 @@ from w2slab.errors import Problem, StudyError
 from w2slab.recipes import PRESETS, Number, Recipe, Whole
 from w2slab.specs import RecipeSpec
 from w2slab.study_file import Document, PathTuple, override, read_document
-from w2slab.study_parts import HeadTuning, Name, Part, Splits, Statistics, Supervision, supervision_problems
+from w2slab.study_parts import HeadTuning, Name, Part, Splits, Statistics, Supervision, parts_problems
 
 Control = Literal["shuffled", "random", "constant", "weak-is-strong"]
 
@@ -285,7 +285,7 @@ def _fields_at(model: type[BaseModel], path: PathTuple) -> list[str]:
 def _cross_checks(study: Study) -> Iterator[tuple[PathTuple, str]]:
     """What no single field shows: names that clash, pairs that lead nowhere, reserves that are too small."""
     names = [r.name for r in study.sides]
-    yield from supervision_problems(study)
+    yield from parts_problems(study)
     for section, labels in (
         ("ladder", [r.name for r in study.ladder]),
         ("methods", [label(m) for m in study.methods]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from w2slab import registry
+from w2slab.errors import W2SError
 from w2slab.recipes import Number, Recipe, Size, Whole
 from w2slab.specs import HeadShape, RecipeSpec
 from w2slab.study_file import PathTuple
@@ -133,8 +134,35 @@ class Supervision(Part):
                 yield name, source
 
 
-def supervision_problems(study: Study) -> Iterator[tuple[PathTuple, str]]:
-    """What does not fit together where weak labels do not come from a weak model, each with its place in the study."""
+def parts_problems(study: Study) -> Iterator[tuple[PathTuple, str]]:
+    """What does not fit together in `supervision` and `tuning`, each with its place in the study."""
+    yield from _supervision_problems(study)
+    yield from _tuning_problems(study)
+
+
+def _tuning_problems(study: Study) -> Iterator[tuple[PathTuple, str]]:
+    """What heads cannot have: a stopping point that nothing shows, models without features or with other readouts."""
+    tuning = study.tuning
+    if tuning is None:
+        return
+    if tuning.recipe.stop_at == "weak-labels" and not tuning.recipe.curve_points:
+        yield ("tuning", "recipe", "stop_at"), "weak-labels needs curve_points above 0"
+    for i, rung in enumerate(study.ladder):
+        try:
+            family = rung.make()
+            has_features = getattr(family, "has_features", False)
+        except W2SError:
+            continue  # a file or a model is missing; planning tells it with its own advice
+        readouts = getattr(family, "readouts", ("head",))
+        if not has_features:
+            yield ("ladder", i), f'tuning: head: the network of "{rung.name}" has no features that a head could read'
+        elif tuning.readout not in readouts:
+            allowed = ", ".join(readouts)
+            yield ("tuning", "readout"), f'"{tuning.readout}" is not read of "{rung.name}"; allowed: {allowed}'
+
+
+def _supervision_problems(study: Study) -> Iterator[tuple[PathTuple, str]]:
+    """What does not fit together where weak labels do not come from a weak model."""
     asked = study.supervision
     if asked is None:
         return

@@ -5,13 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import w2slab
+from w2slab import api
+from w2slab.bench.ranking import ROLES, read_scores
 from w2slab.bench.studies import finetuned, on_features
 from w2slab.errors import StudyError
+from w2slab.experiment import plan
+from w2slab.graph.store import Store
 from w2slab.study import label, load_study
 
 STUDY = """
@@ -65,6 +70,39 @@ def test_the_finetuned_study_has_the_leading_methods_with_their_fields(study):
     assert full.tuning is None
     assert full.seeds == [0, 1]
     assert left == []
+
+
+def test_what_heads_cannot_have_can_be_finetuned_and_an_unknown_name_is_told_first(study):
+    loaded = load_study(study)
+    fast, _ = on_features(loaded, ("reverse-kl",), 3)
+    full, _ = finetuned(loaded, fast, ["lp-ft"], 2)
+    assert [label(entry) for entry in full.methods] == ["naive", "lp-ft"]
+    assert "lp-ft" in dict(on_features(loaded, None, 3)[1])
+    with pytest.raises(StudyError, match=r"unknown method \"lpft\""):
+        finetuned(loaded, fast, ["lpft"], 2)
+    done = w2slab("bench", "methods", study, "--also", "lpft", "--no-progress")
+    assert done.returncode == 2
+    assert "lpft" in done.stderr
+
+
+def test_what_a_study_puts_together_is_ranked_with_or_without_a_name_or_said_to_be_left_out(study):
+    composed = "{name: composed, relabelings: [hard-labels]}, {name: lp-ft, called: early-head}, {name: window"
+    study.write_text(study.read_text().replace("{name: window", composed))
+    fast, left = on_features(load_study(study, ["tuning=full"]), None, 2)
+    assert "composed" in [label(entry) for entry in fast.methods]
+    assert "tuning: head" in dict(left)["early-head"]
+
+
+def test_supervisor_and_ceiling_are_the_baselines_whatever_another_method_brings(study, tmp_path):
+    loaded = load_study(study, ["methods=[naive]", "controls=[]", "pairs=[[a, b]]"])
+    store = Store(tmp_path / "store")
+    assert api.run(loaded, store, workers=1).exit_code == 0
+    comparisons = plan(loaded).comparisons
+    own = [replace(each, method="own", ceiling=each.supervisor, supervisor=each.ceiling) for each in comparisons]
+    alone, both = (read_scores(each, store, "toy", "naive") for each in (comparisons, comparisons + own))
+    assert "own" in both.of
+    for role in ROLES:
+        assert (alone.of[role] == both.of[role]).all()
 
 
 def test_a_ranking_is_run_stopped_and_gone_on_with(study, tmp_path):

@@ -12,7 +12,7 @@ from w2slab.bench.ranking import ROLES, Ranking, Scores, rank_agreement
 from w2slab.randomness import rng
 
 N, SEEDS, PAIRS = 600, 6, (("a", "b"), ("a", "c"))
-PLANTED = {"naive": 0.6, "better": 0.7, "same": 0.6, "worse": 0.5, "supervisor": 0.45, "ceiling": 0.85}
+PLANTED = {"naive": 0.6, "better": 0.7, "same": 0.6, "worse": 0.5, "told": 0.8, "supervisor": 0.45, "ceiling": 0.85}
 
 
 class Test:
@@ -49,12 +49,12 @@ def ranked() -> Ranking:
 
 @pytest.fixture(scope="module")
 def rows(ranked):
-    return {row["method"]: row for row in ranked.rows(told_truth=("worse",))}
+    return {row["method"]: row for row in ranked.rows(told_truth=("told",))}
 
 
 def test_rows_come_best_first_and_roles_are_no_methods(ranked):
     order = [row["method"] for row in ranked.rows()]
-    assert order[0] == "better"
+    assert order[:2] == ["told", "better"]
     assert order[-1] == "worse"
     assert not set(order) & set(ROLES)
 
@@ -64,6 +64,7 @@ def test_planted_differences_are_found_and_no_other(rows):
     assert verdicts == {
         "better": "better",
         "worse": "worse",
+        "told": "reference",
         "same": "no difference shown",
         "naive": "baseline",
         "copy": "same student",
@@ -77,13 +78,14 @@ def test_planted_differences_are_found_and_no_other(rows):
 def test_a_copy_shares_the_rank_and_is_not_corrected_for(rows):
     assert rows["copy"]["rank"] == rows["naive"]["rank"]
     assert math.isnan(rows["copy"]["p_adjusted"])
-    tested = [row for row in rows.values() if not row["same_as_baseline"]]
+    tested = [row for row in rows.values() if not (row["same_as_baseline"] or row["told_truth"])]
     smallest = min(tested, key=lambda row: row["p"])
     assert smallest["p_adjusted"] == pytest.approx(min(1, len(tested) * smallest["p"]))
 
 
 def test_ranks_lie_in_their_intervals_and_those_of_equals_overlap(rows):
-    for row in rows.values():
+    assert math.isnan(rows["told"]["rank"])  # a reference
+    for row in (row for row in rows.values() if not row["told_truth"]):
         assert row["rank_low"] <= row["rank"] <= row["rank_high"]
     assert rows["better"]["rank_high"] == 1
     assert rows["worse"]["rank_low"] == 5
@@ -99,7 +101,7 @@ def test_accuracy_and_pgr_are_those_of_a_plain_loop(ranked, rows):
     assert rows["better"]["accuracy"] == pytest.approx(mean("better"))
     recovered = (mean("better") - mean("supervisor")) / (mean("ceiling") - mean("supervisor"))
     assert rows["better"]["pgr"] == pytest.approx(recovered)
-    assert rows["worse"]["told_truth"]
+    assert rows["told"]["told_truth"]
     assert not rows["better"]["told_truth"]
 
 
@@ -109,7 +111,8 @@ def test_tasks_count_alike_whatever_their_size():
     accuracy = {row["method"]: row["accuracy"] for row in both.rows()}
     single = [{row["method"]: row["accuracy"] for row in of.rows()} for of in each]
     assert accuracy["better"] == pytest.approx((single[0]["better"] + single[1]["better"]) / 2)
-    assert both.rows()[0]["n_pairs"] == 4
+    best = both.rows()[0]
+    assert (best["n_pairs_higher"], best["n_pairs_lower"], best["n_pairs"]) == (4, 0, 4)
 
 
 def test_agreement_is_kendalls_and_spearmans():
@@ -120,7 +123,7 @@ def test_agreement_is_kendalls_and_spearmans():
     assert found["tau"] == pytest.approx(kendalltau(*np.round(values, 12)).statistic)
     assert found["rho"] == pytest.approx(spearmanr(*np.round(values, 12)).statistic)
     assert found["tau_low"] <= found["tau"] <= found["tau_high"] + 1e-9
-    assert found["n_methods"] == 5
+    assert found["n_methods"] == 6
 
 
 def test_two_methods_have_no_rank_agreement():

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import textwrap
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,13 @@ def test_a_folder_is_not_replaced_unless_asked(tmp_path):
         write(student, tmp_path / "out", command="")
     write(student, tmp_path / "out", command="", replace=True)
     assert (tmp_path / "out" / "model.safetensors").exists()
+
+
+def test_a_student_of_mixed_heads_is_refused_in_words(tmp_path):
+    student = trained(tmp_path, "gpt2")
+    mixed = replace(student, spec=student.spec | {"mixture": 3})
+    with pytest.raises(StudyError, match="mixes 3 heads"):
+        write(mixed, tmp_path / "out", command="")
 
 
 def test_a_changed_model_is_not_exported(tmp_path):

@@ -154,7 +154,15 @@ def test_rows_that_stand_for_no_candidate_cost_nothing():
     logits = torch.tensor([[0.0, 1.0, -1e9], [0.5, -1e9, -1e9]])
     features[0, 2], features[1, 1:] = 100.0, 100.0
     # Three rows are real, each at a squared distance of 1 in each of 4 features: 1e3.
-    assert readout.mean_penalty(Anchored(), features, initial, logits).item() == pytest.approx(1e3)
+    assert readout.penalties(Anchored(), features, initial, logits).tolist() == pytest.approx([1e3, 1e3])
+
+
+def test_a_penalty_is_that_of_each_example_so_that_micro_batches_add_up_to_it():
+    features, initial = torch.tensor([[1.0], [2.0], [3.0]]), torch.zeros(3, 1)
+    logits = torch.tensor([[0.0, 1.0], [0.5, -1e9]])  # two candidates and one; squares 1, 4 and 9
+    assert readout.penalties(Anchored(), features, initial, logits).tolist() == pytest.approx([2.5e3, 9e3])
+    part = readout.penalties(Anchored(), features[:2], initial[:2], logits[:1])
+    assert part.tolist() == pytest.approx([2.5e3])
 
 
 @pytest.mark.parametrize("n_heads", [2, 5])
@@ -178,3 +186,19 @@ def test_a_network_that_is_its_head_is_watched_as_well():
 def test_a_network_without_a_head_is_refused():
     with pytest.raises(JobError, match=r"has no `head` that reads features"):
         finetune(torch.nn.Sequential(torch.nn.Linear(6, 2)), plain(recipe=replace(RECIPE, dropout=0.3)), running())
+
+
+def test_dropout_in_micro_batches_drops_the_same():
+    recipe = replace(RECIPE, dropout=0.5)
+    whole, parts = network(), network()
+    finetune(whole, plain(recipe=recipe), running())
+    finetune(parts, plain(recipe=recipe), running(micro_batch=5))
+    for a, b in zip(weights(whole), weights(parts), strict=True):
+        assert torch.allclose(a, b, atol=1e-4)
+
+
+def test_what_an_example_drops_does_not_depend_on_how_wide_its_batch_is():
+    watch = readout.Watch(network(), 0.5, 3)
+    watch.places = np.array([4, 7])
+    wide, narrow = watch._draws(torch.Size([2, 9, 5])), watch._draws(torch.Size([2, 6, 5]))
+    assert torch.equal(wide[:, :6], narrow)

@@ -2,7 +2,8 @@
 
 Everything is paired: test examples and seeds are drawn once for all methods and pairs of a task (`stats.resampling`,
 `stats.seeds`). A method's figure is the plain mean over tasks and pairs; its PGR is the mean recovered over the mean
-gap, which stays defined where a single pair has no gap to speak of.
+gap, which stays defined where a single pair has no gap to speak of. Supervisor and ceiling are the baseline's, also for
+methods that bring their own.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from w2slab.results.judge import Row, columns
 from w2slab.results.reading import Reading, TestSet, predictions_for
 from w2slab.specs import Comparison
 from w2slab.stats.comparing import holm, p_value, verdict
-from w2slab.stats.pgr import undefined_reason
+from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, mean_estimate, resample_means, resample_seeds
 from w2slab.stats.seeds import BySeed, mean_draws, noise
@@ -40,7 +41,7 @@ class Scores(NamedTuple):
     by_pair: dict[tuple[str, str, str], np.ndarray]
 
 
-def read_scores(comparisons: Sequence[Comparison], store: Reading, task: str) -> Scores:
+def read_scores(comparisons: Sequence[Comparison], store: Reading, task: str, baseline: str) -> Scores:
     """What is in the store of a task; what lacks a pair or a seed is left out.
 
     Raises:
@@ -60,7 +61,8 @@ def read_scores(comparisons: Sequence[Comparison], store: Reading, task: str) ->
     seeds = tuple(sorted({c.seed for c in own}))
     found: dict[str, dict[tuple[tuple[str, str], int], np.ndarray]] = {}
     for c in own:
-        for name, job in ((c.method, c.student), ("supervisor", c.supervisor), ("ceiling", c.ceiling)):
+        roles = zip(ROLES, (c.supervisor, c.ceiling), strict=True) if c.method == baseline else ()
+        for name, job in ((c.method, c.student), *roles):
             if store.has(job.key):
                 found.setdefault(name, {})[(c.weak, c.strong), c.seed] = right(job.key)
     whole = {name: of for name, of in found.items() if len(of) == len(pairs) * len(seeds)}
@@ -153,19 +155,21 @@ class Ranking:
         """A row per method, the best first; verdicts are corrected (Holm) over all but the baseline and its equals.
 
         Args:
-            told_truth: Methods whose students were told true labels: ranked with the others, and marked.
+            told_truth: Methods whose students were told true labels: references, which have no rank and no verdict.
         """
         rows = [self._row(name) | {"told_truth": name in told_truth} for name in self.methods]
-        tested = [row for row in rows if not row["same_as_baseline"]]
+        tested = [row for row in rows if not (row["same_as_baseline"] or row["told_truth"])]
         for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
             row |= {"p_adjusted": p, "verdict": verdict(row["difference"], p, self.level)}
         for row in rows:
             if row["same_as_baseline"]:
                 word = "baseline" if row["method"] == self.baseline else "same student"
                 row |= {"p_adjusted": float("nan"), "verdict": word}
-        ranks = self._ranks()
+            elif row["told_truth"]:
+                row |= {"p_adjusted": float("nan"), "verdict": "reference"}
+        ranks = self._ranks([row["method"] for row in rows if not row["told_truth"]])
         for row in rows:
-            row |= {f"rank{end}": value for end, value in zip(("", "_low", "_high"), ranks[row["method"]], strict=True)}
+            row |= columns("rank", ranks.get(row["method"], UNDEFINED))
         return sorted(rows, key=lambda row: (-row["accuracy"], row["method"]))
 
     def _row(self, name: str) -> Row:
@@ -173,8 +177,7 @@ class Ranking:
         is_same = all(np.array_equal(each.of[name], each.of[self.baseline]) for each in self.scores)
         error = noise(difference, n_units=self.n_units)
         p = p_value(difference.value, error.standard_error, degrees=error.degrees, n_units=self.n_units)
-        pairs = [key[1:] for key in self.scores[0].by_pair if key[0] == name] if len(self.scores) == 1 else []
-        by_pair = [self._pair_difference(name, pair) for pair in pairs]
+        by_pair = [d for each in self.scores for d in self._pair_differences(each, name)]
         return {
             "method": name,
             **columns("accuracy", self._estimate(own)),
@@ -188,30 +191,30 @@ class Ranking:
             "n_seeds": len(self.seeds),
         }
 
-    def _pair_difference(self, name: str, pair: tuple[str, ...]) -> float:
-        of = self.scores[0].by_pair
-        return float(of[(name, pair[0], pair[1])].mean() - of[(self.baseline, pair[0], pair[1])].mean())
+    def _pair_differences(self, scores: Scores, name: str) -> list[float]:
+        """The method's accuracy minus the baseline's in each pair of a task."""
+        of = scores.by_pair
+        pairs = [(weak, strong) for method, weak, strong in of if method == name]
+        return [float(of[(name, *pair)].mean() - of[(self.baseline, *pair)].mean()) for pair in pairs]
 
     def _pgr(self, name: str) -> Row:
         supervisor, ceiling = (self._by_seed[role] for role in ROLES)
         ratio = Ratio(self._by_seed[name] - supervisor, ceiling - supervisor, self.n_units, self.level)
         gap = self._estimate(ratio.denominator, lowest=-1.0)
         reason = undefined_reason(gap, min_gap=self.min_gap, n_units=self.n_units)
-        nan = float("nan")
-        pgr = Estimate(nan, nan, nan) if reason else ratio.estimate(ratio.draws(self._seed_draws))
+        pgr = UNDEFINED if reason else ratio.estimate(ratio.draws(self._seed_draws))
         return columns("pgr", pgr) | {"pgr_reason": reason}
 
-    def _ranks(self) -> dict[str, tuple[float, float, float]]:
+    def _ranks(self, names: Sequence[str]) -> dict[str, Estimate]:
         """Rank of each method and its interval over resamples; equals share the mean of their ranks."""
         from scipy.stats import rankdata
 
-        names = self.methods
         draws = np.stack([self._draws(self.differences()[name]) for name in names], axis=1)
         values = np.array([self._by_seed[name].value for name in names])
         ranks = rankdata(-draws.round(12), axis=1)
         low, high = np.quantile(ranks, [(1 - self.level) / 2, (1 + self.level) / 2], axis=0)
         own = rankdata(-values.round(12))
-        return {name: (float(own[i]), float(low[i]), float(high[i])) for i, name in enumerate(names)}
+        return {name: Estimate(float(own[i]), float(low[i]), float(high[i])) for i, name in enumerate(names)}
 
 
 def rank_agreement(first: Ranking, second: Ranking) -> Row:
@@ -222,8 +225,7 @@ def rank_agreement(first: Ranking, second: Ranking) -> Row:
     names = [name for name in first.methods if name in second.methods]
     row: Row = {"methods": tuple(names), "n_methods": len(names), "level": first.level}
     if len(names) < 3:
-        nothing = Estimate(float("nan"), float("nan"), float("nan"))
-        return row | columns("tau", nothing) | columns("rho", nothing)
+        return row | columns("tau", UNDEFINED) | columns("rho", UNDEFINED)
     values = [_values(ranking, names) for ranking in (first, second)]
     n = min(first.n_resamples, second.n_resamples)
     draws = [
@@ -273,7 +275,7 @@ def ranking(
         JobError: Of the baseline, a supervisor or a ceiling something is missing.
     """
     tasks = dict.fromkeys(c.task for c in comparisons)
-    scores = tuple(read_scores(comparisons, store, task) for task in tasks)
+    scores = tuple(read_scores(comparisons, store, task, baseline) for task in tasks)
     for each in scores:
         missing = [name for name in (baseline, *ROLES) if name not in each.of]
         if missing:

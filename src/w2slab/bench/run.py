@@ -86,6 +86,7 @@ def bench(
         JobError: Of the baseline, a supervisor or a ceiling something failed, so that nothing can be held against it.
     """
     fast, left = on_features(study, asked.methods, asked.seeds)
+    finetuned(study, fast, asked.also, asked.finetuned_seeds)  # an unknown name is told before hours of work
     of_fast, outcome = _judged(fast, store, run, on_event)
     if of_fast is None:
         return None, outcome

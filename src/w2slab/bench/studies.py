@@ -11,7 +11,7 @@ from w2slab.study import MethodEntry, Study, label
 from w2slab.study_parts import HeadTuning
 
 BASELINE = "naive"
-_NOTHING_BY_ITSELF = {"composed"}  # what it is made of stands in a study
+_NOTHING_BY_ITSELF = {"composed"}  # what it is made of stands in a study, if anywhere
 
 
 class Left(NamedTuple):
@@ -40,14 +40,12 @@ def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tu
         }
     )
     written = {entry.name: entry for entry in study.methods if entry.called is None}
-    every = [name for name in registry.table("methods") if name not in _NOTHING_BY_ITSELF]
+    every = [name for name in registry.table("methods") if name not in _NOTHING_BY_ITSELF or name in written]
     names = list(dict.fromkeys([BASELINE, *(methods or every)]))
     entries: list[MethodEntry] = []
     left: list[Left] = []
     for name in names:
-        if name not in registry.table("methods"):
-            raise StudyError(f'unknown method "{name}".{registry.closest(name, registry.table("methods"))}')
-        entry = written.get(name) or MethodEntry(name=name)
+        entry = written.get(name) or _with_defaults(name)
         reasons = list(_obstacles(fast, entry))
         if reasons and methods is not None:
             raise StudyError(f"{name}: {'; '.join(reasons)}")
@@ -55,17 +53,41 @@ def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tu
             left.append(Left(name, reasons[0]))
         else:
             entries.append(entry)
-    entries += [entry for entry in study.methods if entry.called is not None and not list(_obstacles(fast, entry))]
+    for entry in study.methods:
+        reasons = [] if entry.called is None else list(_obstacles(fast, entry))
+        if reasons:
+            left.append(Left(label(entry), reasons[0]))
+        elif entry.called is not None:
+            entries.append(entry)
     return fast.model_copy(update={"methods": _once(entries)}), left
 
 
 def finetuned(study: Study, fast: Study, methods: Sequence[str], n_seeds: int) -> tuple[Study, list[Left]]:
-    """The study as it finetunes, with the baseline and these methods, by their names in the results."""
+    """The study as it finetunes, with the baseline and these methods, by their names in the results.
+
+    Args:
+        study: What `on_features` was given.
+        fast: What it made of that; methods that heads cannot have (`lp-ft`) are taken from the study or the table.
+        methods: Which are finetuned.
+        n_seeds: Seeds 0 to `n_seeds` - 1.
+
+    Raises:
+        StudyError: A method is unknown.
+    """
     full = study.model_copy(update={"tuning": None, "seeds": list(range(n_seeds)), "controls": []})
-    chosen = [entry for entry in fast.methods if label(entry) in (BASELINE, *methods)]
+    known = {label(entry): entry for entry in fast.methods}
+    known |= {label(entry): entry for entry in study.methods if label(entry) not in known}
+    known |= {name: _with_defaults(name) for name in methods if name not in known}
+    chosen = [entry for name, entry in known.items() if name in (BASELINE, *methods)]
     left = [Left(label(entry), reasons[0]) for entry in chosen if (reasons := list(_obstacles(full, entry)))]
     names = {each.method for each in left}
     return full.model_copy(update={"methods": [entry for entry in chosen if label(entry) not in names]}), left
+
+
+def _with_defaults(name: str) -> MethodEntry:
+    if name not in registry.table("methods"):
+        raise StudyError(f'unknown method "{name}".{registry.closest(name, registry.table("methods"))}')
+    return MethodEntry(name=name)
 
 
 def _obstacles(study: Study, entry: MethodEntry) -> Iterator[str]:

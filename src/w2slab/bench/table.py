@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import TYPE_CHECKING, Any
 
 from w2slab.results.judge import Row
@@ -51,7 +52,7 @@ def _line(row: Row) -> tuple[str, ...]:
         row["method"] + (" (told true labels)" if row["told_truth"] else ""),
         f"{percent(row['accuracy'])} {span(row, 'accuracy')}",
         "" if is_base else f"{100 * row['difference']:+.2f} {span(row, 'difference', 2)}",
-        "" if row["same_as_baseline"] else _p(row["p_adjusted"]),
+        "" if isnan(row["p_adjusted"]) else _p(row["p_adjusted"]),
         row["verdict"],
         "" if row["same_as_baseline"] else f"{row['n_pairs_higher']} of {row['n_pairs']}",
         pgr,
@@ -59,7 +60,7 @@ def _line(row: Row) -> tuple[str, ...]:
 
 
 def _rank(row: Row) -> str:
-    return f"{row['rank']:g} [{row['rank_low']:g}, {row['rank_high']:g}]"
+    return "" if row["told_truth"] else f"{row['rank']:g} [{row['rank_low']:g}, {row['rank_high']:g}]"
 
 
 def _p(p: float) -> str:
@@ -71,10 +72,14 @@ def sentences(found: Bench) -> list[str]:
     said = [_shown("On frozen features", found.fast)]
     if found.full:
         said.append(_shown("Finetuned", found.full))
+        said.append(
+            "Leading methods are chosen by the test examples on which both tables judge them: what chance lent them to "
+            "lead is in their figures, most of it in the first table. Holm's correction covers each table by itself."
+        )
     if found.agreement is not None:
         said.append(_agreement(found.agreement))
     if any(row["told_truth"] for row in found.fast):
-        said.append("Methods that are told true labels are references, and not ranked among those that are not.")
+        said.append("Methods that are told true labels are references: they have no rank, and are not finetuned.")
     if found.left:
         said.append("Not ranked here: " + "; ".join(f"{each.method} ({each.reason})" for each in found.left) + ".")
     if found.left_of_full:
@@ -84,9 +89,7 @@ def sentences(found: Bench) -> list[str]:
 
 
 def _shown(where: str, rows: Sequence[Row]) -> str:
-    verdicts = {
-        v: [r["method"] for r in rows if r["verdict"] == v and not r["told_truth"]] for v in ("better", "worse")
-    }
+    verdicts = {v: [row["method"] for row in rows if row["verdict"] == v] for v in ("better", "worse")}
     equal = sum(row["verdict"] == "no difference shown" for row in rows)
     parts = [f"{', '.join(names) or 'no method'} shown to be {v} than naive" for v, names in verdicts.items()]
     return f"{where}: {'; '.join(parts)}; for {equal} no difference is shown."
@@ -98,5 +101,6 @@ def _agreement(row: Row) -> str:
     return (
         f"Rank agreement of the two over {row['n_methods']} methods: Kendall's tau {row['tau']:.2f} "
         f"[{row['tau_low']:.2f}, {row['tau_high']:.2f}], Spearman's rho {row['rho']:.2f} "
-        f"[{row['rho_low']:.2f}, {row['rho_high']:.2f}]."
+        f"[{row['rho_low']:.2f}, {row['rho_high']:.2f}]. Methods chosen since they lead are alike on features, which "
+        "leaves little to agree on."
     )

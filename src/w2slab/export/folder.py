@@ -79,6 +79,8 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
     spec = restore(FinetuneSpec, student.spec)
     if spec.model.name != "hf":
         raise StudyError(f"{spec.model.name}: only text models (family hf) can be written as Hugging Face folders")
+    if spec.mixture > 1:
+        raise StudyError(f"this student mixes {spec.mixture} heads, and a Hugging Face folder has place for one")
     prepare_worker()
     loaded = _Loaded(student, spec)
     unfinished = out.with_name(f".{out.name}.{uuid.uuid4().hex}")

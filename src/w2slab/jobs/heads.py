@@ -26,8 +26,10 @@ from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import labels, plugins
 from w2slab.jobs.features import positions, stored_features
 from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.relabeling.feature_rows import example_rows
+from w2slab.relabeling.overlap import overlap_density
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, HeadSpec, restore
-from w2slab.training.rows import Rows
+from w2slab.training.rows import Rows, rows_of
 
 if TYPE_CHECKING:
     from w2slab.training.heads import FittedHead, HeadTraining
@@ -75,17 +77,23 @@ def heads(specs: list[dict[str, Any]], contexts: list[JobContext]) -> list[dict[
         fitting = fit(list(trainings.values()), placement, progress=progress, stop_requested=stop_requested)
         for place, fitted in fitting:
             number = numbers[place]
-            found[number] = (
-                fitted
-                if isinstance(fitted, Exception)
-                else _written(fitted, trainings[number], contexts[number], material, str(placement.device))
-            )
+            if isinstance(fitted, Exception):
+                found[number] = fitted
+                continue
+            context, training, device = contexts[number], trainings[number], str(placement.device)
+            overlap = material.overlap(context.inputs.get("labels"), training.examples, training.targets)
+            found[number] = _written(fitted, training, context, material, overlap, device)
     stopped = Stopped("stopped before these heads were trained; they begin anew")
     return [found.get(number, stopped) for number in range(len(specs))]
 
 
 def _written(
-    fitted: FittedHead, training: HeadTraining, context: JobContext, material: _Material, device: str
+    fitted: FittedHead,
+    training: HeadTraining,
+    context: JobContext,
+    material: _Material,
+    overlap: float | None,
+    device: str,
 ) -> dict[str, Any]:
     """Write what a head leaves; its facts."""
 
@@ -101,6 +109,7 @@ def _written(
         write_curve(context.out, fitted.curve)
     return {
         "n_examples": len(training.kept),
+        "overlap_density": overlap,
         "n_features": training.examples.values.shape[1],
         "steps": training.steps,
         "seconds": round(fitted.seconds, 6),
@@ -121,6 +130,7 @@ class _Material:
         self.targets = cache(self._targets)
         self.learned = cache(self._learned)
         self.right = cache(self._right)
+        self._overlaps: dict[tuple[int, int], float | None] = {}
         self._stored: Callable[[Path, str], Features] = cache(stored_features)
 
     def training(self, spec: HeadSpec, context: JobContext) -> HeadTraining:
@@ -188,6 +198,18 @@ class _Material:
     ) -> tuple[np.ndarray, np.ndarray | None]:
         learned = labels.learned(weights, split, self.examples(data, split), train_range)
         return learned.positions, learned.weights
+
+    def overlap(self, given: Path | None, rows: Rows, targets: np.ndarray) -> float | None:
+        """Overlap density of weak labels on the features (Shin et al. 2025); `None` where there is no change point."""
+        if given is None:
+            return None
+        key = id(rows), id(targets)  # both are kept here
+        if key not in self._overlaps:
+            features = np.asarray(rows.values[rows_of(rows.firsts, rows.counts)])
+            of_examples = example_rows(features, targets, rows.n_candidates, rows.shared_candidates)
+            density = overlap_density(targets, of_examples, rows.n_candidates)
+            self._overlaps[key] = None if np.isnan(density) else density
+        return self._overlaps[key]
 
     def _right(self, data: Path, given: Path | None, split: str) -> np.ndarray:
         """Which candidates count as right: by weak labels the likeliest, else those of the truth: bool [N, K]."""

@@ -79,20 +79,24 @@ def _given(spec: RelabelSpec, split: str, examples: Examples, weak: Predictions,
             labels.weak_labels(context.inputs[name], split, examples).probs
             for name in sorted(others, key=lambda name: int(name.removeprefix("other_")))
         ),
-        trusted=_trusted(data, split, examples, spec) if spec.n_trusted else None,
+        trusted=_trusted(data, split, weak.choices, spec) if spec.n_trusted else None,
     )
 
 
-def _trusted(data: Path, split: str, examples: Examples, spec: RelabelSpec) -> np.ndarray:
-    """The right candidate of some examples drawn at random, -1 of the others: int64 [N]."""
-    if spec.n_trusted > len(examples):
+def _trusted(data: Path, split: str, choices: np.ndarray, spec: RelabelSpec) -> np.ndarray:
+    """The right candidate of some examples drawn at random, -1 of the others: int64 [N].
+
+    Where several are right, it is the one that the weak label chooses, if that is among them, else the first.
+    """
+    if spec.n_trusted > len(choices):
         raise JobError(
-            f"n_trusted: {spec.n_trusted} true labels are asked for, and {split} has {len(examples)} examples"
+            f"n_trusted: {spec.n_trusted} true labels are asked for, and {split} has {len(choices)} examples"
         )
-    told = np.full(len(examples), -1, dtype=np.int64)
+    told = np.full(len(choices), -1, dtype=np.int64)
     right = read_truth(data, split).right
-    for position in rng(spec.seed, "trusted", split).permutation(len(examples))[: spec.n_trusted]:
-        told[position] = right[position][0]
+    for position in rng(spec.seed, "trusted", split).permutation(len(choices))[: spec.n_trusted]:
+        chosen = int(choices[position])
+        told[position] = chosen if chosen in right[position] else right[position][0]
     return told
 
 

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 FATES = ("corrected", "inherited", "new")
 # A predicted gain beside the true one.
 GAINS = (("misfit", "brier_gain"), ("kl_misfit", "log_loss_gain"))
-_FINDS_OVERLAP = ("relabel", "embed")  # kinds of jobs
+_FINDS_OVERLAP = ("relabel", "head")  # kinds of jobs
 _ROUNDING = 1e-12
 _FEWEST = 3  # that can be ranked
 
@@ -102,7 +102,7 @@ def _calibration(judge: Judge, cell: Cell) -> Row:
 
 
 def overlap_density(student: Job, store: Reading) -> float:
-    """The fact `overlap_density` of the nearest `relabel` or `embed` job that a student rests on; NaN if none has it.
+    """The fact `overlap_density` of a student that is a head, or of the nearest job behind it; NaN if none has it.
 
     Args:
         student: The student's job.

@@ -6,6 +6,8 @@ import copy
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from w2slab.errors import JobError
 from w2slab.randomness import derived_seed
 from w2slab.training.objectives.parts import PADDED_BELOW
@@ -35,27 +37,37 @@ class Watch:
     Args:
         network: Has a `head`.
         dropout: Probability with which an entry is set to 0; the others are scaled up by 1 / (1 - dropout).
-        seed: With the step and the place in its batch, decides what is dropped.
+        seed: With the step and an example's place in its batch, decides what is dropped.
     """
 
     def __init__(self, network: Any, dropout: float = 0.0, seed: int = 0) -> None:
         self.dropout, self.seed = dropout, seed
         self.is_learning = False
-        self.place = ("0", "0")
+        self.step, self.places = 0, np.zeros(0, dtype=np.int64)
         self.features: Tensor | None = None
         head_of(network).register_forward_pre_hook(self._see, with_kwargs=True)
 
     def _see(self, _: Any, given: tuple[Any, ...], named: dict[str, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
-        import torch
-
         # A network that is nothing but its head is called by name.
         features, *others = given or named.values()
         if self.dropout and self.is_learning:
-            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", *self.place))
-            kept = torch.rand(features.shape, generator=generator) >= self.dropout
+            kept = self._draws(features.shape) >= self.dropout
             features = features * (kept.to(features) / (1.0 - self.dropout))
         self.features = features
         return (features, *others), {}
+
+    def _draws(self, shape: torch.Size) -> Tensor:
+        """Even draws of this shape; an example's own depend on no other, unless its candidates have rows each."""
+        import torch
+
+        if shape[0] != len(self.places):
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", str(self.step), "rows"))
+            return torch.rand(shape, generator=generator)
+        rows = []
+        for place in self.places.tolist():
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", str(self.step), str(place)))
+            rows.append(torch.rand(shape[1:], generator=generator))
+        return torch.stack(rows)
 
 
 class Anchor:
@@ -77,20 +89,24 @@ class Anchor:
         return self._watch.features
 
 
-def mean_penalty(objective: Any, features: Tensor, initial: Tensor, logits: Tensor) -> Tensor:
-    """The objective's penalty, meaned over the rows of features that belong to an example.
+def penalties(objective: Any, features: Tensor, initial: Tensor, logits: Tensor) -> Tensor:
+    """The objective's penalty of each example, the mean over its rows of features: [B].
 
     Args:
         objective: Has a `penalty`.
-        features: `[R, D]`, or `[B, K, D]` with rows that no candidate stands for.
+        features: `[R, D]`, a row per example or one per candidate, or `[B, K, D]` with rows of no candidate.
         initial: The same, of the network before training.
         logits: `[B, K]`.
     """
+    real = logits.detach() > PADDED_BELOW
     if features.dim() == 3:
-        real = logits.detach() > PADDED_BELOW
         features, initial = features[real], initial[real]
-    penalty: Tensor = objective.penalty(features, initial).mean()
-    return penalty
+    by_row: Tensor = objective.penalty(features, initial)
+    if len(by_row) == len(logits):
+        return by_row
+    counts = real.sum(dim=1)
+    owners = (counts.new_ones(len(counts)).cumsum(0) - 1).repeat_interleave(counts)
+    return by_row.new_zeros(len(counts)).index_add(0, owners, by_row) / counts
 
 
 def mixed(network: Any, n_heads: int, shared_candidates: bool, seed: int) -> torch.nn.Module:

@@ -20,8 +20,8 @@ class Objective(Protocol):
 
     from the features of the network that is trained and those of the same network before training, both [R, D], to a
     loss per row, [R]. A row is an example where candidates are common classes, and a candidate where each has features
-    of its own. The training loop adds the mean of the penalty over the rows of the optimizer batch to the mean of
-    `__call__` over its examples. Gradient flows through `features` only.
+    of its own. The training loop adds to the loss of each example the mean of the penalty over its rows. Gradient flows
+    through `features` only.
     """
 
     def needs_statistic(self, shared_candidates: bool) -> bool:
