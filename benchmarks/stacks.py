@@ -360,7 +360,7 @@ def compare_stacks(turns: int, rungs: Iterable[str] = STEPS) -> None:
         step, words = floor(each)
         print(f"{name}: {words}; {check(each)}", flush=True)
         ratios: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
-        for turn, size in itertools.product(range(turns + 1), STACKS):
+        for turn, size in [(0, STACKS[0]), *itertools.product(range(1, turns + 1), STACKS)]:
             alone = trained(one_thread, name)
             taken = {(way, size, 1): trained(one_thread, name, way, size) for way in ways(name)}
             last = ways(name)[-1]
