@@ -243,3 +243,19 @@ def test_a_position_has_a_state_behind_every_block(network, rung):
 def test_a_layer_that_is_not_there_is_refused(network, rung, readout, layer, words):
     with pytest.raises(DataError, match=words):
         features(network, rung, examples(), readout=readout, layer=layer)
+
+
+# "Tokenize once per (model, task) and store": positions are read once for all rungs.
+def test_positions_that_were_kept_make_the_same_batches_for_every_rung(tmp_path):
+    labelled = ChessPuzzles().load()
+    examples = labelled.examples.take(np.arange(50))
+    small, large = Chessformer("chess-800"), Chessformer("chess-25k")
+    assert small.reads() == large.reads()
+    encoded = small.encode(examples)
+    small.save_encoded(encoded, tmp_path)
+    kept = large.load_encoded(tmp_path)
+    indices = np.array([7, 3, 49, 0])
+    batches = small.collate(encoded, indices), large.collate(kept, indices)
+    assert batches[0].keys() == batches[1].keys()
+    assert all(torch.equal(batches[0][name], batches[1][name]) for name in batches[0])
+    np.testing.assert_array_equal(small.lengths(encoded), large.lengths(kept))

@@ -9,7 +9,7 @@ import json
 import math
 import struct
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -146,6 +146,22 @@ class Chessformer:
         fens, moves = (examples.table.column(name).to_pylist() for name in ("fen", "candidates"))
         return encode_positions(fens, moves, examples.ids)
 
+    def reads(self) -> str:
+        """The same for all rungs; to be changed with what `encode_positions` makes of a position."""
+        return "positions 1"
+
+    def save_encoded(self, encoded: Positions, folder: Path) -> None:
+        """Write positions and their relations into an empty folder."""
+        assert encoded.sight is not None
+        for name, array in {**_arrays(encoded), **_arrays(encoded.sight, "sight.")}.items():
+            np.save(folder / f"{name}.npy", array)
+
+    def load_encoded(self, folder: Path) -> Positions:
+        """Read what `save_encoded` wrote, mapped from disk."""
+        read = {path.stem: np.asarray(np.load(path, mmap_mode="r")) for path in folder.glob("*.npy")}
+        sight = Sight(**{f.name: read.pop(f"sight.{f.name}") for f in fields(Sight)})
+        return Positions(**read, sight=sight)
+
     def collate(self, encoded: Positions, indices: NDArray[np.integer]) -> dict[str, torch.Tensor]:
         """One batch, padded to its own most pieces and moves."""
         return collate(encoded, indices, encoded.sight)
@@ -153,6 +169,12 @@ class Chessformer:
     def lengths(self, encoded: Positions) -> NDArray[np.int64]:
         """Pieces and moves of each position, `[N]`."""
         return np.count_nonzero(encoded.boards, axis=1) + encoded.counts.astype(np.int64)
+
+
+def _arrays(of: Positions | Sight, prefix: str = "") -> dict[str, NDArray[Any]]:
+    """Its arrays by name."""
+    found = {prefix + f.name: getattr(of, f.name) for f in fields(of)}
+    return {name: array for name, array in found.items() if isinstance(array, np.ndarray)}
 
 
 def encode_positions(fens: Sequence[str], moves: Sequence[Sequence[str]], ids: Sequence[str]) -> Positions:
