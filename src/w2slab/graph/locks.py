@@ -7,6 +7,7 @@ import os
 import resource
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from w2slab.errors import StoreError
@@ -15,9 +16,14 @@ _RETRY_SECONDS = 0.01
 
 
 def most_locks() -> int:
-    """How many locks a process may hold at once: each is an open file, and work needs two thirds of those allowed."""
+    """How many locks a process may hold at once: each is an open file, and work needs two thirds of those left."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-    return sys.maxsize if allowed == resource.RLIM_INFINITY else allowed // 3
+    if allowed == resource.RLIM_INFINITY:
+        return sys.maxsize
+    n_open = 0
+    with suppress(OSError):  # where the system does not tell, few are open
+        n_open = len(os.listdir("/proc/self/fd"))
+    return max(1, (allowed - n_open) // 3)
 
 
 class Lock:

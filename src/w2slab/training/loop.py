@@ -250,7 +250,7 @@ class _Loop:
     def _backward_whole(self, indices: np.ndarray, progress: float) -> float:
         """Gradient of the mean loss of the batch in one pass; its logits serve the statistic as well."""
         training = self.training
-        logits = self._learn(indices, np.arange(len(indices)))
+        logits = self._learn(indices, np.arange(len(indices)), len(indices))
         targets = self._targets(indices, logits.shape[1])
         statistic = None
         if self.needs_statistic:
@@ -271,7 +271,7 @@ class _Loop:
 
         def gradients() -> None:
             for part, weight in parts:
-                logits = self._learn(indices[part], part)
+                logits = self._learn(indices[part], part, len(indices))
                 targets = self._targets(indices[part], logits.shape[1])
                 entries = None if statistic is None else statistic[part]
                 loss = self._losses(indices[part], logits, targets, progress, entries).sum() * weight
@@ -285,11 +285,12 @@ class _Loop:
             raise self._not_finite(indices, value)
         return value
 
-    def _learn(self, indices: np.ndarray, places: np.ndarray) -> Tensor:
-        """Logits of a pass that is learned from, of examples at these places of the optimizer batch."""
+    def _learn(self, indices: np.ndarray, places: np.ndarray, n_batch: int) -> Tensor:
+        """Logits of a pass that is learned from, of examples at these places of an optimizer batch."""
         if self.watch is None:
             return self._logits(indices)
-        self.watch.is_learning, self.watch.step, self.watch.places = True, self.state.step, places
+        watch = self.watch
+        watch.is_learning, watch.step, watch.n_batch, watch.places = True, self.state.step, n_batch, places
         try:
             return self._logits(indices)
         finally:

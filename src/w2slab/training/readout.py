@@ -43,7 +43,7 @@ class Watch:
     def __init__(self, network: Any, dropout: float = 0.0, seed: int = 0) -> None:
         self.dropout, self.seed = dropout, seed
         self.is_learning = False
-        self.step, self.places = 0, np.zeros(0, dtype=np.int64)
+        self.step, self.n_batch, self.places = 0, 0, np.zeros(0, dtype=np.int64)
         self.features: Tensor | None = None
         head_of(network).register_forward_pre_hook(self._see, with_kwargs=True)
 
@@ -60,14 +60,15 @@ class Watch:
         """Even draws of this shape; an example's own depend on no other, unless its candidates have rows each."""
         import torch
 
-        if shape[0] != len(self.places):
-            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", str(self.step), "rows"))
-            return torch.rand(shape, generator=generator)
-        rows = []
-        for place in self.places.tolist():
-            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", str(self.step), str(place)))
-            rows.append(torch.rand(shape[1:], generator=generator))
-        return torch.stack(rows)
+        def drawn(of: str, *sizes: int) -> Tensor:
+            generator = torch.Generator().manual_seed(derived_seed(self.seed, "dropout", str(self.step), of))
+            return torch.rand(sizes, generator=generator)
+
+        if len(shape) == 2 and shape[0] == len(self.places):  # a row per example: those of the whole batch at once
+            return drawn("0", self.n_batch, *shape[1:])[torch.from_numpy(self.places)]
+        if shape[0] == len(self.places):  # padded to the most candidates of these examples
+            return torch.stack([drawn(str(place), *shape[1:]) for place in self.places.tolist()])
+        return drawn("rows", *shape)
 
 
 class Anchor:
