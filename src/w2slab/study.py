@@ -250,7 +250,8 @@ def _explain(document: Document, error: Any, allowed: Any, prefix: PathTuple = (
         return Problem(document.place(path, of_key=True), f'unknown field "{path[-1]}".{hint}')
     if kind == "missing":
         return Problem(document.place(path), "is required and missing")
-    message = error["msg"][0].lower() + error["msg"][1:]
+    message = error["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
     if len(repr(value)) < 200:
         message += f", not {value!r}"
     if kind == "literal_error":

@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import w2slab
 from w2slab import api
+from w2slab.api import load_results, run
 from w2slab.bench.ranking import ROLES, read_scores
 from w2slab.bench.studies import finetuned, on_features
 from w2slab.errors import StudyError
@@ -128,3 +129,13 @@ def test_a_ranking_is_run_stopped_and_gone_on_with(study, tmp_path):
     again = w2slab("bench", "methods", *asked)
     assert (folder / "ranking.md").read_text() == page
     assert again.returncode == 0
+
+
+def test_a_head_counts_as_large_as_the_model_whose_features_it_reads(study):
+    """The size that figures show is the rung's, not the head's alone."""
+    run(load_study(study, ["methods=[naive]", "controls=[]"]), study.parent / "store", executor="inline")
+    summary = load_results(study, study.parent / "store", settings=["methods=[naive]", "controls=[]"]).summary
+    # A linear rung of n features is itself n weights and a bias for each of two classes; so is its head.
+    sizes = {row["weak"]: row["weak_parameters"] for row in summary}
+    assert sizes["a"] == 2 * (2 * 2 + 2)
+    assert sizes["b"] == 2 * (8 * 2 + 2)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from w2slab.results.judge import Cell, Judge, Row
 from w2slab.results.reading import Reading
 from w2slab.stats.resampling import covers
+
+if TYPE_CHECKING:
+    from w2slab.graph.job import Job
 
 
 def student_rows(judge: Judge, cells: Sequence[Cell], pooled: Sequence[Row], store: Reading) -> list[Row]:
@@ -39,13 +43,21 @@ def summary_rows(judge: Judge, cells: Sequence[Cell], pooled: Sequence[Row], sto
 
 def _sizes(judge: Judge, cell: Cell, store: Reading) -> Row:
     first = cell.comparisons[0]
-    weak, strong = (store.record(job.key).get("facts") or {} for job in (first.supervisor, first.ceiling))
     return {
         "n_test": len(judge.judgement.test),
         "n_groups": judge.n_units,
-        "weak_parameters": _number(weak, "n_parameters"),
-        "strong_parameters": _number(strong, "n_parameters"),
+        "weak_parameters": _parameters(first.supervisor, store),
+        "strong_parameters": _parameters(first.ceiling, store),
     }
+
+
+def _parameters(job: Job, store: Reading) -> float | None:
+    """How large a job's model is; that of a head is the one whose features it reads, and the head."""
+    read = [job, job.inputs["features"]] if job.kind == "head" else [job]
+    if not all(store.has(each.key) for each in read):  # features may go once heads are trained
+        return None
+    sizes = [_number(store.record(each.key).get("facts") or {}, "n_parameters") for each in read]
+    return None if None in sizes else sum(size for size in sizes if size is not None)
 
 
 def _number(record: Row, name: str) -> float | None:
