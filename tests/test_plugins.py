@@ -16,16 +16,7 @@ from tests.conftest import w2slab
 PAGE = Path(__file__).parents[1] / "docs" / "adding.md"
 HEAD = """\
 from __future__ import annotations
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, ClassVar, TYPE_CHECKING
-import pyarrow as pa
-from pydantic import Field
-from w2slab.methods.method import Roles, without_text
-from w2slab.relabeling.relabeling import Given, Relabelled
-from w2slab.tasks.task import Examples, Labelled, Truth
-from w2slab.training.objectives.objective import PerExample
+from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 """
@@ -93,3 +84,24 @@ def test_a_mistake_in_its_fields_has_its_place(installed, tmp_path):
     done = w2slab("plan", tmp_path / "study.yaml", env=installed)
     assert done.returncode == 2
     assert "methods.2.gamma: input should be greater than or equal to 0" in done.stderr
+
+
+def test_changed_code_makes_other_jobs_and_broken_code_is_told(installed, tmp_path):
+    (tmp_path / "study.yaml").write_text(STUDY)
+    module = Path(installed["PYTHONPATH"]) / "brought.py"
+    code = module.read_text()
+
+    def planned():
+        return w2slab("plan", tmp_path / "study.yaml", env=installed)
+
+    before = planned().stdout
+    try:
+        module.write_text(code.replace("self.gamma", "2 * self.gamma"))
+        assert before != planned().stdout
+        module.write_text("import nothing_of_that_name")
+        broken = planned()
+        assert broken.returncode == 2
+        assert "cannot be loaded: ModuleNotFoundError" in broken.stderr
+        assert "Traceback" not in broken.stderr
+    finally:
+        module.write_text(code)

@@ -72,7 +72,7 @@ def to_label(study: Study, task: TaskEntry) -> list[Row]:
     """
     from w2slab.graph.fingerprint import transport
     from w2slab.jobs.prepare import load_task, split
-    from w2slab.setting import task_spec
+    from w2slab.pinning import task_spec
     from w2slab.specs import UNSEEN_BY_SUPERVISOR, PluginSpec, restore
 
     labelled, kept = load_task(restore(PluginSpec, transport(task_spec(task))))

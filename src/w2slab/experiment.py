@@ -12,7 +12,8 @@ from itertools import product
 
 from w2slab import registry
 from w2slab.graph.job import Graph
-from w2slab.setting import Setting, model_spec, task_spec
+from w2slab.pinning import model_spec, task_spec
+from w2slab.setting import Setting
 from w2slab.specs import Comparison
 from w2slab.study import Study, label
 

@@ -82,7 +82,19 @@ def load(kind: str, name: str) -> Any:
 
 def _named(row: str) -> Any:
     module, _, attribute = row.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # whatever another distribution's code does as it is imported
+        raise StudyError(f"{row}: this row of a table cannot be loaded: {type(error).__name__}: {error}") from error
+
+
+def foreign_source(kind: str, name: str) -> Path | None:
+    """The file that holds a row of another distribution, which enters keys by its digest; `None` for ours."""
+    module = table(kind)[name].partition(":")[0]
+    if module.partition(".")[0] == "w2slab":
+        return None
+    spec = importlib.util.find_spec(module)
+    return Path(spec.origin) if spec is not None and spec.origin else None
 
 
 @cache

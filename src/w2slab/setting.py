@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from w2slab import registry
-from w2slab.errors import DataError, UnavailableError
-from w2slab.graph.fingerprint import Aside, LocalFile, digest
+from w2slab.errors import DataError
+from w2slab.graph.fingerprint import LocalFile, digest
 from w2slab.graph.job import Job
+from w2slab.pinning import checked
 from w2slab.randomness import derived_seed
 from w2slab.specs import (
     BootstrapSpec,
@@ -103,7 +103,7 @@ class Setting:
             "train_split": "reserve" if fresh else on,
             "train_range": ((fresh - 1) * size, fresh * size) if fresh and size else None,
             "labels": "true" if labels is None else self.study.weak_labels,
-            "objective": PluginSpec(name=objective[0], fields=registry.check("objectives", *objective)),
+            "objective": checked("objectives", *objective),
             "recipe": replace(self._recipe(rung), **recipe),
             "predicts_learned": predicts_learned,
             "seed": self._seed(copy),
@@ -218,7 +218,7 @@ class Setting:
             n_trusted: How many examples of `student_train` are told with their true labels.
         """
         spec = RelabelSpec(
-            relabeling=PluginSpec(name=name, fields=registry.check("relabelings", name, fields)),
+            relabeling=checked("relabelings", name, fields),
             n_trusted=n_trusted,
             seed=self.seed,
         )
@@ -346,45 +346,6 @@ class Setting:
             supervisor=own.get("supervisor") or self.weak_labels(weak, strong),
             ceiling=own.get("ceiling") or self.ceiling(strong),
         )
-
-
-def task_spec(entry: TaskEntry) -> PluginSpec:
-    """The task as it enters a job.
-
-    Raises:
-        DataError: A file of it is missing.
-    """
-    return _plugin("tasks", entry.name, entry.fields, DataError)
-
-
-def model_spec(rung: Rung) -> PluginSpec:
-    """The rung's model as it enters a job.
-
-    Raises:
-        UnavailableError: It is missing on this machine.
-    """
-    return _plugin("models", rung.family, rung.row_fields, UnavailableError)
-
-
-def _plugin(kind: str, name: str, fields: dict[str, Any], missing: type[Exception]) -> PluginSpec:
-    """A row with all its fields as it enters a job: names settled, files by their digests, wherever they are."""
-    row = registry.build(kind, name, fields)
-    row = row.pinned() if hasattr(row, "pinned") else row
-    files = row.files()
-    for path in files:
-        if not path.exists():
-            raise missing(f"{name}: {path} does not exist; mend the path in the study")
-    values = {each: _aside(each, getattr(row, each)) for each in registry.parameters(kind, name)}
-    return PluginSpec(name=name, fields=values, files=tuple(LocalFile.of(path) for path in files))
-
-
-def _aside(name: str, value: Any) -> Any:
-    """The value of a field; names of rungs and places of files decide nothing, since `files` stand beside them."""
-    if name == "name":
-        return Aside(value)
-    if isinstance(value, list | tuple):
-        return tuple(_aside("", each) for each in value)
-    return Aside(str(value)) if isinstance(value, Path) else value
 
 
 def _after(rung: Rung, start: Job | None) -> str:

@@ -12,7 +12,8 @@ from w2slab.elicit.request import Request
 from w2slab.errors import StudyError
 from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Graph, Job
-from w2slab.setting import Setting, model_spec
+from w2slab.pinning import model_spec
+from w2slab.setting import Setting
 from w2slab.specs import FinetuneSpec, FoldSpec, OwnLabelsSpec, PluginSpec, job
 from w2slab.study import TaskEntry
 

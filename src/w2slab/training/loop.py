@@ -303,6 +303,11 @@ class _Loop:
         import torch
 
         losses = self.training.objective(logits, targets, progress, statistic)
+        if getattr(losses, "shape", None) != logits.shape[:1]:
+            raise JobError(
+                f"{type(self.training.objective).__name__}: the objective gave {tuple(getattr(losses, 'shape', ()))} "
+                f"for {len(logits)} examples; one loss for each is wanted"
+            )
         if self.weights is not None:
             losses = losses * self.weights[torch.from_numpy(indices).to(self.weights.device)]
         if self.anchor is not None and self.watch is not None and self.watch.features is not None:
