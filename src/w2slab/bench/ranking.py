@@ -23,6 +23,7 @@ from w2slab.results.reading import Reading, TestSet, predictions_for
 from w2slab.specs import Comparison
 from w2slab.stats.comparing import holm, p_value, verdict
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
+from w2slab.stats.ranks import spearman
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, mean_estimate, resample_means, resample_seeds
 from w2slab.stats.seeds import BySeed, mean_draws, noise
@@ -232,7 +233,7 @@ def rank_agreement(first: Ranking, second: Ranking) -> Row:
         np.stack([ranking._draws(ranking.differences()[name]) for name in names], axis=1)[:n]
         for ranking in (first, second)
     ]
-    for column, measure in (("tau", _tau), ("rho", _rho)):
+    for column, measure in (("tau", _tau), ("rho", _spearman)):
         drawn = np.array([measure(a, b) for a, b in zip(*draws, strict=True)])
         low, high = np.nanquantile(drawn, [(1 - first.level) / 2, (1 + first.level) / 2])
         row |= columns(column, Estimate(measure(*values), float(low), float(high)))
@@ -243,19 +244,14 @@ def _values(ranking: Ranking, names: Sequence[str]) -> np.ndarray:
     return np.array([ranking.differences()[name].value for name in names])
 
 
+def _spearman(a: np.ndarray, b: np.ndarray) -> float:
+    return spearman(a.round(12).tolist(), b.round(12).tolist())
+
+
 def _tau(a: np.ndarray, b: np.ndarray) -> float:
     signs = [np.sign(x[:, None] - x[None, :])[np.triu_indices(len(x), 1)] for x in (a.round(12), b.round(12))]
     norm = np.sqrt((signs[0] ** 2).sum() * (signs[1] ** 2).sum())
     return float((signs[0] * signs[1]).sum() / norm) if norm else float("nan")
-
-
-def _rho(a: np.ndarray, b: np.ndarray) -> float:
-    from scipy.stats import rankdata
-
-    ranks = [rankdata(x.round(12)) for x in (a, b)]
-    if any(np.ptp(r) == 0 for r in ranks):
-        return float("nan")
-    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def ranking(

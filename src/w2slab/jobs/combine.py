@@ -19,8 +19,8 @@ from w2slab.artifacts import (
 )
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs.labels import one_hot
 from w2slab.randomness import rng
+from w2slab.relabeling.relabeling import one_hot
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, BootstrapSpec, CombineSpec, restore
 
 BOOSTED = "supervisor_train"

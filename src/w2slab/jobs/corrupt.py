@@ -11,8 +11,9 @@ import numpy as np
 from w2slab.artifacts import Predictions, read_examples, read_truth, write_predictions
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs.labels import one_hot, weak_labels
+from w2slab.jobs.labels import weak_labels
 from w2slab.randomness import rng
+from w2slab.relabeling.relabeling import one_hot
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, CorruptSpec, restore
 from w2slab.tasks.task import Examples, Truth
 

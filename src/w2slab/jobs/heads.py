@@ -28,6 +28,7 @@ from w2slab.jobs.features import positions, stored_features
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.relabeling.feature_rows import example_rows
 from w2slab.relabeling.overlap import overlap_density
+from w2slab.relabeling.relabeling import one_hot
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, HeadSpec, restore
 from w2slab.training.rows import Rows, rows_of
 
@@ -218,7 +219,7 @@ class _Material:
             truth = read_truth(data, split)
             return truth.probs(examples.n_candidates) > 0
         weak = labels.weak_labels(given, split, examples)
-        return labels.one_hot(weak.choices, weak.probs.shape[1]) > 0
+        return one_hot(weak.choices, weak.probs.shape[1]) > 0
 
 
 def _has(data: Path, split: str) -> bool:

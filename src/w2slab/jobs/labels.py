@@ -9,6 +9,7 @@ import numpy as np
 
 from w2slab.artifacts import Predictions, read_predictions, read_truth, read_weights
 from w2slab.errors import JobError
+from w2slab.relabeling.relabeling import one_hot
 from w2slab.tasks.task import Examples
 
 
@@ -51,7 +52,7 @@ def weak_labels(folder: Path, split: str, examples: Examples) -> Predictions:
         raise JobError(f"{path}: there are no labels of {split}; the job that labels must see this split")
     labels = read_predictions(path)
     if labels.ids != examples.ids:
-        rows = rows_of(examples, labels.ids, path, "label")
+        rows = places_of(examples, labels.ids, path, "label")
         labels = Predictions(examples.ids, labels.probs[rows], labels.n_candidates[rows])
     wrong = np.flatnonzero(labels.n_candidates != examples.n_candidates)
     if len(wrong):
@@ -99,7 +100,7 @@ def learned(folder: Path | None, split: str, examples: Examples, train_range: tu
     path = None if folder is None else folder / "weights" / f"{split}.parquet"
     if folder is not None and path is not None and path.exists():
         ids, found = read_weights(folder, split)
-        weights = (found if ids == examples.ids else found[rows_of(examples, ids, path, "weight")])[positions]
+        weights = (found if ids == examples.ids else found[places_of(examples, ids, path, "weight")])[positions]
         if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
             raise JobError(f"{path}: weights must be finite and 0 or more, and one of them above 0")
         positions, weights = positions[weights > 0], weights[weights > 0]
@@ -107,7 +108,7 @@ def learned(folder: Path | None, split: str, examples: Examples, train_range: tu
     return Learned(positions, weights, len(positions) < len(examples))
 
 
-def rows_of(examples: Examples, ids: list[str], path: Path, what: str) -> np.ndarray:
+def places_of(examples: Examples, ids: list[str], path: Path, what: str) -> np.ndarray:
     """Where each example stands among ids, int64 [N].
 
     Raises:
@@ -121,10 +122,3 @@ def rows_of(examples: Examples, ids: list[str], path: Path, what: str) -> np.nda
             f"{what}s and examples must come from the same data"
         )
     return np.array([row[name] for name in examples.ids], dtype=np.int64)
-
-
-def one_hot(choices: np.ndarray, width: int) -> np.ndarray:
-    """Rows with 1 at the choice: float32 [N, width]."""
-    probs = np.zeros((len(choices), width), dtype=np.float32)
-    probs[np.arange(len(choices)), choices] = 1.0
-    return probs
