@@ -22,7 +22,7 @@ from w2slab.graph.executors import Processes
 from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Graph
 from w2slab.graph.store import Store
-from w2slab.models.hf import HuggingFace
+from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
 from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
 

@@ -26,8 +26,8 @@ TABLES = {
     "tasks": "w2slab.tasks",
     "models": "w2slab.models",
     "methods": "w2slab.methods",
-    "objectives": "w2slab.training",
-    "relabelings": "w2slab.relabeling",
+    "objectives": "w2slab.objectives",
+    "relabelings": "w2slab.relabelings",
 }
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from tests.models import small_models
 from tests.models.small_models import pairs, reviews
-from w2slab.artifacts import write_prepared, write_split
+from w2slab.data.artifacts import write_prepared, write_split
+from w2slab.data.examples import Examples, Truth
 from w2slab.specs import PluginSpec
-from w2slab.tasks.task import Examples, Truth
 
 __all__ = ["folder_of", "pairs", "plugin", "reviews"]
 

@@ -8,11 +8,18 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.artifacts import Predictions, read_predictions, read_weights, write_predictions, write_prepared, write_split
+from w2slab.data.artifacts import (
+    Predictions,
+    read_predictions,
+    read_weights,
+    write_predictions,
+    write_prepared,
+    write_split,
+)
+from w2slab.data.examples import Examples, Truth
 from w2slab.errors import JobError
 from w2slab.jobs.combine import bootstrap, combine, reweight
 from w2slab.specs import BootstrapSpec, CombineSpec, ReweightSpec
-from w2slab.tasks.task import Examples, Truth
 
 LEARNED = "supervisor_train"
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab import artifacts
-from w2slab.artifacts import read_examples, read_prepared
+from w2slab.data import artifacts
+from w2slab.data.artifacts import read_examples, read_prepared
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins, reading

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.jobs import language
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Predictions,
     read_curve,
     read_examples,
@@ -19,10 +19,10 @@ from w2slab.artifacts import (
     read_truth,
     write_predictions,
 )
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
 from w2slab.specs import PluginSpec, RecipeSpec
-from w2slab.tasks.task import Examples
 
 STUDENT = {"labels": "soft", "n_features": 32}
 

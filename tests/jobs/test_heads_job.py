@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from w2slab.artifacts import Features as Stored
-from w2slab.artifacts import read_curve, read_examples, read_predictions, read_truth, write_features, write_weights
+from w2slab.data.artifacts import Features as Stored
+from w2slab.data.artifacts import read_curve, read_examples, read_predictions, read_truth, write_features, write_weights
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs.embed import embed
@@ -75,7 +75,7 @@ def test_it_leaves_predictions_curve_and_stopping_points(bench, inputs):
 def test_without_a_curve_there_are_predictions_only(bench, inputs):
     spec = replace(SPEC, recipe=replace(SPEC.recipe, curve_points=0), train_split="supervisor_train", labels="true")
     del inputs["labels"]
-    out = bench.run(head, replace(spec, predicts_learned=True), inputs, "head")
+    out = bench.run(head, replace(spec, predict_train_split=True), inputs, "head")
     splits = ("supervisor_train", "student_train", "validation", "test", "reserve")
     assert {str(p.relative_to(out)) for p in out.rglob("*.*")} == {f"predictions/{s}.parquet" for s in splits}
 

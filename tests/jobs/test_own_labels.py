@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from w2slab.artifacts import read_examples, read_predictions, read_votes
+from w2slab.data.artifacts import read_examples, read_predictions, read_votes
 from w2slab.errors import DataError
 from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext

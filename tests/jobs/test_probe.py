@@ -12,12 +12,12 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions, read_truth
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
 from w2slab.jobs.finetune import finetune
 from w2slab.jobs.probe import probe
-from w2slab.models.linear import Linear
+from w2slab.models.linear.linear import Linear
 from w2slab.specs import FinetuneSpec, PluginSpec, ProbeSpec, RecipeSpec
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit

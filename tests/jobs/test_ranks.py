@@ -17,14 +17,14 @@ import torch
 from tests.conftest import result_bytes, w2slab
 from tests.jobs.conftest import Bench
 from tests.jobs.language import folder_of, plugin
-from w2slab.artifacts import read_curve, read_predictions
+from w2slab.data.artifacts import read_curve, read_predictions
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError, UnavailableError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.perform import PEAKS
 from w2slab.jobs import ranks
 from w2slab.jobs.prepare import prepare
 from w2slab.specs import PluginSpec, PrepareSpec, RecipeSpec
-from w2slab.tasks.task import Examples
 
 TWO = {"gpus_per_job": 2, "device": "cpu"}
 

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from tests.models import small_models
-from w2slab.models.hf import HuggingFace
+from w2slab.models.hf.huggingface import HuggingFace
+from w2slab.objectives import CrossEntropy
 from w2slab.specs import RecipeSpec
 from w2slab.training import batches
 from w2slab.training.loop import Running, Training, finetune
-from w2slab.training.objectives import CrossEntropy
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 

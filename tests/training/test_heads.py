@@ -13,14 +13,14 @@ from torch import nn
 
 from w2slab import registry
 from w2slab.errors import JobError
+from w2slab.objectives import CrossEntropy
 from w2slab.specs import HeadShape, RecipeSpec
 from w2slab.training import loop
 from w2slab.training.batches import Encoded
-from w2slab.training.heads import HeadTraining, fit, stacked
 from w2slab.training.heads_network import Layout, mix
-from w2slab.training.objectives import CrossEntropy
 from w2slab.training.placement import Placement
 from w2slab.training.rows import Rows, rows_of
+from w2slab.training.stacked_heads import HeadTraining, fit, stacked
 
 RECIPE = RecipeSpec(epochs=3, batch_size=8, lr=0.05, curve_points=0)
 TABLE = [name for name in registry.table("objectives") if name != "representation-anchor"]
@@ -325,7 +325,7 @@ def test_a_stop_leaves_the_heads_that_are_done():
 
 def test_progress_rises_to_the_end(monkeypatch):
     clock = iter(range(1000))
-    monkeypatch.setattr("w2slab.training.heads.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("w2slab.training.stacked_heads.time", SimpleNamespace(monotonic=lambda: next(clock)))
     said = []
     fitted(training(), training(kept=np.arange(20)), progress=lambda share, words: said.append(share))
     assert said == sorted(said)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Predictions,
     read_examples,
     read_predictions,
@@ -20,7 +20,7 @@ from w2slab.artifacts import (
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
 from w2slab.randomness import rng
-from w2slab.relabeling.relabeling import one_hot
+from w2slab.relabelings.relabeling import one_hot
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, BootstrapSpec, CombineSpec, restore
 
 BOOSTED = "supervisor_train"

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import Predictions, read_examples, read_truth, write_predictions
+from w2slab.data.artifacts import Predictions, read_examples, read_truth, write_predictions
+from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs.labels import weak_labels
 from w2slab.randomness import rng
-from w2slab.relabeling.relabeling import one_hot
+from w2slab.relabelings.relabeling import one_hot
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, CorruptSpec, restore
-from w2slab.tasks.task import Examples, Truth
 
 BY_LENGTH = ("longest", "shortest")
 # What a prompt is made of; where answers stand in place of candidates they differ and do not count.

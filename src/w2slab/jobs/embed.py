@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import Features, read_examples, write_features
+from w2slab.data.artifacts import Features, read_examples, write_features
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins, reading

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab import artifacts
-from w2slab.artifacts import Features
+from w2slab.data import artifacts
+from w2slab.data.artifacts import Features
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.jobs.passes import passes
 from w2slab.jobs.prepare import POOL
-from w2slab.tasks.task import Examples
 from w2slab.training.rows import rows_of
 
 if TYPE_CHECKING:

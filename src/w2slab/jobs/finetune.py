@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Predictions,
     read_examples,
     read_prepared,
@@ -20,12 +20,12 @@ from w2slab.artifacts import (
     write_curve,
     write_predictions,
 )
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import labels, plugins, ranks, reading
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, FinetuneSpec, restore
-from w2slab.tasks.task import Examples
 
 if TYPE_CHECKING:
     import torch
@@ -212,7 +212,7 @@ def _write(
         test = predicted("test") if material.has("test") else None
         if trained.curve and is_main and test is not None:
             write_predictions(context.out / "stopping" / f"{point}.parquet", test)
-    also = (spec.train_split,) if spec.predicts_learned else ()
+    also = (spec.train_split,) if spec.predict_train_split else ()
     for split in dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *also)):
         if material.has(split):
             predictions = test if split == "test" and test is not None else predicted(split)

@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from w2slab.artifacts import read_examples
+from w2slab.data.artifacts import read_examples
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import plugins
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.specs import GenerativeSpec, restore
-from w2slab.tasks.task import Examples
 
 if TYPE_CHECKING:
     from w2slab.training.language import Course, Rows

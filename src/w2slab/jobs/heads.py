@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Features,
     Predictions,
     read_examples,
@@ -26,14 +26,14 @@ from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import labels, plugins
 from w2slab.jobs.features import positions, stored_features
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.relabeling.feature_rows import example_rows
-from w2slab.relabeling.overlap import overlap_density
-from w2slab.relabeling.relabeling import one_hot
+from w2slab.relabelings.feature_rows import example_rows
+from w2slab.relabelings.overlap import overlap_density
+from w2slab.relabelings.relabeling import one_hot
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, HeadSpec, restore
 from w2slab.training.rows import Rows, rows_of
 
 if TYPE_CHECKING:
-    from w2slab.training.heads import FittedHead, HeadTraining
+    from w2slab.training.stacked_heads import FittedHead, HeadTraining
 
 
 def head(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def heads(specs: list[dict[str, Any]], contexts: list[JobContext]) -> list[dict[
     Options, of the first: `device`.
     """
     prepare_worker()
-    from w2slab.training.heads import fit
+    from w2slab.training.stacked_heads import fit
 
     material = _Material()
     found: dict[int, dict[str, Any] | Exception] = {}
@@ -140,7 +140,7 @@ class _Material:
         Raises:
             JobError: Labels, weights or features do not fit the examples, or the objective needs more than logits.
         """
-        from w2slab.training.heads import HeadTraining
+        from w2slab.training.stacked_heads import HeadTraining
 
         inputs, recipe, split = context.inputs, spec.recipe, spec.train_split
         data, features, given = inputs["data"], inputs["features"], inputs.get("labels")
@@ -153,7 +153,7 @@ class _Material:
         if recipe.stop_at == "weak-labels" and not (recipe.curve_points and _has(data, "validation")):
             raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')
         positions, weights = self.learned(inputs.get("weights", given), data, split, spec.train_range)
-        wanted = dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *((split,) if spec.predicts_learned else ())))
+        wanted = dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *((split,) if spec.predict_train_split else ())))
         return HeadTraining(
             examples=self.rows(features, data, split),
             kept=positions,

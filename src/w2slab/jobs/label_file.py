@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from w2slab.artifacts import Predictions, read_examples, write_predictions
+from w2slab.data.artifacts import Predictions, read_examples, write_predictions
 from w2slab.graph.job import JobContext
 from w2slab.jobs.prepare import POOL
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, LabelFileSpec, restore

@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.artifacts import Predictions, read_predictions, read_truth, read_weights
+from w2slab.data.artifacts import Predictions, read_predictions, read_truth, read_weights
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
-from w2slab.relabeling.relabeling import one_hot
-from w2slab.tasks.task import Examples
+from w2slab.relabelings.relabeling import one_hot
 
 
 def targets(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Predictions,
     read_examples,
     read_predictions,
@@ -17,11 +17,11 @@ from w2slab.artifacts import (
     write_prepared,
     write_votes,
 )
+from w2slab.data.examples import Examples
 from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
 from w2slab.randomness import rng
 from w2slab.specs import FoldSpec, OwnLabelsSpec, restore
-from w2slab.tasks.task import Examples
 from w2slab.tasks.text.identified import Layout, read_more, read_texts
 from w2slab.tasks.text.weak_labels import read_labels
 

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import write_examples, write_prepared, write_split
+from w2slab.data.artifacts import write_examples, write_prepared, write_split
+from w2slab.data.examples import Labelled, Truth
 from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins
 from w2slab.randomness import rng
 from w2slab.specs import SPLITS, PluginSpec, PoolSpec, PrepareSpec, restore
-from w2slab.tasks.task import Labelled, Truth
 
 LARGEST_SHARE = 0.55
 POOL = "pool"

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.artifacts import Predictions, read_examples, read_prepared, write_predictions
+from w2slab.data.artifacts import Predictions, read_examples, read_prepared, write_predictions
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import labels, plugins, reading
 from w2slab.jobs.features import features
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, ProbeSpec, restore
-from w2slab.tasks.task import Examples
 from w2slab.training.logistic import Scale, fit, softmax
 
 if TYPE_CHECKING:

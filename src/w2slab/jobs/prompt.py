@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from w2slab.artifacts import Predictions, read_examples, read_prepared, read_truth, write_predictions
+from w2slab.data.artifacts import Predictions, read_examples, read_prepared, read_truth, write_predictions
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import plugins
@@ -28,13 +29,12 @@ from w2slab.jobs.passes import passes
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.randomness import rng
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, PromptSpec, restore
-from w2slab.tasks.task import Examples
 
 if TYPE_CHECKING:
     import torch
     from numpy.typing import NDArray
 
-    from w2slab.models.hf_reading import Texts
+    from w2slab.models.hf.tokenizing import Texts
     from w2slab.training.loop import Running
 
 SHOTS_FROM = "student_train"

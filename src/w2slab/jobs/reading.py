@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from w2slab.graph.fingerprint import digest, sha256_of
 
 if TYPE_CHECKING:
-    from w2slab.tasks.task import Examples
+    from w2slab.data.examples import Examples
     from w2slab.training.batches import Encoded
 
 WHOLE = "whole.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Predictions,
     read_examples,
     read_truth,
@@ -15,15 +15,15 @@ from w2slab.artifacts import (
     write_predictions,
     write_weights,
 )
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import labels, plugins
 from w2slab.jobs.features import read_features
 from w2slab.jobs.setup import prepare_worker
 from w2slab.randomness import rng
-from w2slab.relabeling.relabeling import Given
+from w2slab.relabelings.relabeling import LabelBatch
 from w2slab.specs import RelabelSpec, restore
-from w2slab.tasks.task import Examples
 
 LEARNED = "student_train"
 # The splits that a student reads labels of.
@@ -64,12 +64,12 @@ def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return facts
 
 
-def _given(spec: RelabelSpec, split: str, examples: Examples, weak: Predictions, context: JobContext) -> Given:
+def _given(spec: RelabelSpec, split: str, examples: Examples, weak: Predictions, context: JobContext) -> LabelBatch:
     data, features = context.inputs["data"], None
     if "features" in context.inputs:
         features = np.asarray(read_features(context.inputs["features"], split, examples))
     others = [name for name in context.inputs if name.startswith("other_")]
-    return Given(
+    return LabelBatch(
         probs=weak.probs,
         n_candidates=weak.n_candidates,
         shared_candidates=examples.classes is not None,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class Bootstrapping:
                 f"not {study.splits.reserve}; or set examples: same"
             )
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """A chain of naive jobs, the last of which is the strong model's."""
-        on_the_way = [setting.study.rung(name) for name in self._on_the_way(setting.study, weak, strong)]
+        on_the_way = [trial.study.rung(name) for name in self._on_the_way(trial.study, weak, strong)]
         for step, rung in enumerate([*on_the_way, strong]):
-            labels = setting.finetune(rung, labels=labels, fresh=step if self.examples == "fresh" else 0)
+            labels = trial.finetune(rung, labels=labels, fresh=step if self.examples == "fresh" else 0)
         return labels
 
     def _on_the_way(self, study: Study, weak: Rung, strong: Rung) -> list[str]:

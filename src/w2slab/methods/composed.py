@@ -11,9 +11,9 @@ from pydantic import WithJsonSchema
 from w2slab.methods.method import frozen_features, without_features
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 _SCHEMA = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["name"]}]}
 Entry = Annotated[Any, WithJsonSchema(_SCHEMA)]  # checked by `Composed` itself, row by row
@@ -58,13 +58,13 @@ class Composed:
         if any(_needs_features(kind, entry) for kind, entry in parts):
             yield from without_features(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The job of the objective, on labels that went through every relabeling."""
         for entry in self.relabelings:
             name, values = _row(entry)
-            features = setting.embed(strong) if _needs_features("relabelings", entry) else None
-            labels = setting.relabel(name, labels, fields=values, features=features)
-        return setting.finetune(strong, labels=labels, objective=_row(self.objective))
+            features = trial.embed(strong) if _needs_features("relabelings", entry) else None
+            labels = trial.relabel(name, labels, fields=values, features=features)
+        return trial.finetune(strong, labels=labels, objective=_row(self.objective))
 
 
 def _row(entry: str | dict[str, Any]) -> tuple[str, Mapping[str, Any]]:

@@ -11,12 +11,12 @@ from pydantic import BeforeValidator, WithJsonSchema
 from w2slab.errors import W2SError
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 
-Told = Annotated[
+LabelSource = Annotated[
     Literal["weak", "true"],
     BeforeValidator(lambda written: "true" if written is True else written),  # as YAML reads `labels: true`
     WithJsonSchema({"enum": ["weak", "true", True]}),
@@ -25,7 +25,7 @@ Told = Annotated[
 
 
 @dataclass(frozen=True)
-class Roles:
+class StudentWithReferences:
     """A student that is held against a supervisor or a ceiling of its own.
 
     Args:
@@ -50,11 +50,11 @@ class Method(Protocol):
         """What makes this method impossible in this study, as sentences; usually nothing."""
         ...
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job | Roles:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job | StudentWithReferences:
         """The job whose predictions are the student's, alone or with its own supervisor and ceiling.
 
         Args:
-            setting: Makes jobs for one task under one seed.
+            trial: Makes jobs for one task under one seed.
             weak: The rung of the supervisor.
             strong: The rung of the student.
             labels: A job that left weak labels for `student_train`, `validation` and `reserve`.

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,6 @@ class Naive:
         """Nothing stands in its way."""
         return ()
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """Cross-entropy on the weak labels."""
-        return setting.finetune(strong, labels=labels)
+        return trial.finetune(strong, labels=labels)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from w2slab.methods.method import frozen_features, without_features
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 
 class _OfObjective:
@@ -25,9 +25,9 @@ class _OfObjective:
             yield from frozen_features(study)
             yield from without_features(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The naive job with another objective."""
-        return setting.finetune(strong, labels=labels, objective=(self.row, values(self)))
+        return trial.finetune(strong, labels=labels, objective=(self.row, values(self)))
 
 
 class _OfRelabeling:
@@ -42,11 +42,11 @@ class _OfRelabeling:
         if getattr(self, "needs_features", False):
             yield from without_features(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The naive job on other labels."""
-        features = setting.embed(strong) if getattr(self, "needs_features", False) else None
-        changed = setting.relabel(self.row, labels, fields=values(self), features=features)
-        return setting.finetune(strong, labels=changed)
+        features = trial.embed(strong) if getattr(self, "needs_features", False) else None
+        changed = trial.relabel(self.row, labels, fields=values(self), features=features)
+        return trial.finetune(strong, labels=changed)
 
 
 def of_objective(name: str) -> type:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.methods.method import Told, frozen_features, without_features
+from w2slab.methods.method import LabelSource, frozen_features, without_features
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LinearProbe:
         l2: Weight of the squared norm of the coefficients beside the mean loss; features are standardised.
     """
 
-    labels: Told = "weak"
+    labels: LabelSource = "weak"
     l2: Annotated[float, Field(gt=0)] = 1e-3
 
     @property
@@ -43,9 +43,9 @@ class LinearProbe:
         """Networks without features."""
         yield from without_features(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """One probe; on true labels it is the same for every supervisor."""
-        return setting.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2)
+        return trial.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2)
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class FinetuneThenProbe:
         l2: Weight of the squared norm of the coefficients beside the mean loss; features are standardised.
     """
 
-    labels: Told = "true"
+    labels: LabelSource = "true"
     l2: Annotated[float, Field(gt=0)] = 1e-3
 
     @property
@@ -72,7 +72,7 @@ class FinetuneThenProbe:
         yield from frozen_features(study)
         yield from without_features(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The naive student with its weights kept, and a probe on them."""
-        finetuned = setting.finetune(strong, labels=labels, keep_weights=True)
-        return setting.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2, start=finetuned)
+        finetuned = trial.finetune(strong, labels=labels, keep_weights=True)
+        return trial.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2, start=finetuned)

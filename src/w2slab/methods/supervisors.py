@@ -15,9 +15,9 @@ from pydantic import Field
 from w2slab.methods.method import without_supervisors
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.study.study import Rung, Study
 
 LEARNED = "supervisor_train"
 Count = Annotated[int, Field(ge=2, le=1000)]
@@ -45,17 +45,17 @@ class Supervisors:
         if self.of == "rungs" and all(weak == names[0] for weak in weak_names(study)):
             yield f'of: rungs: no rung stands below "{names[0]}", and no pair has another weak model; set of: copies'
 
-    def members(self, setting: Setting, weak: Rung) -> list[Job]:
+    def members(self, trial: Trial, weak: Rung) -> list[Job]:
         """The supervisors, the study's own first; that one alone where no rung lies below it."""
         if self.of == "rungs":
-            return [setting.supervisor(rung) for rung in reversed(_up_to(setting.study, weak))]
-        draws = [setting.bootstrap(LEARNED, copy) if copy and self.resampled else None for copy in range(self.n)]
-        return [setting.supervisor(weak, copy=copy, weights=draw) for copy, draw in enumerate(draws)]
+            return [trial.supervisor(rung) for rung in reversed(_up_to(trial.study, weak))]
+        draws = [trial.bootstrap(LEARNED, copy) if copy and self.resampled else None for copy in range(self.n)]
+        return [trial.supervisor(weak, copy=copy, weights=draw) for copy, draw in enumerate(draws)]
 
-    def combined(self, setting: Setting, weak: Rung, how: Literal["mean", "vote"]) -> Job:
+    def combined(self, trial: Trial, weak: Rung, how: Literal["mean", "vote"]) -> Job:
         """Their labels as those of one."""
-        members = self.members(setting, weak)
-        return setting.combine(members, how) if len(members) > 1 else members[0]
+        members = self.members(trial, weak)
+        return trial.combine(members, how) if len(members) > 1 else members[0]
 
 
 def weak_names(study: Study) -> list[str]:
@@ -84,9 +84,9 @@ class SupervisorEnsemble(Supervisors):
             their seed alone.
     """
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The naive student of the mean."""
-        return setting.finetune(strong, labels=self.combined(setting, weak, "mean"))
+        return trial.finetune(strong, labels=self.combined(trial, weak, "mean"))
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ class SupervisorVote(Supervisors):
             their seed alone.
     """
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The naive student of the votes."""
-        return setting.finetune(strong, labels=self.combined(setting, weak, "vote"))
+        return trial.finetune(strong, labels=self.combined(trial, weak, "vote"))
 
 
 @dataclass(frozen=True)
@@ -127,10 +127,10 @@ class BayesianSupervisors(Supervisors):
 
     weight: Annotated[float, Field(ge=0)] = 0.1
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The student of the mean, by another objective."""
         objective = ("dirichlet-evidence", {"weight": self.weight})
-        return setting.finetune(strong, labels=self.combined(setting, weak, "mean"), objective=objective)
+        return trial.finetune(strong, labels=self.combined(trial, weak, "mean"), objective=objective)
 
 
 @dataclass(frozen=True)
@@ -156,11 +156,11 @@ class EnsemW2S:
         """Labels that no model gives."""
         yield from without_supervisors(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
         """The naive student of the boosted ensemble."""
-        members = [setting.supervisor(weak, predicts_learned=True)]
+        members = [trial.supervisor(weak, predict_train_split=True)]
         weights: list[Job | None] = [None]
         for copy in range(1, self.n):
-            weights.append(setting.reweight(members[-1], weights[-1]))
-            members.append(setting.supervisor(weak, copy=copy, weights=weights[-1], predicts_learned=True))
-        return setting.finetune(strong, labels=setting.combine(members, "boosted", weights))
+            weights.append(trial.reweight(members[-1], weights[-1]))
+            members.append(trial.supervisor(weak, copy=copy, weights=weights[-1], predict_train_split=True))
+        return trial.finetune(strong, labels=trial.combine(members, "boosted", weights))

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from w2slab.tasks.task import Examples
+    from w2slab.data.examples import Examples
 
 
 class ModelFamily(Protocol):
@@ -75,7 +75,7 @@ class CachedReading(Protocol):
 class LanguageFamily(Protocol):
     """A family whose networks are, before finetuning, language models. What the protocols of methods ask beyond it.
 
-    As for tasks, `pinned() -> Self` may settle names that could come to mean something else; see `tasks.task`.
+    As for tasks, `resolved() -> Self` may settle names that could come to mean something else; see `tasks.task`.
     """
 
     @property

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.artifacts import read_curve
+from w2slab.data.artifacts import read_curve
 from w2slab.report.figures import sizes
 from w2slab.report.figures.anatomy import MOST_BARS, fates
 from w2slab.report.figures.calibration import reliability
@@ -23,8 +23,8 @@ from w2slab.report.svg import Drawing
 from w2slab.report.words import inert, short
 
 if TYPE_CHECKING:
-    from w2slab.results import Results
-    from w2slab.results.reading import Reading
+    from w2slab.analysis import Results
+    from w2slab.analysis.outcomes import Reading
     from w2slab.specs import Comparison
 
 Row = dict[str, Any]
@@ -180,7 +180,7 @@ def _setting(task: str, comparisons: Sequence[Comparison], store: Reading) -> Se
     """The paper's setting that a task resembles, by what its examples are made of."""
     import pyarrow.parquet as pq
 
-    from w2slab.artifacts import read_prepared
+    from w2slab.data.artifacts import read_prepared
 
     data = next(c.data for c in comparisons if c.task == task and store.has(c.data.key))
     columns = pq.read_schema(store.folder(data.key) / "test.parquet").names

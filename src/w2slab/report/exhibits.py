@@ -8,11 +8,11 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.artifacts import Predictions
+from w2slab.data.artifacts import Predictions
+from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError
 from w2slab.report.boards import Arrow, board_svg, move_words
 from w2slab.report.words import inert
-from w2slab.tasks.task import Examples, Truth
 
 Form = Literal["board", "classes", "candidates"]
 """A position and moves; a text and the names of its classes; a text and candidates that are texts themselves."""

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from w2slab.artifacts import read_examples, read_predictions, read_truth
+from w2slab.data.artifacts import read_examples, read_predictions, read_truth
 from w2slab.report.exhibits import Exhibit, Form, Judged, asked, exhibit
 
 if TYPE_CHECKING:
-    from w2slab.results import Results
-    from w2slab.results.reading import Reading
+    from w2slab.analysis import Results
+    from w2slab.analysis.outcomes import Reading
     from w2slab.specs import Comparison
 
 _MOST_SHOWN = 6

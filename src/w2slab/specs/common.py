@@ -59,7 +59,7 @@ class Comparison:
     Args:
         task, weak, strong, method: Names as the study gives them.
         control: `None`, or what was done to the weak labels (`shuffled`, `random`, `constant`), or
-            `weak-is-strong` where the student is a copy of its supervisor.
+            `self-training` where the student is a copy of its supervisor.
         uses_truth: Whether the student was told true labels of `student_train`: then it is a reference, not a student
             of weak labels.
         data: The `prepare` job; it holds the test split and its true labels.

@@ -105,7 +105,7 @@ class FinetuneSpec:
         labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
         mixture: Heads whose probabilities are mixed in place of the network's one (`HeadShape.mixture`).
         keep_weights: Whether the weights stay beside the predictions, for a job that reads them.
-        predicts_learned: Whether the split learned on is predicted as well.
+        predict_train_split: Whether the split learned on is predicted as well.
         seed: Decides new heads and the order of examples.
     """
 
@@ -121,7 +121,7 @@ class FinetuneSpec:
     recipe: RecipeSpec
     mixture: int = 1
     keep_weights: bool = False
-    predicts_learned: bool = False
+    predict_train_split: bool = False
     seed: int
 
 
@@ -170,7 +170,7 @@ class HeadSpec:
     objective: PluginSpec
     recipe: RecipeSpec
     head: HeadShape
-    predicts_learned: bool = False
+    predict_train_split: bool = False
     seed: int
 
 

@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
+from w2slab.data.examples import Examples, Labelled, Truth
 from w2slab.randomness import rng
-from w2slab.tasks.task import Examples, Labelled, Truth
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from torch import Tensor
 from w2slab.errors import JobError
 from w2slab.randomness import derived_seed
 from w2slab.training import batches, schedules
-from w2slab.training.heads import FittedHead, HeadTraining, n_parameters
 from w2slab.training.heads_data import Bank, Labels, Scaled, not_finite, places_of, slots
 from w2slab.training.heads_network import Layout, Views, mix
 from w2slab.training.heads_optimizer import AdamW
 from w2slab.training.loop import STOPPING_METRICS
+from w2slab.training.stacked_heads import FittedHead, HeadTraining, n_parameters
 
 if TYPE_CHECKING:
     from w2slab.training.placement import Placement

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from w2slab.errors import JobError
+from w2slab.objectives import Objective
 from w2slab.specs import RecipeSpec
 from w2slab.training import batches, checkpoint, memory, readout, schedules
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
-from w2slab.training.objectives import Objective
 from w2slab.training.optimizer import AdamW, clip
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict

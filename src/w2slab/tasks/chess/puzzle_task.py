@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from w2slab.tasks.task import Examples, Labelled, Truth
+from w2slab.data.examples import Examples, Labelled, Truth
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "chess" / "puzzles.parquet"
 

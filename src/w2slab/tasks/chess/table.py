@@ -65,7 +65,7 @@ def write_puzzles(path: Path, rows: Iterable[dict[str, Any]]) -> Written:
     """
     import pyarrow as pa
 
-    from w2slab.tasks.chess.shards import write_atomically
+    from w2slab.ladders.chess.shards import write_atomically
 
     seen: set[str] = set()
     kept: list[dict[str, Any]] = []
@@ -89,7 +89,7 @@ def write_table_card(path: Path, written: Written, card: dict[str, Any]) -> None
 
     import numpy as np
 
-    from w2slab.tasks.chess.shards import write_atomically
+    from w2slab.ladders.chess.shards import write_atomically
 
     difficulty = read_puzzles(path).column("difficulty").to_numpy()
     quantiles = {f"{q:g}": round(float(np.quantile(difficulty, q)), 2) for q in QUANTILES} if len(difficulty) else {}

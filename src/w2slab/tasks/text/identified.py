@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from w2slab.data.readers.files import read_rows
+from w2slab.data.readers.row import MOST_SHOWN, Row, converted, shown
 from w2slab.errors import DataError
-from w2slab.tasks.text.reading import read_rows
-from w2slab.tasks.text.rows import MOST_SHOWN, Row, converted, shown
 from w2slab.tasks.text.templates import check_fields, fields_of, filled, joined, template
 
 if TYPE_CHECKING:

@@ -31,14 +31,14 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
+from w2slab.data.examples import Labelled
+from w2slab.data.readers import hub
+from w2slab.data.readers.files import data_files, read_rows
+from w2slab.data.readers.hub import Source
+from w2slab.data.readers.row import Row, converted
 from w2slab.errors import DataError, UnavailableError
-from w2slab.tasks.task import Labelled
-from w2slab.tasks.text import hub
 from w2slab.tasks.text.choices import WRONG_RIGHT, Dropped, one_of, right_and_wrong
-from w2slab.tasks.text.hub import Source
 from w2slab.tasks.text.item import Item, labelled
-from w2slab.tasks.text.reading import data_files, read_rows
-from w2slab.tasks.text.rows import Row, converted
 
 __all__ = ["Dropped", "Item", "LocalPart", "MultipleChoice", "NamedTask", "Question", "Row", "Source", "read_rows"]
 
@@ -131,7 +131,7 @@ class NamedTask:
             return (self.data,)  # of a folder the names of its files count too: they tell the parts
         return tuple(dict.fromkeys(path for path, _ in self._local_parts()))
 
-    def pinned(self) -> Self:
+    def resolved(self) -> Self:
         """Itself with the folder of local files, or else the hub's revision as a commit, written out.
 
         Raises:

@@ -10,15 +10,15 @@ from typing import Annotated, ClassVar, Self
 
 from pydantic import Field
 
+from w2slab.data.examples import Labelled
+from w2slab.data.readers.files import data_files, read_rows
+from w2slab.data.readers.hub import Source, commit
+from w2slab.data.readers.hub import files as hub_files
+from w2slab.data.readers.row import Row, converted, kind_of, shown
 from w2slab.errors import DataError
-from w2slab.tasks.task import Labelled
 from w2slab.tasks.text.choices import Dropped, dialogues, pair
-from w2slab.tasks.text.hub import Source, commit
-from w2slab.tasks.text.hub import files as hub_files
 from w2slab.tasks.text.item import Item
 from w2slab.tasks.text.named import assembled
-from w2slab.tasks.text.reading import data_files, read_rows
-from w2slab.tasks.text.rows import Row, converted, kind_of, shown
 from w2slab.tasks.text.templates import check_fields, choice, fields_of, filled, joined, template
 
 Label = str | int | bool | float
@@ -62,7 +62,7 @@ class OwnData:
         """The files and folders named."""
         return tuple(path for path in (self.data, self.test_data) if path is not None)
 
-    def pinned(self) -> Self:
+    def resolved(self) -> Self:
         """Itself with the hub's revision as a commit.
 
         Raises:

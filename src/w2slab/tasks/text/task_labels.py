@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from w2slab.data.examples import Examples
+from w2slab.data.readers.files import read_rows
+from w2slab.data.readers.row import MOST_SHOWN, converted
 from w2slab.errors import DataError
-from w2slab.tasks.task import Examples
-from w2slab.tasks.text.reading import read_rows
-from w2slab.tasks.text.rows import MOST_SHOWN, converted
 from w2slab.tasks.text.weak_labels import converter, in_order
 
 

@@ -7,10 +7,10 @@ import string
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from w2slab.data.readers.row import Row, kind_of, shown
 from w2slab.errors import DataError
 from w2slab.tasks.text.choices import Dropped, one_of
 from w2slab.tasks.text.item import Item
-from w2slab.tasks.text.rows import Row, kind_of, shown
 
 LETTERS = string.ascii_uppercase
 MOST_SHOWN = 10

@@ -24,10 +24,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from w2slab.data.readers.files import read_rows
+from w2slab.data.readers.row import Row, converted, shown
 from w2slab.errors import DataError
 from w2slab.tasks.text.identified import Texts, id_of, refuse
-from w2slab.tasks.text.reading import read_rows
-from w2slab.tasks.text.rows import Row, converted, shown
 
 FORMS = ("probs", "votes", "label")
 SUM_TOLERANCE = 1e-3
