@@ -1,31 +1,39 @@
-"""The protocol of a task."""
+"""The base of all tasks."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, field
+from typing import ClassVar
 
+from w2slab import registry
 from w2slab.data.examples import Labelled
+from w2slab.fields import Name
+from w2slab.graph.component import NOT_IN_KEY, Component
 
 
-class Task(Protocol):
-    """A learning problem: a frozen dataclass whose fields are what a study may write. Imports without torch."""
+@dataclass(frozen=True)
+class Task(Component):
+    """A learning problem: all its examples and their ground truth. Imports without torch.
 
-    balanced: ClassVar[bool]
-    """Whether classes are balanced as in the paper (over 55 % of one class: drop at random to 50/50)."""
+    Args:
+        called: Name in the results; `None` is that of the row.
+    """
 
-    def files(self) -> tuple[Path, ...]:
-        """Files on disk that decide the examples; their digests enter the key."""
-        ...
+    called: Name | None = field(default=None, kw_only=True, metadata=NOT_IN_KEY)
 
-    # A row may also have `resolved() -> Self`: itself with every name that may come to mean something else settled, a
-    # branch of a hub as its commit. It is asked when a study is planned, and what it gives enters the key.
-    # It raises UnavailableError where that cannot be found out here.
+    TABLE: ClassVar[str] = "tasks"
+    balanced: ClassVar[bool] = False
+    """Whether classes are balanced as in the paper (over 55% of one class: drop at random to 50/50)."""
+
+    @property
+    def label(self) -> str:
+        """Name in the results."""
+        return self.called or registry.name_of(self)
 
     def load(self) -> Labelled:
-        """Every example of the task.
+        """Return every example of the task.
 
         Raises:
             DataError: A file is missing or malformed; names file, line and field.
         """
-        ...
+        raise NotImplementedError

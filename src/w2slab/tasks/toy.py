@@ -12,10 +12,11 @@ from pydantic import Field
 
 from w2slab.data.examples import Examples, Labelled, Truth
 from w2slab.randomness import rng
+from w2slab.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Toy:
+class Toy(Task):
     """Classes told apart by many faint Gaussian features.
 
     Every feature is an independent measurement of the class, right a little more often than chance. A model that

@@ -9,12 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from w2slab.data.examples import Examples, Labelled, Truth
+from w2slab.tasks.task import Task
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "chess" / "puzzles.parquet"
 
 
 @dataclass(frozen=True)
-class ChessPuzzles:
+class ChessPuzzles(Task):
     """Chess puzzles: the candidates are the legal moves, the right one wins (Burns et al. 2023, appendix A.2).
 
     Args:

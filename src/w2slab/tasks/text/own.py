@@ -20,6 +20,7 @@ from w2slab.tasks.text.choices import Dropped, dialogues, pair
 from w2slab.tasks.text.item import Item
 from w2slab.tasks.text.named import assembled
 from w2slab.tasks.text.templates import check_fields, choice, fields_of, filled, joined, template
+from w2slab.tasks.task import Task
 
 Label = str | int | bool | float
 MOST_CLASSES = 1000
@@ -27,7 +28,7 @@ MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class OwnData:
+class OwnData(Task):
     """Where the rows come from.
 
     Args:
@@ -51,6 +52,7 @@ class OwnData:
     test_split: str | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.data is None) == (self.hub is None):
             raise ValueError("name either `data`, a file or folder, or `hub`, a data set of the hub")
         if self.data is not None and any(value is not None for value in (self.config, self.revision, self.test_split)):
