@@ -26,7 +26,6 @@ from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
 from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
 
-SETUP = "w2slab.jobs.setup:prepare_worker"
 RUNG = "text-100k"
 
 
@@ -109,7 +108,7 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
     a = parser.parse_args()
-    with TemporaryDirectory() as place, Processes(1, a.threads, SETUP) as worker:
+    with TemporaryDirectory() as place, Processes(1, a.threads) as worker:
         root = Path(place)
         make_texts(root / "texts.jsonl", 4 * a.batch + 40)
         make_model(root / "model", a.width, a.layers, a.inner)

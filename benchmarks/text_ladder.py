@@ -47,7 +47,7 @@ def main() -> None:
     graph = Graph()
     for found in jobs.values():
         graph.add(found, wanted=True)
-    executor = Processes(asked.workers, 1, "w2slab.jobs.setup:prepare_worker")
+    executor = Processes(asked.workers)
     try:
         outcome = runner.run(graph, store, executor, options={"device": asked.device}, on_event=tell)
     finally:

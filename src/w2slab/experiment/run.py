@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment.plan import Plan, plan
 from w2slab.graph import runner
-from w2slab.graph.executors import Inline, Processes
+from w2slab.graph.executors import Executor, Inline, Processes
 from w2slab.graph.fingerprint import digest, transport
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.runner import Event, Outcome
@@ -35,14 +36,12 @@ if TYPE_CHECKING:
     from w2slab.data.examples import Labelled
     from w2slab.tasks.text.task_labels import TaskLabels
 
-_WORKER_SETUP = "w2slab.jobs.setup:prepare_worker"
-
 
 def run(
     study: Study,
     store: Store | Path | str = ".w2slab",
     *,
-    executor: Literal["processes", "inline"] = "processes",
+    executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
     options: Mapping[str, Any] | None = None,
@@ -54,8 +53,10 @@ def run(
     Args:
         study: From `load_study`.
         store: Where results are kept.
-        executor: Persistent worker processes, or this process.
-        workers: Jobs at once; `None` is one per core, or as many as there are GPUs for.
+        executor: Persistent worker processes, this process, or an executor of `w2slab.executors` or of one's own, which
+            stays open.
+        workers: Jobs at once where this call starts the processes; `None` is one per core, or as many as there are
+            GPUs for.
         threads: Threads of each worker.
         options: How to compute: `device`, `micro_batch`, `gradient_checkpointing`, `gpus_per_job`, `sharded`,
             `keep_checkpoint`, `checkpoint_every_s`. No result depends on them beyond rounding.
@@ -85,7 +86,7 @@ def execute(
     graph: Graph,
     store: Store,
     *,
-    executor: Literal["processes", "inline"] = "processes",
+    executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
     options: Mapping[str, Any] | None = None,
@@ -101,15 +102,14 @@ def execute(
     require_device(options["device"])
     at_once = workers or jobs_at_once(options)
     require_bf16(graph, store, options["device"])
-    chosen = (
-        Inline(setup=_WORKER_SETUP)
-        if executor == "inline"
-        else Processes(at_once, max(threads, options["gpus_per_job"]), _WORKER_SETUP)
-    )
-    try:
+    with ExitStack() as made:
+        if not isinstance(executor, str):
+            chosen = executor
+        elif executor == "inline":
+            chosen = made.enter_context(Inline())
+        else:
+            chosen = made.enter_context(Processes(at_once, max(threads, options["gpus_per_job"])))
         return runner.run(graph, store, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
-    finally:
-        chosen.close()
 
 
 def load_results(

@@ -14,6 +14,7 @@ from w2slab.data.examples import Labelled, Truth
 from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins
+from w2slab.jobs.setup import quiet_libraries
 from w2slab.randomness import rng
 from w2slab.specs import SPLITS, PluginSpec, PoolSpec, PrepareSpec, restore
 
@@ -62,6 +63,7 @@ def load_task(plugin: PluginSpec) -> tuple[Labelled, np.ndarray]:
     Raises:
         DataError: The task's examples are malformed.
     """
+    quiet_libraries()
     task = plugins.build("tasks", plugin)
     labelled = task.load()
     check(labelled, plugin.name)

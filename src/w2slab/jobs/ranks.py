@@ -27,10 +27,10 @@ from pathlib import Path
 from typing import Any
 
 from w2slab.errors import JobError, UnavailableError, W2SError
+from w2slab.graph.executors.worker import die_with, sender
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.locks import Lock
 from w2slab.graph.perform import PEAKS, named_function, peak_memory_bytes
-from w2slab.graph.worker import die_with, sender
 
 _NOTICE_SECONDS = 0.2
 _GRACE_SECONDS = 1.0  # in which the one at fault is told from those that miss it
