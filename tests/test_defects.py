@@ -32,7 +32,7 @@ from w2slab.randomness import rng
 from w2slab.specs import EmbedSpec, PluginSpec
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.seeds import BySeed
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 STUDY = """
     name: small

@@ -227,14 +227,18 @@ def _is_other_branch(error: Any) -> bool:
     branch = str(error["loc"][1]) if len(error["loc"]) > 1 else ""
     if branch.startswith("literal"):
         return isinstance(error["input"], list | tuple)
-    return branch.startswith(("tuple", "constrained-tuple")) and len(error["loc"]) == 2 and isinstance(error["input"], str)
+    return (
+        branch.startswith(("tuple", "constrained-tuple")) and len(error["loc"]) == 2 and isinstance(error["input"], str)
+    )
 
 
 def _is_real(part: object) -> bool:
     """Whether a part of pydantic's location stands in the object, and does not merely name a branch of a union."""
     if isinstance(part, int):
         return True
-    return isinstance(part, str) and not re.search(r"[\[(]", part) and part not in ("literal", "list", "tuple", "nullable")
+    return (
+        isinstance(part, str) and not re.search(r"[\[(]", part) and part not in ("literal", "list", "tuple", "nullable")
+    )
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
@@ -250,4 +254,3 @@ def nearest(name: object, known: Iterable[str]) -> str:
     """Return `Did you mean "x"?` for a message that says itself what is allowed; empty if nothing is near."""
     near = difflib.get_close_matches(str(name), list(known), n=1, cutoff=0.5)
     return f' Did you mean "{near[0]}"?' if near else ""
-

@@ -30,6 +30,7 @@ TABLES = {
     "methods": "w2slab.methods",
     "objectives": "w2slab.objectives",
     "relabelings": "w2slab.relabelings",
+    "recipe-changes": "w2slab.methods.recipe_changes",
 }
 _BASES = {
     "tasks": "w2slab.tasks.task:Task",
@@ -37,9 +38,10 @@ _BASES = {
     "methods": "w2slab.methods.method:Method",
     "objectives": "w2slab.objectives.objective:Objective",
     "relabelings": "w2slab.relabelings.relabeling:Relabeling",
+    "recipe-changes": "w2slab.methods.recipe_changes:RecipeChange",
 }
 # Tables whose rows are methods as well, and what makes a method of one of their objects.
-_MADE_INTO_METHODS = ("objectives", "relabelings")
+_MADE_INTO_METHODS = ("objectives", "relabelings", "recipe-changes")
 _INTO_METHOD = "w2slab.methods.composed:of_part"
 _NO_METHODS = frozenset({"cross-entropy", "shuffled", "random", "constant", "self-relabel"})
 

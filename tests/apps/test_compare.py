@@ -349,7 +349,7 @@ def two_versions(tmp_path_factory):
 
 def test_two_versions_of_a_study_from_the_command_line(two_versions, tmp_path):
     from w2slab.experiment.plan import plan
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     out = tmp_path / "page"
     done = w2slab("compare", two_versions, two_versions, "--set-b", "recipe.epochs=3", "--json", "--out", out)

@@ -12,7 +12,8 @@ from w2slab.data.artifacts import Predictions, read_weights, write_predictions, 
 from w2slab.jobs import relabel as job
 from w2slab.specs import PluginSpec, RelabelSpec
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study, schema, to_yaml
+from w2slab.study.reading import check_study
+from w2slab.study.writing import schema, to_yaml
 
 __all__ = ["bench"]
 

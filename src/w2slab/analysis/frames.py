@@ -15,7 +15,7 @@ from w2slab.errors import StudyError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 TABLES = (
     "rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "diagnostics", "slices",

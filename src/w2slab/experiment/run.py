@@ -9,25 +9,28 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from w2slab import registry
+from w2slab.data.splits import UNSEEN_BY_SUPERVISOR
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment.plan import Plan, plan
 from w2slab.graph import runner
 from w2slab.graph.executors import Executor, Inline, Processes
-from w2slab.graph.fingerprint import digest, transport
+from w2slab.graph.fingerprint import digest
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
-from w2slab.specs import (
-    UNSEEN_BY_SUPERVISOR,
-    CorruptSpec,
-    EmbedSpec,
-    FinetuneSpec,
-    LabelFileSpec,
-    PluginSpec,
-    PrepareSpec,
-    restore,
-)
-from w2slab.study.study import Study, load_study, to_yaml
+from w2slab.jobs.corrupt import CorruptSpec
+from w2slab.jobs.embed import EmbedSpec
+from w2slab.jobs.finetune import FinetuneSpec
+from w2slab.jobs.generative import GenerativeSpec
+from w2slab.jobs.label_file import LabelFileSpec
+from w2slab.jobs.prepare import PrepareSpec
+from w2slab.jobs.probe import ProbeSpec
+from w2slab.jobs.prompt import PromptSpec
+from w2slab.jobs.spec import LearningSpec
+from w2slab.study.reading import load_study
+from w2slab.study.study import Study
+from w2slab.study.writing import to_yaml
 
 if TYPE_CHECKING:
     import numpy as np
@@ -174,7 +177,7 @@ def made_of(study: Study, store: Store | Path | str, command: str = "") -> str:
     """Digest of all that a report depends on: the results in the store, how they are judged, and this version."""
     opened = open_store(store)
     present = [job.key for job in plan(study).graph if opened.has(job.key)]
-    return digest([present, study.model_dump(mode="json"), command, version("w2slab")])
+    return digest([present, to_yaml(study, Path()), command, version("w2slab")])
 
 
 def open_store(store: Store | Path | str) -> Store:
@@ -230,8 +233,7 @@ def require_bf16(graph: Graph, store: Store, device: str) -> None:
         UnavailableError: A job that is still to be done asks for it.
     """
     jobs = runner.missing(graph, store) if device in ("auto", "cuda") else []
-    specs = [getattr(job.spec, "recipe", job.spec) for job in jobs]
-    if any(getattr(spec, "precision", "fp32") == "bf16" for spec in specs):
+    if any(_precision(job) == "bf16" for job in jobs):
         import torch
 
         from w2slab.training.placement import cuda_has_bf16
@@ -243,6 +245,13 @@ def require_bf16(graph: Graph, store: Store, device: str) -> None:
             )
 
 
+def _precision(job: Job) -> str:
+    """The number type in which a job computes."""
+    if isinstance(job.spec, LearningSpec):
+        return job.spec.recipe.precision
+    return job.spec.precision if isinstance(job.spec, EmbedSpec | GenerativeSpec | ProbeSpec | PromptSpec) else "fp32"
+
+
 def check_data(planned: Plan, store: Store) -> None:
     """Read the data that are still to be split, so that a mistake in them is told before the first job.
 
@@ -250,7 +259,6 @@ def check_data(planned: Plan, store: Store) -> None:
         DataError: A file is malformed or holds too few examples, or a model cannot learn the task; or labels of the
             user's own do not fit the task.
     """
-    from w2slab.jobs import plugins
     from w2slab.jobs.prepare import load_task, split
 
     open_jobs = runner.missing(planned.graph, store)
@@ -261,13 +269,13 @@ def check_data(planned: Plan, store: Store) -> None:
         if not _asks_for_data(job):
             continue
         data = job.inputs.get("data", job)
-        asked = restore(PrepareSpec, transport(data.spec))
+        asked: PrepareSpec = data.spec
         task = digest(data.spec.task)
         if task not in loaded:
             loaded[task] = load_task(asked.task)
         labelled, kept = loaded[task]
         if data.key not in splits:
-            splits[data.key] = split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
+            splits[data.key] = split(labelled, kept, asked.sizes.sizes(), asked.seed, registry.name_of(asked.task))
         _check_labels(job, labelled, kept, splits[data.key], labels)
     tried = set()
     for job in open_jobs:
@@ -275,7 +283,7 @@ def check_data(planned: Plan, store: Store) -> None:
             pair = (digest(job.spec.model), digest(job.inputs["data"].spec.task))
             if pair not in tried:
                 tried.add(pair)
-                family = plugins.build("models", restore(PluginSpec, transport(job.spec.model)))
+                family = job.spec.model
                 for problem in family.problems(loaded[pair[1]][0].examples):
                     raise DataError(f"{family.name}: {problem}")
 
@@ -304,9 +312,9 @@ def _check_labels(
     if isinstance(job.spec, LabelFileSpec):
         from w2slab.tasks.text.task_labels import read_task_labels
 
-        which = digest([job.spec, job.inputs["pool"].key])
+        which = digest([str(job.spec.path), job.inputs["pool"].key])
         if which not in known:
-            known[which] = read_task_labels(Path(job.spec.file.path), labelled.examples.take(kept))
+            known[which] = read_task_labels(job.spec.path, labelled.examples.take(kept))
         ids = labelled.examples.ids
         known[which].of({name: [ids[i] for i in splits[name]] for name in UNSEEN_BY_SUPERVISOR if name in splits})
     elif isinstance(job.spec, CorruptSpec):

@@ -1,8 +1,8 @@
 """The code of classes that are not ours: where it is, and what of it decides results.
 
-A class in a file enters keys by the digest of that file and of every module that it imports from its own folder. A class
-of a notebook has no file: it enters by its source and by that of the functions and constants it uses, and is refused
-where that cannot be known.
+A class in a file enters keys by the digest of that file and of every module that it imports from its own folder. A
+class of a notebook has no file: it enters by its source and by that of the functions and constants it uses, and is
+refused where that cannot be known.
 """
 
 from __future__ import annotations
@@ -51,7 +51,8 @@ def load_file(path: Path) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None and spec.loader is not None  # it ends in .py
+    assert spec is not None
+    assert spec.loader is not None  # it ends in .py
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     if str(path.parent) not in sys.path:
@@ -142,7 +143,7 @@ def code_files(kind: type) -> tuple[Path, ...]:
 
 def _is_library(file: str, module: str) -> bool:
     """Whether a file is Python's own; a distribution that was installed and plugs in counts as one's own code."""
-    return module in sys.builtin_module_names or file.startswith(_INSTALLED[2]) and "site-packages" not in file
+    return module in sys.builtin_module_names or (file.startswith(_INSTALLED[2]) and "site-packages" not in file)
 
 
 def _with_imports(file: Path) -> list[Path]:

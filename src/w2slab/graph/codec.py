@@ -1,8 +1,8 @@
 """Frozen objects as JSON for another process, and back: the same object, or an error with its place.
 
-A dataclass is written as `{"@": "module:Class", field: value, ...}`, a tuple as `{"@": "tuple", "of": [...]}`, a path as
-`{"@": "path", "of": "..."}`; None, booleans, numbers, text, lists and mappings with text keys are as they are. What is
-read comes from a parent process, never from files.
+A dataclass is written as `{"@": "module:Class", field: value, ...}`, a tuple as `{"@": "tuple", "of": [...]}`, a path
+as `{"@": "path", "of": "..."}`; None, booleans, numbers, text, lists and mappings with text keys are as they are. The
+JSON comes from a parent process, never from files.
 
 Components are made once in a process: one that was encoded or decoded here before is given again.
 """

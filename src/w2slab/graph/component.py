@@ -16,8 +16,8 @@ NOT_IN_KEY: Mapping[str, Any] = MappingProxyType({"in_key": False})
 class Component(Checked):
     """A frozen dataclass whose fields are what a study may write; the object itself enters specs and keys.
 
-    Its fields are checked as it is made. Fields of type `Path` say where files are and enter no key; the content of `files()` does. Importing the module of
-    a component imports no torch.
+    Its fields are checked as it is made. Fields of type `Path` say where files are and enter no key; the content of
+    `files()` does. Importing the module of a component imports no torch.
     """
 
     TABLE: ClassVar[str]

@@ -144,9 +144,7 @@ class _Field(NamedTuple):
 @cache
 def _fields_in_key(kind: type) -> tuple[_Field, ...]:
     wanted = [each for each in fields(kind) if each.metadata.get("in_key", True)]
-    return tuple(
-        sorted(_Field(each.name, "neutral" in each.metadata, each.metadata.get("neutral")) for each in wanted)
-    )
+    return tuple(sorted(_Field(each.name, "neutral" in each.metadata, each.metadata.get("neutral")) for each in wanted))
 
 
 def _advice(value: Any) -> str:

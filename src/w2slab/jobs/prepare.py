@@ -5,32 +5,63 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 
+from w2slab import registry
 from w2slab.data.artifacts import write_examples, write_prepared, write_split
 from w2slab.data.examples import Labelled, Truth
+from w2slab.data.splits import SPLITS, Splits
 from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import plugins
 from w2slab.jobs.setup import quiet_libraries
+from w2slab.jobs.spec import Spec
 from w2slab.randomness import rng
-from w2slab.specs import SPLITS, PluginSpec, PoolSpec, PrepareSpec, restore
+from w2slab.tasks.task import Task
 
 LARGEST_SHARE = 0.55
 POOL = "pool"
 
 
-def prepare(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class PrepareSpec(Spec):
+    """Task -> splits on disk.
+
+    Args:
+        sizes: Examples of each split; `None` takes an equal share of what is left. Groups are kept whole.
+        seed: Decides which examples go where; the test split does not depend on it.
+    """
+
+    KIND: ClassVar[str] = "prepare"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.prepare:prepare"
+
+    task: Task
+    sizes: Splits
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSpec(Spec):
+    """Task -> all its examples, as the one split `pool`, for features that serve every seed. No input."""
+
+    KIND: ClassVar[str] = "pool"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.prepare:pool"
+
+    task: Task
+
+
+def prepare(spec: PrepareSpec, context: JobContext) -> dict[str, Any]:
     """Write the splits of a task, examples and true labels apart.
 
     Raises:
         DataError: The task's examples are malformed, or too few for the sizes asked for.
     """
-    asked = restore(PrepareSpec, spec)
-    labelled, kept = load_task(asked.task)
-    splits = split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
+    labelled, kept = load_task(spec.task)
+    splits = split(labelled, kept, spec.sizes.sizes(), spec.seed, registry.name_of(spec.task))
     for name, positions in splits.items():
         write_split(context.out, name, labelled.examples.take(positions), _take(labelled.truth, positions))
     facts = _facts(labelled, kept, splits)
@@ -38,13 +69,13 @@ def prepare(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return facts
 
 
-def pool(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def pool(spec: PoolSpec, context: JobContext) -> dict[str, Any]:
     """Write all examples that `prepare` would split, whatever its seed, as the one split `pool`; no true label.
 
     Raises:
         DataError: The task's examples are malformed.
     """
-    labelled, kept = load_task(restore(PoolSpec, spec).task)
+    labelled, kept = load_task(spec.task)
     classes = labelled.examples.classes
     write_examples(context.out, POOL, labelled.examples.take(kept))
     facts = {
@@ -57,16 +88,15 @@ def pool(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return facts
 
 
-def load_task(plugin: PluginSpec) -> tuple[Labelled, np.ndarray]:
+def load_task(task: Task) -> tuple[Labelled, np.ndarray]:
     """The task's examples, and the positions of those that stay after balancing.
 
     Raises:
         DataError: The task's examples are malformed.
     """
     quiet_libraries()
-    task = plugins.build("tasks", plugin)
     labelled = task.load()
-    check(labelled, plugin.name)
+    check(labelled, registry.name_of(task))
     return labelled, balance(labelled) if task.balanced else np.arange(len(labelled.examples))
 
 

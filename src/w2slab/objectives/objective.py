@@ -19,6 +19,7 @@ class Objective(Component, ABC):
     holds for each of them.
     """
 
+    TABLE: ClassVar[str] = "objectives"
     needs_features: ClassVar[bool] = False
     """If true, `penalty` is added to the loss."""
 

@@ -91,6 +91,7 @@ class Relabeling(Component, ABC):
     Importing it imports neither torch nor SciPy.
     """
 
+    TABLE: ClassVar[str] = "relabelings"
     needs_features: ClassVar[bool] = False
     """If true, `LabelBatch.features` is given."""
     needs_others: ClassVar[int] = 0

@@ -13,7 +13,7 @@ from w2slab.analysis.outcomes import Asked, Judgement, TestSet, stopping_point
 from w2slab.apps.compare.sides import Side
 from w2slab.data.artifacts import read_examples, read_truth
 from w2slab.errors import DataError
-from w2slab.specs import Comparison
+from w2slab.jobs.comparison import Comparison
 
 
 class Shared(NamedTuple):

@@ -19,8 +19,8 @@ import numpy as np
 from w2slab.analysis.judge import Row, columns
 from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
 from w2slab.errors import JobError
+from w2slab.jobs.comparison import Comparison
 from w2slab.randomness import rng
-from w2slab.specs import Comparison
 from w2slab.stats.comparing import holm, p_value, verdict
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ranks import spearman

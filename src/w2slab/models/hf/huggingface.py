@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from w2slab.errors import DataError, StudyError, UnavailableError
-from w2slab.models.model import Model
 from w2slab.models.hf import hf_sources
 from w2slab.models.hf.hf_sources import Checkpoint
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch

@@ -37,9 +37,9 @@ from w2slab.data.readers.files import data_files, read_rows
 from w2slab.data.readers.hub import Source
 from w2slab.data.readers.row import Row, converted
 from w2slab.errors import DataError, UnavailableError
+from w2slab.tasks.task import Task
 from w2slab.tasks.text.choices import WRONG_RIGHT, Dropped, one_of, right_and_wrong
 from w2slab.tasks.text.item import Item, labelled
-from w2slab.tasks.task import Task
 
 __all__ = ["Dropped", "Item", "LocalPart", "MultipleChoice", "NamedTask", "Question", "Row", "Source", "read_rows"]
 

@@ -16,11 +16,11 @@ from w2slab.data.readers.hub import Source, commit
 from w2slab.data.readers.hub import files as hub_files
 from w2slab.data.readers.row import Row, converted, kind_of, shown
 from w2slab.errors import DataError
+from w2slab.tasks.task import Task
 from w2slab.tasks.text.choices import Dropped, dialogues, pair
 from w2slab.tasks.text.item import Item
 from w2slab.tasks.text.named import assembled
 from w2slab.tasks.text.templates import check_fields, choice, fields_of, filled, joined, template
-from w2slab.tasks.task import Task
 
 Label = str | int | bool | float
 MOST_CLASSES = 1000
