@@ -23,13 +23,13 @@ from w2slab.specs import (
     HeadSpec,
     LabelFileSpec,
     PluginSpec,
-    PoolSpec,
-    PrepareSpec,
     ProbeSpec,
     PromptSpec,
     RecipeSpec,
     RelabelSpec,
     ReweightSpec,
+    SplitSpec,
+    TaskSpec,
     job,
 )
 from w2slab.study.study import Rung, Study, TaskEntry, label
@@ -53,12 +53,18 @@ class Trial:
         self.study = study
         self.task = label(task)
         self.seed = seed
-        self._task = spec
         self._models = models
         self._jobs: dict[Any, Job] = {}  # the same job is asked for many times
         self.data = job(
-            PrepareSpec(task=spec, sizes=study.splits.model_dump(), seed=seed), title=f"data {self.task} seed {seed}"
+            SplitSpec(sizes=study.splits.model_dump(), seed=seed),
+            title=f"data {self.task} seed {seed}",
+            task=job(TaskSpec(task=spec), title=f"examples of {self.task}"),
         )
+
+    @property
+    def examples(self) -> Job:
+        """The task's table of examples, the same for every seed."""
+        return self.data.inputs["task"]
 
     # --- models that learn --------------------------------------------------------------------------------------------
 
@@ -176,25 +182,24 @@ class Trial:
             how = "mend the path in the study. What is to be labelled is written by: w2slab examples"
             raise DataError(f"supervision: {path} does not exist; {how}")
         spec = LabelFileSpec(file=LocalFile.of(path))
-        return job(spec, title=f"labels of {path.name}", data=self.data, pool=self._pool())
-
-    def _pool(self) -> Job:
-        return job(PoolSpec(task=self._task), title=f"all examples of {self.task}")
+        return job(spec, title=f"labels of {path.name}", **self._inputs())
 
     # --- features and labels ------------------------------------------------------------------------------------------
 
     def embed(self, rung: Rung, *, start: Job | None = None) -> Job:
         """Frozen features of a model: before finetuning, or after it has learned to write the texts."""
-        tuning, of = self.study.tuning, self.data
+        tuning = self.study.tuning
         if tuning is not None and tuning.features_of == "task":
-            of = self._pool()
+            inputs, of = {"task": self.examples}, self.examples
+        else:
+            inputs, of = self._inputs(), self.data
         spec = EmbedSpec(
             model=self._models[rung.name],
             readout="head" if tuning is None else tuning.readout,
             layer=None if tuning is None else tuning.layer,
             precision=self._recipe(rung).precision,
         )
-        inputs = {"data": of} | ({} if start is None else {"start": start})
+        inputs |= {} if start is None else {"start": start}
         return job(spec, title=f"features of {_after(rung, start)}, {of.title}", **inputs)
 
     def relabel(
@@ -242,7 +247,7 @@ class Trial:
         inputs = {f"member_{i}": each for i, each in enumerate(members)}
         inputs |= {f"weights_{i}": each for i, each in enumerate(weights) if each is not None}
         title = f"{how} of {len(members)}: {_labels(members[0])}"
-        return job(CombineSpec(how=how), title=title, data=self.data, **inputs)
+        return job(CombineSpec(how=how), title=title, **self._inputs(), **inputs)
 
     def reweight(self, member: Job, weights: Job | None) -> Job:
         """Weights of examples for the next member of a boosted ensemble."""
@@ -253,7 +258,7 @@ class Trial:
     def bootstrap(self, split: str, copy: int) -> Job:
         """How often each example of a split was drawn with replacement, as weights."""
         spec = BootstrapSpec(split=split, seed=self._seed(copy))
-        return job(spec, title=f"{split} drawn with replacement, copy {copy}", data=self.data)
+        return job(spec, title=f"{split} drawn with replacement, copy {copy}", **self._inputs())
 
     # --- other models -------------------------------------------------------------------------------------------------
 
@@ -276,7 +281,7 @@ class Trial:
             precision=recipe.precision,
             seed=self.seed,
         )
-        return job(spec, title=f"{rung.name} ← texts of {', '.join(texts)}", data=self.data)
+        return job(spec, title=f"{rung.name} ← texts of {', '.join(texts)}", **self._inputs())
 
     def probe(self, rung: Rung, *, labels: Job | None, l2: float = 1e-3, start: Job | None = None) -> Job:
         """A linear model on frozen features of `student_train`.
@@ -319,7 +324,9 @@ class Trial:
         return job(spec, title=title, **self._inputs(labels=labels if shots else None))
 
     def _inputs(self, **others: Job | None) -> dict[str, Job]:
-        return {"data": self.data} | {name: each for name, each in others.items() if each is not None}
+        return {"task": self.examples, "data": self.data} | {
+            name: each for name, each in others.items() if each is not None
+        }
 
     def compare(
         self,

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from w2slab.data import layout
 from w2slab.data.artifacts import Features, read_examples, write_features
+from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins, reading
-from w2slab.jobs.features import features
-from w2slab.jobs.prepare import POOL
+from w2slab.jobs.features import WHOLE, features
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import SPLITS, EmbedSpec, restore
+from w2slab.specs import EmbedSpec, restore
 
 
 def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
@@ -28,12 +31,12 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     """
     prepare_worker()
     asked = restore(EmbedSpec, spec)
-    data, started = context.inputs["data"], time.perf_counter()
-    splits = [name for name in (*SPLITS, POOL) if (data / f"{name}.parquet").exists()]
-    examples = {name: read_examples(data, name) for name in splits}
+    started = time.perf_counter()
+    splits = _splits(context.inputs)
+    examples = {name: its for name, (_, its) in splits.items()}
     family = _family(asked, context.inputs.get("start"))
     running = running_of(context, asked.precision)
-    network = running.placement.place(family.build(examples[splits[0]], 0)).eval()
+    network = running.placement.place(family.build(next(iter(examples.values())), 0)).eval()
     if not hasattr(network, "features"):
         raise JobError(f"{family.name}: its network has no features that could be read")
     where = {} if asked.readout == "head" and asked.layer is None else {"readout": asked.readout, "layer": asked.layer}
@@ -41,10 +44,10 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     for done, (name, its) in enumerate(examples.items()):
         context.progress(done / len(examples), name)
         row_per_example = its.classes is not None or asked.readout in getattr(family, "example_readouts", ())
-        encoded = reading.encoded(family, its, data, name, context.shared)
+        encoded = reading.encoded(family, its, context.shared)
         found = features(network, encoded, row_per_example, running, **where)
         counts = np.ones(len(its), dtype=np.int64) if row_per_example else its.n_candidates
-        write_features(context.out, name, Features(its.ids, counts, found))
+        write_features(context.out, name, Features(splits[name][0], counts, found))
         n_rows[name], n_bytes, width = len(found), n_bytes + found.nbytes, found.shape[1]
     return {
         "n_features": width,
@@ -54,6 +57,15 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         "seconds": round(time.perf_counter() - started, 3),
         "device": str(running.placement.device),
     }
+
+
+def _splits(inputs: Mapping[str, Path]) -> dict[str, tuple[np.ndarray, Examples]]:
+    """The positions and the examples of every split, or of the whole task where it is not split."""
+    if "data" in inputs:
+        data = TaskData.of(inputs)
+        return {name: (data.positions(name), data.examples(name)) for name in data.names}
+    whole = read_examples(inputs["task"])
+    return {WHOLE: (np.arange(len(whole)), whole)}
 
 
 def _family(asked: EmbedSpec, start: Path | None) -> Any:
@@ -69,5 +81,5 @@ def _family(asked: EmbedSpec, start: Path | None) -> Any:
     if start is not None:
         if not hasattr(family, "starting_from"):
             raise JobError(f"{family.name}: it cannot start from a language model")
-        family = family.starting_from(start / "base")
+        family = family.starting_from(layout.base(start))
     return family.reading_at(asked.readout) if hasattr(family, "reading_at") else family

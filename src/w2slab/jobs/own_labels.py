@@ -7,23 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.data.artifacts import (
-    Predictions,
-    read_examples,
-    read_predictions,
-    read_prepared,
-    write_examples,
-    write_predictions,
-    write_prepared,
-    write_votes,
-)
+from w2slab.data.artifacts import read_predictions, write_examples, write_positions, write_predictions, write_votes
 from w2slab.data.examples import Examples
+from w2slab.data.readers.annotations import read_labels
+from w2slab.data.readers.texts import Layout, read_more, read_texts
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
 from w2slab.graph.job import JobContext
 from w2slab.randomness import rng
 from w2slab.specs import FoldSpec, OwnLabelsSpec, restore
-from w2slab.tasks.text.identified import Layout, read_more, read_texts
-from w2slab.tasks.text.weak_labels import read_labels
 
 LEARNED = "student_train"
 STOPPING = "validation"
@@ -40,19 +32,19 @@ def own_labels(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     layout = Layout(**asked.layout)
     texts = read_texts(Path(asked.texts["path"]), layout)
     labels = read_labels(Path(asked.labels["path"]), texts, asked.classes)
-    examples = Examples(texts.table, labels.classes)
-    write_examples(context.out, LEARNED, examples)
-    weak = Predictions(examples.ids, labels.probs, examples.n_candidates)
-    write_predictions(context.out / "predictions" / f"{LEARNED}.parquet", weak)
+    table, splits = texts.table, {LEARNED: np.arange(len(texts))}
+    if asked.more is not None:
+        import pyarrow as pa
+
+        more = read_more(Path(asked.more["path"]), layout, texts)
+        table = pa.concat_tables([table, more.table])
+        splits[KEPT] = len(texts) + np.arange(len(more))
+    write_examples(context.out, Examples(table, labels.classes), {"n_examples": len(table)})
+    write_predictions(context.out, LEARNED, labels.labels)
     if labels.votes is not None:
         write_votes(context.out, labels.annotators, labels.votes)
-    n_more = 0
-    if asked.more is not None:
-        more = read_more(Path(asked.more["path"]), layout, texts)
-        write_examples(context.out, KEPT, Examples(more.table, labels.classes))
-        n_more = len(more)
-    facts = _facts(labels.classes, {LEARNED: len(examples), KEPT: n_more}, float((1 / examples.n_candidates).mean()))
-    write_prepared(context.out, facts)
+    facts = _facts(splits, float((1 / labels.labels.n_candidates).mean()))
+    write_positions(context.out, splits, facts)
     return facts
 
 
@@ -63,11 +55,10 @@ def fold(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         DataError: There are fewer groups than folds.
     """
     asked = restore(FoldSpec, spec)
-    own = context.inputs["own"]
-    examples = read_examples(own, LEARNED)
-    weak = read_predictions(own / "predictions" / f"{LEARNED}.parquet")
-    groups = np.array(examples.table.column("group").to_pylist())
-    learned = np.arange(len(examples))
+    task = context.inputs["task"]
+    own = TaskData(task, task)
+    weak, groups = read_predictions(task, LEARNED), np.array(own.examples(LEARNED).groups)
+    learned = np.arange(len(weak))
     parts: dict[str, np.ndarray] = {}
     if asked.fold is not None:
         kept = folds(groups, asked.n_folds, asked.seed) == asked.fold
@@ -76,18 +67,13 @@ def fold(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         aside = _aside(groups[learned], asked.validation_frac, asked.seed)
         learned, parts[STOPPING] = learned[~aside], learned[aside]
     parts[LEARNED] = learned
-    for split, positions in parts.items():
-        write_examples(context.out, split, examples.take(positions))
-        labels = Predictions([weak.ids[i] for i in positions], weak.probs[positions], weak.n_candidates[positions])
-        write_predictions(context.out / "predictions" / f"{split}.parquet", labels)
-    sizes = {split: len(positions) for split, positions in parts.items()}
-    if asked.fold is None and (own / f"{KEPT}.parquet").exists():
-        more = read_examples(own, KEPT)
-        write_examples(context.out, KEPT, more)
-        sizes[KEPT] = len(more)
-    prepared = read_prepared(own)
-    facts = _facts(prepared["classes"], sizes, prepared["chance"])
-    write_prepared(context.out, facts)
+    splits = {split: own.positions(LEARNED)[places] for split, places in parts.items()}
+    for split, positions in splits.items():
+        write_predictions(context.out, split, weak.at(positions))
+    if asked.fold is None and own.has(KEPT):
+        splits[KEPT] = own.positions(KEPT)
+    facts = _facts(splits, own.chance)
+    write_positions(context.out, splits, facts)
     return facts
 
 
@@ -120,5 +106,5 @@ def _aside(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     return np.isin(members, rng(seed, "early stopping").permutation(len(names))[:n_aside])
 
 
-def _facts(classes: Any, sizes: dict[str, int], chance: float) -> dict[str, Any]:
-    return {"classes": None if classes is None else list(classes), "n_examples": sizes, "chance": chance}
+def _facts(splits: dict[str, np.ndarray], chance: float) -> dict[str, Any]:
+    return {"n_examples": {split: len(positions) for split, positions in splits.items()}, "chance": chance}

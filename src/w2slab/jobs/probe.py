@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.data.artifacts import Predictions, read_examples, read_prepared, write_predictions
+from w2slab.data import layout
+from w2slab.data.artifacts import write_predictions
 from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
+from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import labels, plugins, reading
+from w2slab.jobs import plugins, reading
 from w2slab.jobs.features import features
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import UNSEEN_BY_SUPERVISOR, ProbeSpec, restore
+from w2slab.jobs.targets import targets
+from w2slab.specs import ProbeSpec, restore
 from w2slab.training.logistic import Scale, fit, softmax
 
 if TYPE_CHECKING:
@@ -33,25 +38,25 @@ def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     """
     prepare_worker()
     asked = restore(ProbeSpec, spec)
-    data, started = context.inputs["data"], time.perf_counter()
-    examples = {s: read_examples(data, s) for s in UNSEEN_BY_SUPERVISOR if (data / f"{s}.parquet").exists()}
+    data, started = TaskData.of(context.inputs), time.perf_counter()
+    examples = {split: data.examples(split) for split in UNSEEN_BY_SUPERVISOR if data.has(split)}
     learned = examples[asked.train_split]
-    targets = labels.targets(asked.labels, data, context.inputs.get("labels"), asked.train_split, learned)
+    learned_labels = targets(asked.labels, data, context.inputs.get("labels"), asked.train_split)
     family = plugins.build("models", asked.model)
     running = running_of(context, asked.precision)
     network = running.placement.place(_network(family, learned, asked.seed, context.inputs.get("start"))).eval()
 
     def read(split: str) -> NDArray[np.float64]:
-        encoded = reading.encoded(family, examples[split], data, split, context.shared)
+        encoded = reading.encoded(family, examples[split], context.shared)
         return features(network, encoded, learned.classes is not None, running).astype(np.float64)
 
     own = read(asked.train_split)
     scale = Scale.of(own)
-    fitted = fit(scale(own), targets, learned.classes is not None, learned.n_candidates, asked.l2)
+    fitted = fit(scale(own), learned_labels, learned.classes is not None, learned.n_candidates, asked.l2)
     for split, its in examples.items():
         logits = fitted.logits(scale(own if split == asked.train_split else read(split)), its.n_candidates)
-        written = Predictions(its.ids, softmax(logits), its.n_candidates)
-        write_predictions(context.out / "predictions" / f"{split}.parquet", written)
+        written = Labels(data.positions(split), softmax(logits), its.n_candidates)
+        write_predictions(context.out, split, written)
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_features": own.shape[1],
@@ -60,7 +65,7 @@ def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         "gradient": fitted.gradient,
         "iterations": fitted.iterations,
         "seconds": round(time.perf_counter() - started, 3),
-        "chance": read_prepared(data)["chance"],
+        "chance": data.chance,
         "device": str(running.placement.device),
     }
 
@@ -78,7 +83,7 @@ def _network(family: Any, examples: Examples, seed: int, start: Path | None) -> 
     if not hasattr(network, "features"):
         raise JobError(f"{family.name}: its network has no features that a probe could read")
     if start is not None:
-        path = start / "checkpoint" / "model.safetensors"
+        path = layout.checkpoint(start)
         try:
             load_model(network, str(path))
         except (SafetensorError, OSError, RuntimeError) as error:

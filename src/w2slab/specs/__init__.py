@@ -4,14 +4,7 @@ Every spec names its kind, its version and the function that does the work. Rais
 a kind change; a change of defaults needs none, since defaults are written out.
 """
 
-from w2slab.specs.common import (
-    SPLITS,
-    UNSEEN_BY_SUPERVISOR,
-    Comparison,
-    PluginSpec,
-    job,
-    restore,
-)
+from w2slab.specs.common import Comparison, PluginSpec, job, restore
 from w2slab.specs.labels import (
     BootstrapSpec,
     CombineSpec,
@@ -28,16 +21,14 @@ from w2slab.specs.learning import (
     GenerativeSpec,
     HeadShape,
     HeadSpec,
-    PoolSpec,
-    PrepareSpec,
     ProbeSpec,
     PromptSpec,
     RecipeSpec,
+    SplitSpec,
+    TaskSpec,
 )
 
 __all__ = [
-    "SPLITS",
-    "UNSEEN_BY_SUPERVISOR",
     "BootstrapSpec",
     "CombineSpec",
     "Comparison",
@@ -51,13 +42,13 @@ __all__ = [
     "LabelFileSpec",
     "OwnLabelsSpec",
     "PluginSpec",
-    "PoolSpec",
-    "PrepareSpec",
     "ProbeSpec",
     "PromptSpec",
     "RecipeSpec",
     "RelabelSpec",
     "ReweightSpec",
+    "SplitSpec",
+    "TaskSpec",
     "job",
     "restore",
 ]

@@ -13,9 +13,6 @@ from w2slab.graph.job import Job
 
 T = TypeVar("T")
 
-SPLITS = ("supervisor_train", "student_train", "validation", "test", "reserve")
-UNSEEN_BY_SUPERVISOR = ("student_train", "validation", "test", "reserve")
-
 
 @dataclass(frozen=True, kw_only=True)
 class PluginSpec:
@@ -62,7 +59,7 @@ class Comparison:
             `self-training` where the student is a copy of its supervisor.
         uses_truth: Whether the student was told true labels of `student_train`: then it is a reference, not a student
             of weak labels.
-        data: The `prepare` job; it holds the test split and its true labels.
+        data: The `split` job of the task, whose input is the `task` job with the examples and their ground truth.
         supervisor, student, ceiling: Jobs that leave predictions.
     """
 

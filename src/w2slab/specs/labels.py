@@ -13,8 +13,8 @@ from w2slab.specs.common import PluginSpec
 class RelabelSpec:
     """Weak labels -> weak labels, and perhaps weights of examples.
 
-    Inputs: `data`; `labels`; and what the relabeling asks for: `features` (an `embed` job of `data`), `other_0`,
-    `other_1` and so on (jobs that left labels of the same examples).
+    Inputs: `task` and `data`; `labels`; and what the relabeling asks for: `features` (an `embed` job of `data`),
+    `other_0`, `other_1` and so on (jobs that left labels of the same examples).
 
     Args:
         relabeling: A row of the relabelings' table.
@@ -35,8 +35,8 @@ class RelabelSpec:
 class CombineSpec:
     """Predictions of several models -> predictions of one.
 
-    Inputs: `data`; `member_0`, `member_1` and so on; and, of a boosted ensemble, `weights_1` and so on, the weights of
-    `supervisor_train` with which a member was trained, if they were not all equal.
+    Inputs: `task` and `data`; `member_0`, `member_1` and so on; and, of a boosted ensemble, `weights_1` and so on, the
+    weights of `supervisor_train` with which a member was trained, if they were not all equal.
 
     Args:
         how: `mean` of probabilities; `vote`, the share of members that choose a candidate; or `boosted`, where votes
@@ -54,8 +54,8 @@ class CombineSpec:
 class ReweightSpec:
     """Predictions of a model on what it learned -> weights for the next: one round of AdaBoost (SAMME).
 
-    Inputs: `data`; `member`, a model that predicted `supervisor_train`; and `weights`, those that it learned with, if
-    they were not all equal.
+    Inputs: `task` and `data`; `member`, a model that predicted `supervisor_train`; and `weights`, those that it learned
+    with, if they were not all equal.
     """
 
     KIND: ClassVar = "reweight"
@@ -65,7 +65,7 @@ class ReweightSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class BootstrapSpec:
-    """Examples of a split -> how often each was drawn with replacement, as weights. Input: `data`.
+    """Examples of a split -> how often each was drawn with replacement, as weights. Inputs: `task` and `data`.
 
     Args:
         split: The split drawn from.
@@ -84,8 +84,8 @@ class BootstrapSpec:
 class CorruptSpec:
     """True labels with errors -> the predictions of a supervisor that makes just these errors.
 
-    Inputs: `data`; `like`, a model that has as many errors, split by split, unless a rate is given; and `ceiling`, a
-    model whose probabilities choose where they are.
+    Inputs: `task` and `data`; `like`, a model that has as many errors, split by split, unless a rate is given; and
+    `ceiling`, a model whose probabilities choose where they are.
 
     Args:
         choose: Which examples are wrong: `random` ones; those with the `longest` or `shortest` prompt; where the
@@ -107,7 +107,7 @@ class CorruptSpec:
 class LabelFileSpec:
     """A file of labels by example id -> the predictions of a supervisor.
 
-    Inputs: `data`; and `pool`, all examples of the task, which the file may label.
+    Inputs: `task`, of whose examples the file may label any, and `data`.
 
     Args:
         file: The file, a `LocalFile`.
@@ -128,7 +128,7 @@ class OwnLabelsSpec:
         texts: The file of texts, a `LocalFile`.
         labels: The file of labels, a `LocalFile`.
         more: A file of texts without labels, a `LocalFile`; `None` where there are none.
-        layout: Which fields of a row of texts are what, as in `tasks.text.identified.Layout`.
+        layout: Which fields of a row of texts are what, as in `data.readers.texts.Layout`.
         classes: Names of the classes; `None` where each example has its own candidates.
     """
 
@@ -145,7 +145,9 @@ class OwnLabelsSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class FoldSpec:
-    """Weakly labelled examples -> those a student learns on, and those that are kept from it. Input: `own`.
+    """Weakly labelled examples -> those a student learns on, and those that are kept from it.
+
+    Input: `task`, an `own-labels` job.
 
     Args:
         fold: Which fold is kept from the student; `None` keeps none, and the texts without labels stand in its place.

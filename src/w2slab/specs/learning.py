@@ -10,32 +10,31 @@ from w2slab.specs.common import PluginSpec
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrepareSpec:
-    """Task -> splits on disk.
+class TaskSpec:
+    """Task -> the table of its examples, balanced where the task asks for it, and their ground truth. No input."""
+
+    KIND: ClassVar = "task"
+    VERSION: ClassVar = 1
+    RUN: ClassVar = "w2slab.jobs.prepare:task"
+
+    task: PluginSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSpec:
+    """Table of a task -> the positions of each split. Input: `task`.
 
     Args:
         sizes: Examples of each split; `None` takes an equal share of what is left. Groups are kept whole.
         seed: Decides which examples go where; the test split does not depend on it.
     """
 
-    KIND: ClassVar = "prepare"
+    KIND: ClassVar = "split"
     VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.prepare:prepare"
+    RUN: ClassVar = "w2slab.jobs.prepare:split"
 
-    task: PluginSpec
     sizes: Mapping[str, int | None]
     seed: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class PoolSpec:
-    """Task -> all its examples, as the one split `pool`, for features that serve every seed. No input."""
-
-    KIND: ClassVar = "pool"
-    VERSION: ClassVar = 1
-    RUN: ClassVar = "w2slab.jobs.prepare:pool"
-
-    task: PluginSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,9 +94,9 @@ class HeadShape:
 class FinetuneSpec:
     """Model, examples and labels -> predictions.
 
-    Inputs: `data` (a `prepare` job); unless it learns on true labels, `labels` (a job that left predictions, and
-    perhaps weights of examples); `start`, a `generative` job, where training starts from its weights; and `weights`, a
-    job that left weights of examples, where those of `labels` do not count.
+    Inputs: `task` and `data`, a `task` job and a `split` job of it; unless it learns on true labels, `labels` (a job
+    that left predictions, and perhaps weights of examples); `start`, a `generative` job, where training starts from its
+    weights; and `weights`, a job that left weights of examples, where those of `labels` do not count.
 
     Args:
         train_split: The split learned on.
@@ -127,7 +126,7 @@ class FinetuneSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class EmbedSpec:
-    """Model -> frozen features of every split of its input `data`, a `prepare` or `pool` job.
+    """Model -> frozen features of all examples of its input `task`; with `data`, of those in its splits.
 
     Input `start`, a `generative` job, where the features are those of a model that has learned to write the texts.
 
@@ -151,7 +150,7 @@ class EmbedSpec:
 class HeadSpec:
     """Frozen features, examples and labels -> predictions: a finetuning of the head alone.
 
-    Inputs: `data`; `features` (an `embed` job, of `data` or of its task's pool); `labels` and `weights` as for
+    Inputs: `task` and `data`; `features` (an `embed` job of them, or of the task alone); `labels` and `weights` as for
     `FinetuneSpec`. The other fields are as there; of the recipe all but `precision`, `gradient_clip`, `head_first`.
 
     Args:
@@ -179,7 +178,7 @@ class GenerativeSpec:
     """Texts of some splits -> a language model that has learned to write them; no label is read.
 
     Every text is learned with its answer, or once with each of its candidates, right or wrong (Burns et al. 2023,
-    section 5.2.2). Input: `data`.
+    section 5.2.2). Inputs: `task` and `data`.
 
     Args:
         splits: The splits whose texts are learned.
@@ -204,8 +203,8 @@ class GenerativeSpec:
 class ProbeSpec:
     """Logistic regression on frozen features of a model -> predictions (Burns et al. 2023, section 5.2.3).
 
-    Inputs: `data`; `labels` as for `FinetuneSpec`; and `start`, a `finetune` job that kept its weights, where the
-    features are those of a finetuned model.
+    Inputs: `task` and `data`; `labels` as for `FinetuneSpec`; and `start`, a `finetune` job that kept its weights,
+    where the features are those of a finetuned model.
 
     Args:
         labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
@@ -230,7 +229,7 @@ class ProbeSpec:
 class PromptSpec:
     """A language model is asked, and not trained -> predictions (Burns et al. 2023, section 5.2.1).
 
-    Inputs: `data` and, for shots with weak labels, `labels`.
+    Inputs: `task`, `data` and, for shots with weak labels, `labels`.
 
     Args:
         instruction: A sentence or two before everything else.
