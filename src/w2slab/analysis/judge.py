@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.analysis.outcomes import Asked, Judgement, stopping_point
-from w2slab.data.artifacts import STOPPING_POINTS
+from w2slab.data.layout import STOPPING_POINTS
 from w2slab.stats.comparing import detectable
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ratio import Ratio

@@ -9,9 +9,6 @@ from pydantic import Field
 
 from w2slab.fields import Checked, Size, Whole
 
-SPLITS = ("supervisor_train", "student_train", "validation", "test", "reserve")
-UNSEEN_BY_SUPERVISOR = ("student_train", "validation", "test", "reserve")
-
 
 @dataclass(frozen=True, kw_only=True)
 class Splits(Checked):

@@ -9,8 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from w2slab import registry
-from w2slab.data.splits import UNSEEN_BY_SUPERVISOR
+from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment.plan import Plan, plan
 from w2slab.graph import runner
@@ -24,7 +23,7 @@ from w2slab.jobs.embed import EmbedSpec
 from w2slab.jobs.finetune import FinetuneSpec
 from w2slab.jobs.generative import GenerativeSpec
 from w2slab.jobs.label_file import LabelFileSpec
-from w2slab.jobs.prepare import PrepareSpec
+from w2slab.jobs.prepare import SplitSpec, TaskSpec
 from w2slab.jobs.probe import ProbeSpec
 from w2slab.jobs.prompt import PromptSpec
 from w2slab.jobs.spec import LearningSpec
@@ -36,8 +35,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from w2slab.analysis import Results
-    from w2slab.data.examples import Labelled
-    from w2slab.tasks.text.task_labels import TaskLabels
+    from w2slab.data.examples import TaskTable
+    from w2slab.data.readers.annotations import TaskLabels
 
 
 def run(
@@ -259,50 +258,44 @@ def check_data(planned: Plan, store: Store) -> None:
         DataError: A file is malformed or holds too few examples, or a model cannot learn the task; or labels of the
             user's own do not fit the task.
     """
-    from w2slab.jobs.prepare import load_task, split
+    from w2slab.data.splitting import split
+    from w2slab.jobs.prepare import load_task
 
     open_jobs = runner.missing(planned.graph, store)
-    loaded: dict[str, Any] = {}
+    tables: dict[str, TaskTable] = {}
     splits: dict[str, Mapping[str, np.ndarray]] = {}
     labels: dict[str, TaskLabels] = {}
     for job in open_jobs:
         if not _asks_for_data(job):
             continue
-        data = job.inputs.get("data", job)
-        asked: PrepareSpec = data.spec
-        task = digest(data.spec.task)
-        if task not in loaded:
-            loaded[task] = load_task(asked.task)
-        labelled, kept = loaded[task]
-        if data.key not in splits:
-            splits[data.key] = split(labelled, kept, asked.sizes.sizes(), asked.seed, registry.name_of(asked.task))
-        _check_labels(job, labelled, kept, splits[data.key], labels)
+        task, data = job.inputs.get("task", job), job.inputs.get("data", job)
+        if task.key not in tables:
+            tables[task.key] = load_task(task.spec.task)
+        if isinstance(data.spec, SplitSpec) and data.key not in splits:
+            splits[data.key] = split(tables[task.key], data.spec.sizes.sizes(), data.spec.seed)
+        _check_labels(job, tables[task.key], splits.get(data.key, {}), labels)
     tried = set()
     for job in open_jobs:
-        if isinstance(job.spec, FinetuneSpec | EmbedSpec) and digest(job.inputs["data"].spec.task) in loaded:
-            pair = (digest(job.spec.model), digest(job.inputs["data"].spec.task))
+        if isinstance(job.spec, FinetuneSpec | EmbedSpec) and job.inputs["task"].key in tables:
+            pair = (digest(job.spec.model), job.inputs["task"].key)
             if pair not in tried:
                 tried.add(pair)
-                family = job.spec.model
-                for problem in family.problems(loaded[pair[1]][0].examples):
-                    raise DataError(f"{family.name}: {problem}")
+                for problem in job.spec.model.problems(tables[pair[1]].examples):
+                    raise DataError(f"{job.spec.model.name}: {problem}")
 
 
 def _asks_for_data(job: Job) -> bool:
     """Whether mistakes in the task's data, or in labels for them, would let this job fail."""
     by_length = isinstance(job.spec, CorruptSpec) and job.spec.choose in ("longest", "shortest")
-    return by_length or isinstance(job.spec, PrepareSpec | LabelFileSpec)
+    return by_length or isinstance(job.spec, TaskSpec | SplitSpec | LabelFileSpec)
 
 
-def _check_labels(
-    job: Job, labelled: Labelled, kept: np.ndarray, splits: Mapping[str, np.ndarray], known: dict[str, TaskLabels]
-) -> None:
-    """Whether labels that come from no model can be made for these splits.
+def _check_labels(job: Job, table: TaskTable, splits: Mapping[str, np.ndarray], known: dict[str, TaskLabels]) -> None:
+    """Check that labels that come from no model can be made for these splits.
 
     Args:
         job: Makes them; others are left alone.
-        labelled: All examples of the task.
-        kept: Positions of those that stay after balancing.
+        table: All examples of the task that are kept.
         splits: Positions by split.
         known: Files of labels that were read, to which this adds.
 
@@ -310,17 +303,16 @@ def _check_labels(
         DataError: A file of labels has mistakes, or prompts without a length are to choose which labels are wrong.
     """
     if isinstance(job.spec, LabelFileSpec):
-        from w2slab.tasks.text.task_labels import read_task_labels
+        from w2slab.data.readers.annotations import read_task_labels
 
-        which = digest([str(job.spec.path), job.inputs["pool"].key])
+        which = digest([str(job.spec.path), job.inputs["task"].key])
         if which not in known:
-            known[which] = read_task_labels(job.spec.path, labelled.examples.take(kept))
-        ids = labelled.examples.ids
-        known[which].of({name: [ids[i] for i in splits[name]] for name in UNSEEN_BY_SUPERVISOR if name in splits})
+            known[which] = read_task_labels(job.spec.path, table.examples)
+        known[which].of({name: splits[name] for name in UNSEEN_BY_SUPERVISOR if name in splits})
     elif isinstance(job.spec, CorruptSpec):
         from w2slab.jobs.corrupt import require_lengths
 
-        require_lengths(labelled.examples)
+        require_lengths(table.examples)
 
 
 __all__ = ["check_data", "execute", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

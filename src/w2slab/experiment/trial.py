@@ -19,7 +19,7 @@ from w2slab.jobs.finetune import FinetuneSpec
 from w2slab.jobs.generative import GenerativeSpec
 from w2slab.jobs.heads import HeadSpec
 from w2slab.jobs.label_file import LabelFileSpec
-from w2slab.jobs.prepare import PoolSpec, PrepareSpec
+from w2slab.jobs.prepare import SplitSpec, TaskSpec
 from w2slab.jobs.probe import ProbeSpec
 from w2slab.jobs.prompt import PromptSpec
 from w2slab.jobs.relabel import RelabelSpec
@@ -47,19 +47,25 @@ class Trial:
         task: The task, resolved.
         seed: The seed.
         files: Digests of files, shared by the trials of a plan.
-        data: A job that left splits in place of the task's own; `None` is `prepare` of the task.
+        data: A job that left splits, in place of the task's own; its input `task` is one that left a table of examples.
     """
 
     def __init__(self, study: Study, task: Task, seed: int, files: FileDigests, data: Job | None = None) -> None:
         self.study = study
         self.task = task.label
         self.seed = seed
-        self._task = task
         self._files = files
         self._jobs: dict[Any, Job] = {}  # the same job is asked for many times
         self.data = data or self._job(
-            PrepareSpec(task=task, sizes=study.splits, seed=seed), title=f"data {self.task} seed {seed}"
+            SplitSpec(sizes=study.splits, seed=seed),
+            title=f"data {self.task} seed {seed}",
+            task=self._job(TaskSpec(task=task), title=f"examples of {self.task}"),
         )
+
+    @property
+    def examples(self) -> Job:
+        """The task's table of examples, the same for every seed."""
+        return self.data.inputs["task"]
 
     def _job(self, spec: Spec, *, title: str, **inputs: Job) -> Job:
         return job(spec, title=title, files=self._files, **inputs)
@@ -182,25 +188,24 @@ class Trial:
         if path is None or not path.exists():
             how = "mend the path in the study. What is to be labelled is written by: w2slab examples"
             raise DataError(f"supervision: {path} does not exist; {how}")
-        return self._job(LabelFileSpec(path=path), title=f"labels of {path.name}", data=self.data, pool=self._pool())
-
-    def _pool(self) -> Job:
-        return self._job(PoolSpec(task=self._task), title=f"all examples of {self.task}")
+        return self._job(LabelFileSpec(path=path), title=f"labels of {path.name}", **self._inputs())
 
     # --- features and labels ------------------------------------------------------------------------------------------
 
     def embed(self, model: Model, *, start: Job | None = None) -> Job:
         """Return frozen features of a model: before finetuning, or after it has learned to write the texts."""
-        tuning, of = self.study.tuning, self.data
+        tuning = self.study.tuning
         if tuning is not None and tuning.features_of == "task":
-            of = self._pool()
+            inputs, of = {"task": self.examples}, self.examples
+        else:
+            inputs, of = self._inputs(), self.data
         spec = EmbedSpec(
             model=model,
             readout="head" if tuning is None else tuning.readout,
             layer=None if tuning is None else tuning.layer,
             precision=self.recipe(model).precision,
         )
-        inputs = {"data": of} | ({} if start is None else {"start": start})
+        inputs |= {} if start is None else {"start": start}
         return self._job(spec, title=f"features of {_after(model, start)}, {of.title}", **inputs)
 
     def relabel(
@@ -242,7 +247,7 @@ class Trial:
         inputs = {f"member_{i}": each for i, each in enumerate(members)}
         inputs |= {f"weights_{i}": each for i, each in enumerate(weights) if each is not None}
         title = f"{how} of {len(members)}: {_labels(members[0])}"
-        return self._job(CombineSpec(how=how), title=title, data=self.data, **inputs)
+        return self._job(CombineSpec(how=how), title=title, **self._inputs(), **inputs)
 
     def reweight(self, member: Job, weights: Job | None) -> Job:
         """Return weights of examples for the next member of a boosted ensemble."""
@@ -252,7 +257,7 @@ class Trial:
     def bootstrap(self, split: str, replicate: int) -> Job:
         """Return the number of times that each example of a split was drawn with replacement, as weights."""
         spec = BootstrapSpec(split=split, seed=self._seed(replicate))
-        return self._job(spec, title=f"{split} drawn with replacement, copy {replicate}", data=self.data)
+        return self._job(spec, title=f"{split} drawn with replacement, copy {replicate}", **self._inputs())
 
     # --- other models -------------------------------------------------------------------------------------------------
 
@@ -275,7 +280,7 @@ class Trial:
             precision=recipe.precision,
             seed=self.seed,
         )
-        return self._job(spec, title=f"{model.name} ← texts of {', '.join(texts)}", data=self.data)
+        return self._job(spec, title=f"{model.name} ← texts of {', '.join(texts)}", **self._inputs())
 
     def probe(self, model: Model, *, labels: Job | None, l2: float = 1e-3, start: Job | None = None) -> Job:
         """Return a linear model on frozen features of `student_train`.
@@ -318,7 +323,8 @@ class Trial:
         return self._job(spec, title=title, **self._inputs(labels=labels if shots else None))
 
     def _inputs(self, **others: Job | None) -> dict[str, Job]:
-        return {"data": self.data} | {name: each for name, each in others.items() if each is not None}
+        given = {name: each for name, each in others.items() if each is not None}
+        return {"task": self.examples, "data": self.data} | given
 
     def compare(
         self,

@@ -31,7 +31,7 @@ class Comparison:
         control: `None`, or what was done to the weak labels (`shuffled`, `random`, `constant`), or `self-training`
             where the student is a copy of its supervisor.
         uses_truth: The student was given ground truth of `student_train`: it is a reference, no student of weak labels.
-        data: The `prepare` job; it holds the test split and its ground truth.
+        data: The `split` job of the task, whose input is the `task` job with the examples and their ground truth.
         supervisor, student, ceiling: Jobs that leave predictions.
     """
 

@@ -9,13 +9,13 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.data.artifacts import read_examples
+from w2slab.data import layout
 from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs.setup import prepare_worker, running_of
@@ -34,11 +34,11 @@ class GenerativeSpec(Spec):
     """Texts of some splits -> a language model that has learned to write them; no label is read.
 
     Every text is learned with its answer, or once with each of its candidates, right or wrong (Burns et al. 2023,
-    section 5.2.2). Input: `data`.
+    section 5.2.2). Inputs: `task` and `data`.
 
     Args:
         splits: The splits whose texts are learned.
-        epochs, batch_size, lr, precision: as in `Recipe`; an epoch sees every text once.
+        epochs, batch_size, lr, precision: As in `RecipeSpec`; an epoch sees every text once.
         seed: Decides the order of texts.
     """
 
@@ -99,7 +99,7 @@ def generative(spec: GenerativeSpec, context: JobContext) -> dict[str, Any]:
     from w2slab.training.language import learn_language, mean_loss
 
     family = require_generating(spec.model)
-    texts = texts_of(context.inputs["data"], spec.splits)
+    texts = texts_of(TaskData.of(context.inputs), spec.splits)
     rows = family.tokens(texts.texts, texts.answers)
     apart = held_out(texts.groups)
     learned, judged = Part(rows, np.flatnonzero(~apart)), Part(rows, np.flatnonzero(apart))
@@ -113,7 +113,7 @@ def generative(spec: GenerativeSpec, context: JobContext) -> dict[str, Any]:
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
     after = mean_loss(network, judged, running, size) if len(judged.positions) else None
-    family.save_base(network, context.out / "base")
+    family.save_base(network, layout.base(context.out))
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_texts": len(learned.positions),
@@ -138,7 +138,7 @@ def require_generating(family: Any) -> Any:
     return family
 
 
-def texts_of(data: Path, splits: Sequence[str]) -> Texts:
+def texts_of(data: TaskData, splits: Sequence[str]) -> Texts:
     """Every text of some splits, with its answer or once with each of its candidates.
 
     Raises:
@@ -146,11 +146,10 @@ def texts_of(data: Path, splits: Sequence[str]) -> Texts:
     """
     found = Texts([], [], [])
     for split in splits:
-        if not (data / f"{split}.parquet").exists():
-            raise JobError(f"{data}: there is no split {split} whose texts could be learned")
-        examples = read_examples(data, split)
-        groups = examples.table.column("group").to_pylist()
-        for text, answers, group in zip(require_text(examples), answers_of(examples), groups, strict=True):
+        if not data.has(split):
+            raise JobError(f"{data.splits}: there is no split {split} whose texts could be learned")
+        examples = data.examples(split)
+        for text, answers, group in zip(require_text(examples), examples.answers, examples.groups, strict=True):
             found.texts.extend([text] * len(answers))
             found.answers.extend(answers)
             found.groups.extend([group] * len(answers))
@@ -158,25 +157,15 @@ def texts_of(data: Path, splits: Sequence[str]) -> Texts:
 
 
 def require_text(examples: Examples) -> list[str]:
-    """What is read first of each example: its text, or its chess position.
+    """Return the text of each example that is read first.
 
     Raises:
-        JobError: The task has neither.
+        JobError: The task has none.
     """
-    if "text" in examples.table.column_names:
-        return examples.table.column("text").to_pylist()
-    if "fen" in examples.table.column_names:
-        return [f"{fen} " for fen in examples.table.column("fen").to_pylist()]
-    raise JobError("the task has no column `text`, which a language model reads")
-
-
-def answers_of(examples: Examples) -> list[list[str]]:
-    """What may be read after the text of each example: its candidates, or its one answer, empty where it has none."""
-    if examples.classes is None:
-        return examples.table.column("candidates").to_pylist()
-    if "answer" in examples.table.column_names:
-        return [[answer] for answer in examples.table.column("answer").to_pylist()]
-    return [[""]] * len(examples)
+    texts = examples.texts
+    if texts is None:
+        raise JobError("the task has no column `text`, which a language model reads")
+    return texts
 
 
 def held_out(groups: Sequence[str]) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from w2slab.data.labels import one_hot as one_hot
 from w2slab.errors import JobError
 from w2slab.graph.component import Component
 
@@ -156,13 +157,6 @@ def lowest(scores: NDArray[np.float64], share: float, generator: np.random.Gener
     found = np.zeros(len(scores), dtype=bool)
     found[order[:n_kept]] = True
     return found
-
-
-def one_hot(choices: NDArray[np.int64], width: int) -> NDArray[np.float32]:
-    """Rows with 1 at the choice: float32 [N, width]."""
-    probs = np.zeros((len(choices), width), dtype=np.float32)
-    probs[np.arange(len(choices)), choices] = 1.0
-    return probs
 
 
 def confidence(probs: NDArray[np.float32], n_candidates: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -45,10 +44,6 @@ class Toy(Task):
     seed: int = 0
 
     balanced: ClassVar[bool] = True
-
-    def files(self) -> tuple[Path, ...]:
-        """None: the examples are made, not read."""
-        return ()
 
     def load(self) -> Labelled:
         """Every example of the task."""

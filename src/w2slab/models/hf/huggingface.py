@@ -120,10 +120,9 @@ class HuggingFace(Model):
 
     def problems(self, examples: Examples) -> Iterable[str]:
         """There is no text, or there are neither classes nor candidates."""
-        columns = set(examples.table.column_names)
-        if not columns & {"text", "fen"}:
+        if examples.texts is None:
             yield "text models read the column `text`; this task has none"
-        elif examples.classes is None and "candidates" not in columns:
+        elif examples.classes is None and examples.candidates is None:
             yield "the task has neither common classes nor the column `candidates`"
 
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:

@@ -15,12 +15,12 @@ from w2slab.data.readers.files import data_files, read_rows
 from w2slab.data.readers.hub import Source, commit
 from w2slab.data.readers.hub import files as hub_files
 from w2slab.data.readers.row import Row, converted, kind_of, shown
+from w2slab.data.readers.templates import check_fields, fields_of, filled, joined, template
 from w2slab.errors import DataError
 from w2slab.tasks.task import Task
-from w2slab.tasks.text.choices import Dropped, dialogues, pair
+from w2slab.tasks.text.choices import Dropped, choice, dialogues, pair
 from w2slab.tasks.text.item import Item
 from w2slab.tasks.text.named import assembled
-from w2slab.tasks.text.templates import check_fields, choice, fields_of, filled, joined, template
 
 Label = str | int | bool | float
 MOST_CLASSES = 1000
@@ -52,7 +52,6 @@ class OwnData(Task):
     test_split: str | None = None
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         if (self.data is None) == (self.hub is None):
             raise ValueError("name either `data`, a file or folder, or `hub`, a data set of the hub")
         if self.data is not None and any(value is not None for value in (self.config, self.revision, self.test_split)):
@@ -121,7 +120,7 @@ class Text(OwnData):
     classes: Annotated[tuple[Label, ...], Field(max_length=MOST_CLASSES)] | None = None
     candidates: str | tuple[str, ...] | None = None
     group: str | None = None
-    balanced: bool = False
+    balanced: bool = False  # type: ignore[misc]  # of the base a class variable, here a field
 
     def __post_init__(self) -> None:
         super().__post_init__()
