@@ -11,8 +11,8 @@ import pytest
 
 from w2slab.graph.job import JobContext
 from w2slab.jobs.finetune import finetune
-from w2slab.jobs.prepare import prepare
-from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec
+from w2slab.jobs.prepare import split, task
+from w2slab.specs import FinetuneSpec, PluginSpec, RecipeSpec, SplitSpec, TaskSpec
 
 SIZES = {"supervisor_train": 200, "student_train": 200, "validation": 60, "test": 300, "reserve": 50}
 RECIPE = RecipeSpec(epochs=2, lr=0.02, curve_points=3)
@@ -25,16 +25,25 @@ class Bench:
         self.root = root
 
     def run(self, job: Callable, spec: Any, inputs: Mapping[str, Path], name: str, **context: Any) -> Path:
-        """The folder of a job's result; its facts are left in `facts`."""
+        """The folder of a job's result; its facts are left in `facts`. The folder of `data` holds the task as well."""
         out = self.root / name
-        out.mkdir()
+        out.mkdir(exist_ok=job is split)
+        if "data" in inputs:
+            inputs = {"task": inputs["data"], **inputs}
         made = JobContext(inputs=inputs, out=out, work=self.root / "work" / name, **context)
         self.facts = job(asdict(spec), made)
         return out
 
     def prepare(self, name: str = "data", *, sizes: Any = None, seed: int = 0, **fields: Any) -> Path:
-        task = PluginSpec(name="toy", fields={"n_examples": 1000, **fields})
-        return self.run(prepare, PrepareSpec(task=task, sizes=sizes or SIZES, seed=seed), {}, name)
+        return self.data(PluginSpec(name="toy", fields={"n_examples": 1000, **fields}), sizes or SIZES, name, seed)
+
+    def data(self, row: PluginSpec, sizes: Any, name: str, seed: int = 0) -> Path:
+        """A folder with a task's examples and its splits."""
+        folder = self.run(task, TaskSpec(task=row), {}, name)
+        facts = self.facts
+        self.run(split, SplitSpec(sizes=sizes, seed=seed), {"task": folder}, name)
+        self.facts = facts | self.facts
+        return folder
 
     def spec(self, n_features: int | None = 8, **changes: Any) -> FinetuneSpec:
         values = {
