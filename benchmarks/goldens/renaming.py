@@ -6,7 +6,7 @@ from comparing import Renaming
 
 RENAMING = Renaming(
     # Whole values: columns, tables, controls, stopping points, kinds of jobs.
-    names={"weak-is-strong": "self-training"},
+    names={"weak-is-strong": "self-training", "true-labels": "true-labels"},
     # Patterns in all text, in order, and what takes their place.
     words=((r"weak-is-strong", "self-training"),),
 )

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from w2slab.data.splits import Splits
 from w2slab.graph.job import JobContext
-from w2slab.jobs.finetune import finetune
-from w2slab.jobs.prepare import split, task
-from w2slab.specs import FinetuneSpec, PluginSpec, RecipeSpec, SplitSpec, TaskSpec
+from w2slab.jobs.finetune import FinetuneSpec, finetune
+from w2slab.jobs.prepare import SplitSpec, TaskSpec, split, task
+from w2slab.models.linear.linear import Linear
+from w2slab.objectives.plain import CrossEntropy
+from w2slab.tasks.task import Task
+from w2slab.tasks.toy import Toy
+from w2slab.training.recipe import Recipe
 
 SIZES = {"supervisor_train": 200, "student_train": 200, "validation": 60, "test": 300, "reserve": 50}
-RECIPE = RecipeSpec(epochs=2, lr=0.02, curve_points=3)
+NO_SPLITS = {"supervisor_train": 1, "validation": 1}
+"""Sizes of splits that a test does not name; they must have one."""
+RECIPE = Recipe(epochs=2, lr=0.02, curve_points=3)
 
 
 class Bench:
@@ -31,26 +37,26 @@ class Bench:
         if "data" in inputs:
             inputs = {"task": inputs["data"], **inputs}
         made = JobContext(inputs=inputs, out=out, work=self.root / "work" / name, **context)
-        self.facts = job(asdict(spec), made)
+        self.facts = job(spec, made)
         return out
 
     def prepare(self, name: str = "data", *, sizes: Any = None, seed: int = 0, **fields: Any) -> Path:
-        return self.data(PluginSpec(name="toy", fields={"n_examples": 1000, **fields}), sizes or SIZES, name, seed)
+        return self.data(Toy(**({"n_examples": 1000} | fields)), sizes or SIZES, name, seed)
 
-    def data(self, row: PluginSpec, sizes: Any, name: str, seed: int = 0) -> Path:
+    def data(self, row: Task, sizes: Any, name: str, seed: int = 0) -> Path:
         """A folder with a task's examples and its splits."""
         folder = self.run(task, TaskSpec(task=row), {}, name)
         facts = self.facts
-        self.run(split, SplitSpec(sizes=sizes, seed=seed), {"task": folder}, name)
+        self.run(split, SplitSpec(sizes=Splits(**(NO_SPLITS | sizes)), seed=seed), {"task": folder}, name)
         self.facts = facts | self.facts
         return folder
 
     def spec(self, n_features: int | None = 8, **changes: Any) -> FinetuneSpec:
         values = {
-            "model": PluginSpec(name="linear", fields={"name": "small", "n_features": n_features}),
+            "model": Linear("small", n_features=n_features),
             "train_split": "student_train",
             "labels": "true",
-            "objective": PluginSpec(name="cross-entropy"),
+            "objective": CrossEntropy(),
             "recipe": RECIPE,
             "seed": 0,
         }

@@ -13,8 +13,7 @@ from w2slab.data.artifacts import read_predictions, read_weights, write_predicti
 from w2slab.data.examples import Examples
 from w2slab.data.labels import Labels
 from w2slab.errors import JobError
-from w2slab.jobs.combine import bootstrap, combine, reweight
-from w2slab.specs import BootstrapSpec, CombineSpec, ReweightSpec
+from w2slab.jobs.combine import BootstrapSpec, CombineSpec, ReweightSpec, bootstrap, combine, reweight
 
 LEARNED = "supervisor_train"
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from w2slab.graph.job import Job
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 TABLES = (
     "rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "diagnostics", "slices",

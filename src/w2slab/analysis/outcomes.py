@@ -24,7 +24,7 @@ from w2slab.stats.seeds import BySeed
 
 if TYPE_CHECKING:
     from w2slab.graph.job import Job
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 
 class Reading(Protocol):

@@ -42,7 +42,8 @@ def examples(
     file with a row for each `id` and its `label`, `probs` or `votes` is then the study's
     `supervision: {source: file, path: ...}`.
     """
-    from w2slab.study.study import label, load_study
+    from w2slab.study.reading import load_study
+    from w2slab.study.study import label
 
     if out.suffix not in ENDINGS:
         raise StudyError(f"--out {out}: a name that ends in {', '.join(ENDINGS)} is needed")

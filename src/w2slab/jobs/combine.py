@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -15,15 +16,64 @@ from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
+from w2slab.jobs.spec import Spec
 from w2slab.randomness import rng
-from w2slab.specs import BootstrapSpec, CombineSpec, restore
 
 BOOSTED = "supervisor_train"
 _SUREST = 1e-3  # an error is taken to be no less, and no more than one minus this: a perfect member does not rule alone
 _NO_BETTER = 1e-6  # what the vote of a member that is no better than chance is worth: all others go before it
 
 
-def combine(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class CombineSpec(Spec):
+    """Predictions of several models -> predictions of one.
+
+    Inputs: `task` and `data`; `member_0`, `member_1` and so on; and, of a boosted ensemble, `weights_1` and so on, the
+    weights of `supervisor_train` with which a member was trained, if they were not all equal.
+
+    Args:
+        how: `mean` of probabilities; `vote`, the share of members that choose a candidate; or `boosted`, where votes
+            are weighted by what each member's error on `supervisor_train` is worth (Agrawal et al. 2024).
+    """
+
+    KIND: ClassVar[str] = "combine"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.combine:combine"
+
+    how: Literal["mean", "vote", "boosted"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReweightSpec(Spec):
+    """Predictions of a model on what it learned -> weights for the next: one round of AdaBoost (SAMME).
+
+    Inputs: `task` and `data`; `member`, a model that predicted `supervisor_train`; and `weights`, those that it learned
+    with, if they were not all equal.
+    """
+
+    KIND: ClassVar[str] = "reweight"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.combine:reweight"
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootstrapSpec(Spec):
+    """Examples of a split -> how often each was drawn with replacement, as weights. Inputs: `task` and `data`.
+
+    Args:
+        split: The split drawn from.
+        seed: Decides the draw.
+    """
+
+    KIND: ClassVar[str] = "bootstrap"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.combine:bootstrap"
+
+    split: str
+    seed: int
+
+
+def combine(spec: CombineSpec, context: JobContext) -> dict[str, Any]:
     """Write predictions of an ensemble for every split that all its members predicted.
 
     A mean of probabilities; a vote, the share of members that choose a candidate; or the share of votes weighted by
@@ -36,10 +86,9 @@ def combine(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     Raises:
         JobError: Members predicted different examples, or no split that all have predicted.
     """
-    asked = restore(CombineSpec, spec)
     names = _numbered(context, "member_")
     members = [context.inputs[name] for name in names]
-    alphas = np.array([_alpha(name, context) for name in names]) if asked.how == "boosted" else None
+    alphas = np.array([_alpha(name, context) for name in names]) if spec.how == "boosted" else None
     written = {}
     for split in UNSEEN_BY_SUPERVISOR:
         if not all(has_predictions(member, split) for member in members):
@@ -51,7 +100,7 @@ def combine(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
             if not same or (each.n_candidates != first.n_candidates).any():
                 path = layout.predictions(member, split)
                 raise JobError(f"{path}: members of an ensemble must have predicted the same examples")
-        probs = np.stack([(each if asked.how == "mean" else each.hard()).probs for each in given])
+        probs = np.stack([(each if spec.how == "mean" else each.hard()).probs for each in given])
         combined = np.average(probs, axis=0, weights=alphas).astype(np.float32)
         write_predictions(context.out, split, Labels(first.positions, combined, first.n_candidates))
         written[split] = len(first)
@@ -61,7 +110,7 @@ def combine(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return facts if alphas is None else facts | {"alphas": [round(float(alpha), 6) for alpha in alphas]}
 
 
-def reweight(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def reweight(spec: ReweightSpec, context: JobContext) -> dict[str, Any]:
     """Write weights of `supervisor_train` for the next member: examples that this one gets wrong count more."""
     data = TaskData.of(context.inputs)
     positions = data.positions(BOOSTED)
@@ -73,13 +122,12 @@ def reweight(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return {"error": error, "alpha": alpha}
 
 
-def bootstrap(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def bootstrap(spec: BootstrapSpec, context: JobContext) -> dict[str, Any]:
     """Write how often each example was drawn with replacement; those that never were have weight 0."""
-    asked = restore(BootstrapSpec, spec)
-    positions = TaskData.of(context.inputs).positions(asked.split)
-    drawn = rng(asked.seed, "bootstrap", asked.split).integers(len(positions), size=len(positions))
+    positions = TaskData.of(context.inputs).positions(spec.split)
+    drawn = rng(spec.seed, "bootstrap", spec.split).integers(len(positions), size=len(positions))
     counts = np.bincount(drawn, minlength=len(positions))
-    write_weights(context.out, asked.split, Weights(positions, counts.astype(np.float32)))
+    write_weights(context.out, spec.split, Weights(positions, counts.astype(np.float32)))
     return {"n_examples": len(positions), "n_drawn": int((counts > 0).sum())}
 
 

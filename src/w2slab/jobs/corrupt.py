@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -15,14 +16,37 @@ from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
+from w2slab.jobs.spec import Spec
 from w2slab.jobs.targets import weak_labels
 from w2slab.randomness import rng
-from w2slab.specs import CorruptSpec, restore
 
 BY_LENGTH = ("longest", "shortest")
 
 
-def corrupt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class CorruptSpec(Spec):
+    """True labels with errors -> the predictions of a supervisor that makes just these errors.
+
+    Inputs: `task` and `data`; `like`, a model that has as many errors, split by split, unless a rate is given; and
+    `ceiling`, a model whose probabilities choose where they are.
+
+    Args:
+        choose: Which examples are wrong: `random` ones; those with the `longest` or `shortest` prompt; where the
+            ceiling is `least-sure`; or where it is `surely-right` (Burns et al. 2023, appendix E.2).
+        rate: Share of wrong labels in each split; `None` is as many as `like` has.
+        seed: Decides which are wrong, and which wrong candidate they get.
+    """
+
+    KIND: ClassVar[str] = "corrupt"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.corrupt:corrupt"
+
+    choose: Literal["random", "longest", "shortest", "least-sure", "surely-right"]
+    rate: float | None = None
+    seed: int
+
+
+def corrupt(spec: CorruptSpec, context: JobContext) -> dict[str, Any]:
     """Write certain labels that are wrong on exactly as many examples of each split as another supervisor's.
 
     Where they are wrong is chosen as in Burns et al. 2023, appendix E.2: at random; where the prompt is longest or
@@ -37,17 +61,16 @@ def corrupt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         JobError: There are not as many examples with a wrong candidate.
         DataError: The prompts have no length.
     """
-    asked = restore(CorruptSpec, spec)
     data, inputs = TaskData.of(context.inputs), context.inputs
     errors = {}
     for split in UNSEEN_BY_SUPERVISOR:
         if not data.has(split):
             continue
         examples, truth = data.examples(split), data.truth(split)
-        generator = rng(asked.seed, "corrupt", split)
-        order = _order(asked.choose, split, data, truth, generator, inputs)
+        generator = rng(spec.seed, "corrupt", split)
+        order = _order(spec.choose, split, data, truth, generator, inputs)
         has_wrong = np.array([len(set(right)) for right in truth.right]) < examples.n_candidates
-        n_wrong = _n_wrong(asked.rate, split, data, truth, inputs)
+        n_wrong = _n_wrong(spec.rate, split, data, truth, inputs)
         if n_wrong > has_wrong.sum():
             raise JobError(
                 f"{split}: {n_wrong} errors are asked for, and {has_wrong.sum()} of {len(examples)} examples have a "

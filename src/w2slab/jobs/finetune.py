@@ -7,8 +7,9 @@ test split, and that only for the curve.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -19,9 +20,10 @@ from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import plugins, ranks, reading, targets
+from w2slab.jobs import ranks, reading, targets
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import FinetuneSpec, restore
+from w2slab.jobs.spec import LearningSpec
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch
@@ -33,7 +35,29 @@ if TYPE_CHECKING:
 Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 
 
-def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSpec(LearningSpec):
+    """Model, examples and labels -> predictions.
+
+    Inputs: `task` and `data`, a `task` job and a `split` job of it; unless it learns on true labels, `labels` (a job
+    that left predictions, and perhaps weights of examples); `start`, a `generative` job, where training starts from its
+    weights; and `weights`, a job that left weights of examples, where those of `labels` do not count.
+
+    Args:
+        n_heads: Heads whose probabilities are mixed in place of the network's one (`HeadShape.n_heads`).
+        keep_weights: Whether the weights stay beside the predictions, for a job that reads them.
+    """
+
+    KIND: ClassVar[str] = "finetune"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.finetune:finetune"
+
+    model: Model
+    n_heads: int = 1
+    keep_weights: bool = False
+
+
+def finetune(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
     Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
@@ -48,10 +72,9 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
     from w2slab.training import loop
 
-    asked = restore(FinetuneSpec, spec)
-    material = _Material(asked, context)
+    material = _Material(spec, context)
     training = material.training()
-    running = running_of(context, asked.recipe.precision)
+    running = running_of(context, spec.recipe.precision)
     network = material.network()
     is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
     if is_checkpointed:
@@ -59,12 +82,12 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     trained = loop.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
-    _write(asked, material, network, trained, running, context)
+    _write(spec, material, network, trained, running, context)
     return {
         "n_examples": len(training.examples),
         "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
-        "examples_per_second": round(trained.steps_here * asked.recipe.batch_size / max(trained.seconds, 1e-9), 1),
+        "examples_per_second": round(trained.steps_here * spec.recipe.batch_size / max(trained.seconds, 1e-9), 1),
         "micro_batch": trained.micro_batch,
         "gradient_checkpointing": is_checkpointed,
         "chance": material.data.chance,
@@ -97,7 +120,7 @@ class _Material:
         self.shared = context.shared
         self.labels = inputs.get("labels")
         self.weights = inputs.get("weights", self.labels)
-        self.family = plugins.build("models", spec.model)
+        self.family = spec.model
         if "start" in inputs:
             self.family = self.family.starting_from(layout.base(inputs["start"]))
         self._encoded: dict[str, Encoded] = {}
@@ -106,10 +129,10 @@ class _Material:
         """The network before training."""
         examples = self.data.examples(self.spec.train_split)
         network: torch.nn.Module = self.family.build(examples, self.spec.seed)
-        if self.spec.mixture > 1:
+        if self.spec.n_heads > 1:
             from w2slab.training.readout import mixed
 
-            network = mixed(network, self.spec.mixture, examples.classes is not None, self.spec.seed)
+            network = mixed(network, self.spec.n_heads, examples.classes is not None, self.spec.seed)
         return network
 
     def encoded(self, split: str) -> Encoded:
@@ -139,7 +162,7 @@ class _Material:
             targets=learned_labels,
             weights=learned.weights,
             shared_candidates=self.data.classes is not None,
-            objective=plugins.build("objectives", spec.objective),
+            objective=spec.objective,
             recipe=spec.recipe,
             seed=spec.seed,
             judges=self.judges() if spec.recipe.curve_points else {},

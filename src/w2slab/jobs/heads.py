@@ -6,31 +6,54 @@ A student never meets the ground truth of what it learns on, as in `jobs.finetun
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from w2slab import registry
 from w2slab.data.artifacts import Features, write_curve, write_predictions, write_stopping
 from w2slab.data.labels import Labels
 from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import plugins, targets
+from w2slab.jobs import targets
 from w2slab.jobs.features import places, stored_features
 from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.jobs.spec import LearningSpec
 from w2slab.relabelings.feature_rows import example_rows
 from w2slab.relabelings.overlap import overlap_density
-from w2slab.specs import HeadSpec, restore
+from w2slab.training.recipe import HeadShape
 from w2slab.training.rows import Rows, rows_of
 
 if TYPE_CHECKING:
     from w2slab.training.stacked_heads import FittedHead, HeadTraining
 
 
-def head(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class HeadSpec(LearningSpec):
+    """Frozen features, examples and labels -> predictions: a finetuning of the head alone.
+
+    Inputs: `task` and `data`; `features` (an `embed` job of them, or of the task alone); `labels` and `weights` as for
+    `FinetuneSpec`. Of the recipe all is read but `precision`, `gradient_clip`, `head_first`.
+
+    Args:
+        head: What reads the features.
+    """
+
+    KIND: ClassVar[str] = "head"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.heads:head"
+    FUSED: ClassVar[str] = "w2slab.jobs.heads:heads"
+    BATCHED_BY: ClassVar[str] = "features"
+
+    head: HeadShape
+
+
+def head(spec: HeadSpec, context: JobContext) -> dict[str, Any]:
     """Train one head and leave its predictions on every split that its supervisor has not seen.
 
     Raises:
@@ -43,7 +66,7 @@ def head(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return result
 
 
-def heads(specs: list[dict[str, Any]], contexts: list[JobContext]) -> list[dict[str, Any] | Exception]:
+def heads(specs: list[HeadSpec], contexts: list[JobContext]) -> list[dict[str, Any] | Exception]:
     """Train many heads together; each leaves what it would leave alone, and is given as its facts or its error.
 
     Options, of the first: `device`.
@@ -56,7 +79,7 @@ def heads(specs: list[dict[str, Any]], contexts: list[JobContext]) -> list[dict[
     trainings: dict[int, HeadTraining] = {}
     for number, (spec, context) in enumerate(zip(specs, contexts, strict=True)):
         try:
-            trainings[number] = material.training(restore(HeadSpec, spec), context)
+            trainings[number] = material.training(spec, context)
         except Exception as error:
             found[number] = error
     numbers = list(trainings)
@@ -142,11 +165,11 @@ class _Material:
 
         inputs, recipe, split = context.inputs, spec.recipe, spec.train_split
         data, features, given = self.data(context), inputs["features"], inputs.get("labels")
-        objective = plugins.build("objectives", spec.objective)
+        objective = spec.objective
         if getattr(objective, "needs_features", False):
             raise JobError(
-                f"objective: {spec.objective.name} holds features that are trained, and a head leaves them as they "
-                "are; finetune the whole model"
+                f"objective: {registry.name_of(spec.objective)} holds features that are trained, and a head leaves "
+                "them as they are; finetune the whole model"
             )
         if recipe.stop_at == "weak-labels" and not (recipe.curve_points and data.has("validation")):
             raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')

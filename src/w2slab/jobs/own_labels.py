@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,30 +14,80 @@ from w2slab.data.readers.annotations import read_labels
 from w2slab.data.readers.texts import Layout, read_more, read_texts
 from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
+from w2slab.graph.component import NOT_IN_KEY
 from w2slab.graph.job import JobContext
+from w2slab.jobs.spec import Spec
 from w2slab.randomness import rng
-from w2slab.specs import FoldSpec, OwnLabelsSpec, restore
 
 LEARNED = "student_train"
 STOPPING = "validation"
 KEPT = "reserve"
 
 
-def own_labels(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class OwnLabelsSpec(Spec):
+    """A user's texts and their labels -> examples and weak labels; no truth is among them.
+
+    Args:
+        texts: The file of texts.
+        labels: The file of labels.
+        more: A file of texts without labels; `None` where there are none.
+        layout: Which fields of a row of texts are what, as in `data.readers.texts.Layout`.
+        classes: Names of the classes; `None` where each example has its own candidates.
+    """
+
+    KIND: ClassVar[str] = "own-labels"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.own_labels:own_labels"
+
+    texts: Path = field(metadata=NOT_IN_KEY)
+    labels: Path = field(metadata=NOT_IN_KEY)
+    more: Path | None = field(default=None, metadata=NOT_IN_KEY)
+    layout: Layout
+    classes: tuple[str, ...] | None
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of texts and labels."""
+        return (self.texts, self.labels, *(() if self.more is None else (self.more,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldSpec(Spec):
+    """Weakly labelled examples -> those a student learns on, and those that are kept from it.
+
+    Input: `task`, an `own-labels` job.
+
+    Args:
+        fold: Which fold is kept from the student; `None` keeps none, and the texts without labels stand in its place.
+        n_folds: Folds into which groups are dealt.
+        validation_frac: Share of the groups learned on that is put aside to judge by their weak labels when to stop.
+        seed: Decides which group is in which fold.
+    """
+
+    KIND: ClassVar[str] = "fold"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.own_labels:fold"
+
+    fold: int | None
+    n_folds: int
+    validation_frac: float = 0.0
+    seed: int
+
+
+def own_labels(spec: OwnLabelsSpec, context: JobContext) -> dict[str, Any]:
     """Write a user's texts, their weak labels and the votes they were made of.
 
     Raises:
         DataError: A file is malformed, or texts and labels do not belong together.
     """
-    asked = restore(OwnLabelsSpec, spec)
-    layout = Layout(**asked.layout)
-    texts = read_texts(Path(asked.texts["path"]), layout)
-    labels = read_labels(Path(asked.labels["path"]), texts, asked.classes)
+    layout = Layout(**spec.layout)
+    texts = read_texts(Path(spec.texts["path"]), layout)
+    labels = read_labels(Path(spec.labels["path"]), texts, spec.classes)
     table, splits = texts.table, {LEARNED: np.arange(len(texts))}
-    if asked.more is not None:
+    if spec.more is not None:
         import pyarrow as pa
 
-        more = read_more(Path(asked.more["path"]), layout, texts)
+        more = read_more(Path(spec.more["path"]), layout, texts)
         table = pa.concat_tables([table, more.table])
         splits[KEPT] = len(texts) + np.arange(len(more))
     write_examples(context.out, Examples(table, labels.classes), {"n_examples": len(table)})
@@ -48,29 +99,28 @@ def own_labels(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     return facts
 
 
-def fold(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def fold(spec: FoldSpec, context: JobContext) -> dict[str, Any]:
     """Write what one student learns on, and what is kept from it.
 
     Raises:
         DataError: There are fewer groups than folds.
     """
-    asked = restore(FoldSpec, spec)
     task = context.inputs["task"]
     own = TaskData(task, task)
     weak, groups = read_predictions(task, LEARNED), np.array(own.examples(LEARNED).groups)
     learned = np.arange(len(weak))
     parts: dict[str, np.ndarray] = {}
-    if asked.fold is not None:
-        kept = folds(groups, asked.n_folds, asked.seed) == asked.fold
+    if spec.fold is not None:
+        kept = folds(groups, spec.n_folds, spec.seed) == spec.fold
         learned, parts[KEPT] = learned[~kept], np.flatnonzero(kept)
-    if asked.validation_frac:
-        aside = _aside(groups[learned], asked.validation_frac, asked.seed)
+    if spec.validation_frac:
+        aside = _aside(groups[learned], spec.validation_frac, spec.seed)
         learned, parts[STOPPING] = learned[~aside], learned[aside]
     parts[LEARNED] = learned
     splits = {split: own.positions(LEARNED)[places] for split, places in parts.items()}
     for split, positions in splits.items():
         write_predictions(context.out, split, weak.at(positions))
-    if asked.fold is None and own.has(KEPT):
+    if spec.fold is None and own.has(KEPT):
         splits[KEPT] = own.positions(KEPT)
     facts = _facts(splits, own.chance)
     write_positions(context.out, splits, facts)

@@ -13,8 +13,9 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
@@ -25,13 +26,13 @@ from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import plugins
 from w2slab.jobs.generative import require_generating, require_text
 from w2slab.jobs.passes import passes
 from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.jobs.spec import Spec
 from w2slab.jobs.targets import weak_labels
+from w2slab.models.model import Model
 from w2slab.randomness import rng
-from w2slab.specs import PromptSpec, restore
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +49,33 @@ MOST_ROWS = 32  # logits of a whole vocabulary are large
 CHUNK = 256  # positions whose logits are held at a time
 
 
-def prompt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class PromptSpec(Spec):
+    """A language model is asked, and not trained -> predictions (Burns et al. 2023, section 5.2.1).
+
+    Inputs: `task`, `data` and, for shots with weak labels, `labels`.
+
+    Args:
+        instruction: A sentence or two before everything else.
+        shots: Labelled examples of `student_train` in the prompt.
+        labels: Of the shots: `true`, `weak` (their likeliest candidate), or `none` where there are no shots.
+        precision: Number type of the forward pass.
+        seed: Decides which examples are shots.
+    """
+
+    KIND: ClassVar[str] = "prompt"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.prompt:prompt"
+
+    model: Model
+    instruction: str = ""
+    shots: int = 0
+    labels: Literal["none", "true", "weak"] = "none"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int
+
+
+def prompt(spec: PromptSpec, context: JobContext) -> dict[str, Any]:
     """Ask a language model and leave its predictions on every split that its supervisor has not seen.
 
     Options: `device`, `prediction_batch`.
@@ -58,12 +85,11 @@ def prompt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         Stopped: The run asked for it.
     """
     prepare_worker()
-    asked = restore(PromptSpec, spec)
     data, started = TaskData.of(context.inputs), time.perf_counter()
-    family = require_generating(plugins.build("models", asked.model))
-    shots = _shots(asked, data, context.inputs.get("labels"))
-    running = running_of(context, asked.precision)
-    network = running.placement.place(family.build_language(asked.seed)).eval()
+    family = require_generating(spec.model)
+    shots = _shots(spec, data, context.inputs.get("labels"))
+    running = running_of(context, spec.precision)
+    network = running.placement.place(family.build_language(spec.seed)).eval()
     limit = _room(family) if shots else 0
     n_lost = {}
     for split in UNSEEN_BY_SUPERVISOR:
@@ -72,7 +98,7 @@ def prompt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         if context.stop_requested():
             raise Stopped("stopped before the last split was predicted")
         examples = data.examples(split)
-        asks = _asks(family, asked.instruction, shots, examples, limit)
+        asks = _asks(family, spec.instruction, shots, examples, limit)
         choose = _among_classes if examples.classes is not None else _among_candidates
         probs = _softmax(choose(family, network, asks, examples, running))
         if not np.isfinite(probs).all():

@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from w2slab import registry
 from w2slab.data import layout
 from w2slab.data.artifacts import has_predictions, read_weights, write_predictions, write_weights
 from w2slab.data.labels import Labels, Weights
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import plugins
 from w2slab.jobs.features import read_features
 from w2slab.jobs.setup import prepare_worker
+from w2slab.jobs.spec import Spec
 from w2slab.jobs.targets import weak_labels
 from w2slab.randomness import rng
-from w2slab.relabelings.relabeling import LabelBatch
-from w2slab.specs import RelabelSpec, restore
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling
 
 LEARNED = "student_train"
 # The splits that a student reads labels of.
 LABELLED = (LEARNED, "validation", "reserve")
 
 
-def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class RelabelSpec(Spec):
+    """Weak labels -> weak labels, and perhaps weights of examples.
+
+    Inputs: `task` and `data`; `labels`; and what the relabeling asks for: `features` (an `embed` job of `data`),
+    `other_0`, `other_1` and so on (jobs that left labels of the same examples).
+
+    Args:
+        relabeling: A row of the relabelings' table.
+        n_trusted: How many examples of `student_train`, drawn at random, are told with their true labels.
+        seed: Decides what the relabeling draws.
+    """
+
+    KIND: ClassVar[str] = "relabel"
+    VERSION: ClassVar[int] = 2
+    RUN: ClassVar[str] = "w2slab.jobs.relabel:relabel"
+
+    relabeling: Relabeling
+    n_trusted: int = 0
+    seed: int
+
+
+def relabel(spec: RelabelSpec, context: JobContext) -> dict[str, Any]:
     """Write other labels for the splits that a student may learn from or be validated on.
 
     Most relabelings look at `student_train` alone; the labels of the other splits are then passed on as they are.
@@ -36,8 +59,7 @@ def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         JobError: The relabeling cannot be made of these labels.
     """
     prepare_worker()
-    asked = restore(RelabelSpec, spec)
-    relabeling = plugins.build("relabelings", asked.relabeling)
+    relabeling = spec.relabeling
     data, weak = TaskData.of(context.inputs), context.inputs["labels"]
     every_split = getattr(relabeling, "every_split", False)
     facts: dict[str, Any] = {"n_examples": {}}
@@ -46,8 +68,8 @@ def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
             continue
         given = weak_labels(weak, data, split)
         if every_split or split == LEARNED:
-            made = relabeling(_given(asked, split, data, given, context))
-            _check(made, given, asked.relabeling.name, split)
+            made = relabeling(_given(spec, split, data, given, context))
+            _check(made, given, registry.name_of(spec.relabeling), split)
             weights = _with_earlier(made.weights, weak, split, given)
             if weights is not None:
                 write_weights(context.out, split, Weights(given.positions, weights))
@@ -68,7 +90,7 @@ def _given(spec: RelabelSpec, split: str, data: TaskData, weak: Labels, context:
         probs=weak.probs,
         n_candidates=weak.n_candidates,
         shared_candidates=data.classes is not None,
-        generator=rng(spec.seed, "relabel", spec.relabeling.name, split),
+        generator=rng(spec.seed, "relabel", registry.name_of(spec.relabeling), split),
         features=features,
         others=tuple(
             weak_labels(context.inputs[name], data, split).probs

@@ -26,7 +26,7 @@ from w2slab.report.words import inert, short
 if TYPE_CHECKING:
     from w2slab.analysis import Results
     from w2slab.analysis.outcomes import Reading
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Row = dict[str, Any]
 Pair = tuple[str, str, str]  # task, weak, strong

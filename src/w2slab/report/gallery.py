@@ -16,7 +16,7 @@ from w2slab.report.exhibits import Exhibit, Form, Judged, asked, exhibit
 if TYPE_CHECKING:
     from w2slab.analysis import Results
     from w2slab.analysis.outcomes import Reading
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 _MOST_SHOWN = 6
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from w2slab import registry
 from w2slab.data.examples import Examples, Labelled
-from w2slab.graph.component import Component
+from w2slab.fields import Name
+from w2slab.graph.component import NOT_IN_KEY, Component
 
 
 @dataclass(frozen=True)
@@ -25,14 +27,24 @@ class Shown:
     last_move: str | None = None
 
 
+@dataclass(frozen=True)
 class Task(Component):
-    """A learning problem: a frozen dataclass whose fields are what a study may write. Imports without torch.
+    """A learning problem: all its examples and their ground truth. Imports without torch; only `load` must be written.
 
-    Only `load` must be written.
+    Args:
+        called: Name in the results; `None` is that of the row.
     """
 
+    called: Name | None = field(default=None, kw_only=True, metadata=NOT_IN_KEY)
+
+    TABLE: ClassVar[str] = "tasks"
     balanced: ClassVar[bool] = False
-    """Whether classes are balanced as in the paper (over 55 % of one class: drop at random to 50/50)."""
+    """Whether classes are balanced as in the paper (over 55% of one class: drop at random to 50/50)."""
+
+    @property
+    def label(self) -> str:
+        """Name in the results."""
+        return self.called or registry.name_of(self)
 
     def load(self) -> Labelled:
         """Return every example of the task.

@@ -12,7 +12,7 @@ from w2slab.analysis.outcomes import Asked, Judgement, TestSet, stopping_point
 from w2slab.apps.compare.sides import Side
 from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
-from w2slab.specs import Comparison
+from w2slab.jobs.comparison import Comparison
 
 
 class Shared(NamedTuple):

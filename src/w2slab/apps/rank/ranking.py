@@ -20,8 +20,8 @@ from w2slab.analysis.judge import Row, columns
 from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
+from w2slab.jobs.comparison import Comparison
 from w2slab.randomness import rng
-from w2slab.specs import Comparison
 from w2slab.stats.comparing import holm, p_value, verdict
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ranks import spearman

@@ -92,6 +92,7 @@ class NamedTask(Task):
     balanced: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.data is not None and self.revision is not None:
             raise ValueError("`data` and `revision` exclude each other; leave out one of the two")
 
