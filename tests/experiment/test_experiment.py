@@ -110,7 +110,7 @@ WRITERS = "ladder=[{name: a, family: writer}, {name: b, family: writer, branch: 
 
 @pytest.fixture
 def writers(monkeypatch):
-    registry.add_row("models", "writer", "tests.experiment.test_experiment:Writer")
+    registry.add_row("models", "writer", f"{Writer.__module__}:Writer")
     monkeypatch.setattr("w2slab.jobs.spec.code_files", lambda kind: ())  # this file changes for other reasons
     yield
     registry.remove_row("models", "writer")
@@ -162,7 +162,11 @@ def test_prompts_read_labels_only_where_they_have_shots(writers):
     of = planned(WRITERS, PROMPTS)
     asked, weak, true = (cell(of, "a", "b", name) for name in ("prompting", "weak", "on-truth"))
     assert [row.student.spec.labels for row in (asked, weak, true)] == ["none", "weak", "true"]
-    assert [set(row.student.inputs) for row in (asked, weak, true)] == [{"data"}, {"data", "labels"}, {"data"}]
+    assert [set(row.student.inputs) for row in (asked, weak, true)] == [
+        {"task", "data"},
+        {"task", "data", "labels"},
+        {"task", "data"},
+    ]
     assert [row.uses_truth for row in (cell(of, "a", "b"), asked, weak, true)] == [False, False, False, True]
     assert asked.ceiling is cell(of, "a", "b").ceiling
 
@@ -174,9 +178,9 @@ def test_probes_read_the_model_before_or_after_finetuning(writers):
     naive, weak, true, after = (
         cell(of, "a", "b", n) for n in ("naive", "linear-probe", "on-truth", "finetune-then-probe")
     )
-    assert (weak.student.spec.labels, set(weak.student.inputs)) == ("soft", {"data", "labels"})
-    assert (true.student.spec.labels, set(true.student.inputs)) == ("true", {"data"})
-    assert (after.student.spec.labels, set(after.student.inputs)) == ("true", {"data", "start"})
+    assert (weak.student.spec.labels, set(weak.student.inputs)) == ("soft", {"task", "data", "labels"})
+    assert (true.student.spec.labels, set(true.student.inputs)) == ("true", {"task", "data"})
+    assert (after.student.spec.labels, set(after.student.inputs)) == ("true", {"task", "data", "start"})
     assert after.student.inputs["start"].spec == replace(naive.student.spec, keep_weights=True)
     assert [row.uses_truth for row in (weak, true, after)] == [False, True, True]
 

@@ -86,6 +86,8 @@ def test_the_student_of_all_labels_is_asked_about_new_texts(own, tmp_path):
 def test_early_stopping_has_groups_of_its_own(own, tmp_path):
     spec = FoldSpec(fold=0, n_folds=3, validation_frac=0.25, seed=0)
     folder = run(tmp_path, "stopping", fold, spec, {"own": own})
-    parts = [set(data_in(folder).examples(s).table.column("group").to_pylist()) for s in ("student_train", "validation")]
+    parts = [
+        set(data_in(folder).examples(s).table.column("group").to_pylist()) for s in ("student_train", "validation")
+    ]
     assert len(parts[1]) == 2  # a quarter of eight groups
     assert not parts[0] & parts[1]
