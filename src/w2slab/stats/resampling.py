@@ -116,6 +116,11 @@ def interval(draws: Float[Array, " R"], level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def percentile_estimate(value: float, draws: Float[Array, " R"], level: float) -> Estimate:
+    """Return a number with the middle `level` of its draws as confidence interval."""
+    return Estimate(value, *interval(draws, level))
+
+
 def largest_unseen(n_units: int, level: float) -> float:
     """Return the exact upper bound of the rate of an event that none of n units showed (Clopper & Pearson 1934)."""
     return float(1 - ((1 - level) / 2) ** (1 / n_units))

@@ -21,6 +21,7 @@ import numpy as np
 from scipy.special import ndtri, stdtrit
 
 from w2slab.shapes import Array, Float64
+from w2slab.stats.resampling import Estimate, mean_estimate
 
 
 @dataclass(frozen=True)
@@ -126,3 +127,26 @@ def mean_draws(
         off += error.seed_scale * (seed_draws @ metric.observed)
     draws: np.ndarray = metric.value + error.stretch(level) * off
     return draws
+
+
+def mean_over_seeds(
+    metric: BySeed,
+    seed_draws: Float64[Array, "R S"],
+    *,
+    level: float,
+    n_units: int,
+    lowest: float = 0.0,
+    highest: float = 1.0,
+) -> Estimate:
+    """Return the mean of a metric over seeds with its confidence interval over seeds and test examples.
+
+    Args:
+        metric: Under each of S seeds.
+        seed_draws: Made by `resample_seeds`.
+        level: Coverage of the confidence interval.
+        n_units: As for `noise`.
+        lowest: Smallest possible mean.
+        highest: Largest possible mean.
+    """
+    draws = mean_draws(metric, seed_draws, noise(metric, n_units=n_units), level=level, n_units=n_units)
+    return mean_estimate(metric.value, draws, level=level, n_units=n_units, lowest=lowest, highest=highest)
