@@ -23,6 +23,22 @@ class NumberSpec:
     n_steps: int = 1
 
 
+@dataclass(frozen=True)
+class Options:
+    """What a run tells small jobs: a file to report to, how slow to be, and which number fails, how and if always."""
+
+    side: str = ""
+    step_seconds: float = 0.0
+    mended: str = ""
+    others: tuple[int, ...] = ()
+    poison: tuple[int, str, bool] = (-1, "", False)
+
+
+def told(context: Any) -> Options:
+    """The options of the run, if it was given any."""
+    return context.options or Options()
+
+
 def number(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     """Write the sum of the number and of the inputs' numbers."""
     tell(context, f"ran {spec['number']}")
@@ -41,7 +57,7 @@ def slow(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     while step < spec["n_steps"]:
         if context.stop_requested():
             raise Stopped
-        time.sleep(context.options.get("step_seconds", 0.0))
+        time.sleep(told(context).step_seconds)
         step, state = step + 1, (state * 6364136223846793005 + 1442695040888963407) % 2**61
         fresh = place.with_suffix(".new")
         fresh.write_text(json.dumps([step, state]))
@@ -59,7 +75,7 @@ def fail(spec: dict[str, Any], context: Any) -> None:
     tell(context, f"ran {spec['number']}")
     print("printed before the failure")
     (context.out / "half").write_text("half a result")
-    if not Path(context.options["mended"]).exists():
+    if not Path(told(context).mended).exists():
         raise JobError("the number 13 brings bad luck")
     (context.out / "number.txt").write_text("13")
 
@@ -93,7 +109,7 @@ def surroundings(spec: dict[str, Any], context: Any) -> dict[str, Any]:
 def hold(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     """Take memory for a moment, and say what processes of its own took."""
     held = bytearray(spec["number"])
-    own = context.options.get("others", [])
+    own = told(context).others
     return {"peak_memory_bytes_by_process": own, "shared": str(context.shared), "held": len(held)}
 
 
@@ -111,8 +127,7 @@ def together(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
     for spec, context in zip(specs, contexts, strict=True):
         if context.stop_requested():
             raise Stopped
-        if "step_seconds" in context.options:
-            time.sleep(context.options["step_seconds"])
+        time.sleep(told(context).step_seconds)
         try:
             bite(spec, context, "together")
             results.append({**number(spec, context), "process": os.getpid()})
@@ -136,7 +151,7 @@ def too_few(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
 
 def bite(spec: dict[str, Any], context: Any, when: str) -> None:
     """Fail if this is the poisoned number; some poison works only upon several together."""
-    poisoned, how, always = context.options.get("poison", (None, "", False))
+    poisoned, how, always = told(context).poison
     if spec["number"] != poisoned or (when == "alone" and not always):
         return
     (context.out / "half").write_text("half a result")
@@ -157,8 +172,8 @@ def leave(spec: dict[str, Any], context: Any) -> None:
 
 def tell(context: Any, line: str) -> None:
     """Add a line to the side file; short appended lines are never mixed up."""
-    if "side" in context.options:
-        with open(context.options["side"], "a") as file:
+    if told(context).side:
+        with open(told(context).side, "a") as file:
             file.write(line + "\n")
 
 
@@ -231,12 +246,8 @@ def main(store: str, side: str, step_seconds: str, n_steps: str) -> int:
     from w2slab.graph.runner import run
     from w2slab.graph.store import Store
 
-    options = {"side": side, "step_seconds": float(step_seconds)}
+    options = Options(side, float(step_seconds))
     graphs = {"0": quick_graph, "together": together_graph}
     with Processes(2) as executor:
         graph = graphs.get(n_steps, lambda: slow_graph(n_steps=int(n_steps)))()
         return run(graph, Store(store), executor, options=options).exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

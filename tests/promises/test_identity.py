@@ -12,13 +12,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from small_jobs import Story, graph_of, make
+from small_jobs import Options, Story, graph_of, make
 
 from w2slab.errors import StudyError
+from w2slab.graph.codec import encode
 from w2slab.graph.executors import Inline
 from w2slab.graph.fingerprint import LocalFile, canonical
 from w2slab.graph.job import Job
 from w2slab.graph.runner import run
+
+FAST = Options(others=(8, 9))
 
 
 @dataclass(frozen=True)
@@ -35,12 +38,12 @@ def job_of(spec, *, version=1, **inputs):
 
 # 1. "`...Options`: how and where (device, workers, micro-batch, logging, what to keep); never enters [the key]."
 def test_options_never_enter_the_key(store):
-    first = run(Story().graph, store, Inline(), options={"device": "cpu", "micro_batch": 8})
-    second = run(Story().graph, store, Inline(), options={"device": "cuda", "micro_batch": 2})
+    first = run(Story().graph, store, Inline(), options=FAST)
+    second = run(Story().graph, store, Inline(), options=Options(step_seconds=0.001))
 
     assert len(first.done) == 3
     assert second.done == []
-    assert store.record(Story().report.key)["options"] == {"device": "cpu", "micro_batch": 8}
+    assert store.record(Story().report.key)["options"] == encode(FAST)
 
 
 # 1. "`...Spec`: what is computed; frozen; enters the key."

@@ -24,7 +24,7 @@ from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import labels, plugins, ranks, reading
-from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.jobs.setup import options_of, prepare_worker, running_of
 from w2slab.specs import UNSEEN_BY_SUPERVISOR, FinetuneSpec, restore
 
 if TYPE_CHECKING:
@@ -40,16 +40,18 @@ Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
-    Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
-    `gradient_checkpointing`, `gpus_per_job`, `sharded`.
-
     Raises:
         JobError: Labels do not fit the examples, or training fails.
         Stopped: The run asked for it; the place is saved.
     """
     prepare_worker()
-    if context.options.get("gpus_per_job", 1) > 1:
-        return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
+    if options_of(context).gpus_per_job > 1:
+        return ranks.spread("w2slab.jobs.finetune:finetune_here", spec, context)
+    return finetune_here(spec, context)
+
+
+def finetune_here(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+    """Do the job in this process, which may be one of several that share it."""
     from w2slab.training import loop
 
     asked = restore(FinetuneSpec, spec)
@@ -57,7 +59,7 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     training = material.training()
     running = running_of(context, asked.recipe.precision)
     network = material.network()
-    is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
+    is_checkpointed = options_of(context).gradient_checkpointing and hasattr(network, "checkpoint_activations")
     if is_checkpointed:
         network.checkpoint_activations()
     trained = loop.finetune(network, training, running)
@@ -220,7 +222,7 @@ def _write(
                 write_predictions(context.out / "predictions" / f"{split}.parquet", predictions)
     if trained.curve and is_main:
         write_curve(context.out, trained.curve)
-    if spec.keep_weights or context.options.get("keep_checkpoint"):
+    if spec.keep_weights or options_of(context).keep_checkpoint:
         _keep_weights(context.out / "checkpoint", network, running.placement)
 
 
