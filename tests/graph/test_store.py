@@ -40,6 +40,25 @@ def test_a_folder_without_a_record_does_not_keep_a_result_from_its_place(store):
     assert (store.folder(JOB.key) / "number.txt").read_text() == "1"
 
 
+# 6. "Files and folder are flushed to the disk first: after a power loss a result is whole or absent."
+def test_all_of_a_result_is_on_the_disk_before_it_is_in_its_place(store, monkeypatch):
+    folder = written(store)
+    (folder / "more").mkdir()
+    (folder / "more" / "digits.bin").write_bytes(b"12")
+    flushed, rename = set(), os.rename
+
+    def renamed(source, target):
+        expected = {"", "number.txt", "record.json", "more", "more/digits.bin"}
+        assert flushed == {os.stat(os.path.join(source, name)).st_ino for name in expected}
+        flushed.add("published")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.add(os.fstat(descriptor).st_ino))
+    monkeypatch.setattr(os, "rename", renamed)
+    assert store.publish(JOB.key, folder, {"payload": JOB.payload})
+    assert "published" in flushed
+
+
 def test_a_link_in_a_result_is_refused(store):
     folder = written(store)
     (folder / "elsewhere").symlink_to("/etc/hostname")
