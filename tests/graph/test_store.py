@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import namedtuple
 
 import pytest
@@ -144,5 +145,31 @@ def test_a_lock_is_let_go_when_its_holder_dies(tmp_path):
 
     with Lock.take(path, wait_s=1.0) as lock:
         assert lock is not None
+    os.close(ready)
+    os.close(tell)
+
+
+def test_a_forked_child_keeps_no_lock_of_a_dead_holder(tmp_path):
+    path = tmp_path / "key"
+    ready, tell = os.pipe()
+    holder = os.fork()
+    if holder == 0:
+        lock = Lock.take(path)
+        child = os.fork()
+        if child == 0:
+            lock.release()  # not its own: must not let go
+            time.sleep(30)
+            os._exit(0)
+        os.write(tell, str(child).encode())
+        time.sleep(30)
+    child = int(os.read(ready, 20))
+    time.sleep(0.1)
+    assert Lock.take(path) is None
+    os.kill(holder, 9)
+    os.waitpid(holder, 0)
+
+    with Lock.take(path, wait_s=1.0) as lock:
+        assert lock is not None
+    os.kill(child, 9)
     os.close(ready)
     os.close(tell)

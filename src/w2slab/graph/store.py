@@ -251,7 +251,7 @@ class Store:
         return path
 
     def publish(self, key: str, folder: Path, record: Mapping[str, Any]) -> bool:
-        """Put a finished temporary folder into its place, its record written last and all of it flushed to the disk before.
+        """Put a finished temporary folder into its place, flushed to the disk, its record written last.
 
         Returns:
             False if another process was faster: its result stays and `folder` is removed.
