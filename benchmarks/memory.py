@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
+
 from w2slab.graph import runner
 from w2slab.graph.executors import Processes
 from w2slab.graph.fingerprint import LocalFile
@@ -25,7 +27,6 @@ from w2slab.graph.store import Store
 from w2slab.jobs.options import RunOptions
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
-from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
 
 RUNG = "text-100k"
 

@@ -27,7 +27,7 @@ from w2slab.graph.job import Graph, Job
 from w2slab.graph.store import Store
 from w2slab.jobs.options import RunOptions
 from w2slab.randomness import derived_seed
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import ClassVar
 import pytest
 
 from w2slab.errors import DataError
-from w2slab.graph.fingerprint import LocalFile, canonical, digest, local_files, transport
+from w2slab.graph.fingerprint import LocalFile, canonical, digest
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,6 @@ def test_dataclasses_mappings_and_tuples_become_plain_data():
 
 def test_an_integer_and_a_float_of_one_value_are_told_apart():
     assert digest(1) != digest(1.0) != digest(True) != digest("1")
-
-
-def test_a_worker_is_told_the_path_of_a_file_and_the_digest_is_not(tmp_path):
-    (tmp_path / "a").write_text("content")
-    file = LocalFile.of(tmp_path / "a")
-    spec = OuterSpec(files=(file,))
-
-    assert canonical(spec)["files"] == [{"file": file.digest}]
-    assert transport(spec)["files"] == [{"file": file.digest, "path": str(tmp_path / "a")}]
-    assert list(local_files({"deep": [spec]})) == [file]
 
 
 def test_a_file_that_was_written_anew_is_digested_anew(tmp_path):

@@ -21,7 +21,7 @@ _held: WeakSet[Lock] = WeakSet()
 
 
 def most_locks() -> int:
-    """Return how many locks a process may hold at once: each is an open file, and work needs two thirds of those left."""
+    """Return how many locks one process may hold: each is an open file, and work needs two thirds of those left."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed == resource.RLIM_INFINITY:
         return sys.maxsize

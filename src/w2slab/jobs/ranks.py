@@ -90,7 +90,7 @@ def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:
     return launch if was_launched else None
 
 
-def spread(run: str, spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
     """Do a job in `gpus_per_job` processes: a GPU for each, or without GPUs a share of this process's threads.
 
     Args:
@@ -112,7 +112,7 @@ def spread(run: str, spec: dict[str, Any], context: JobContext) -> dict[str, Any
     on_gpus = options.device in ("auto", "cuda") and torch.cuda.is_available()
     job = {
         "run": run,
-        "spec": spec,
+        "spec": encode(spec),
         "inputs": {name: str(folder) for name, folder in context.inputs.items()},
         "out": str(context.out),
         "work": str(context.work),
@@ -333,7 +333,7 @@ def main(parent: int, control: int, report: int) -> None:
     )
     end: dict[str, Any] = {"status": "done", "message": "", "facts": {}}
     try:
-        end["facts"] = named_function(job["run"])(job["spec"], context)
+        end["facts"] = named_function(job["run"])(decode(job["spec"]), context)
         _leave()
     except Stopped:
         end["status"] = "stopped"
