@@ -114,7 +114,7 @@ def encoded_of(counts, lengths):
 
 def test_features_come_back_in_order_whatever_shared_a_batch():
     counts, lengths = np.array([2, 1, 3, 2]), np.array([5, 9, 1, 7])
-    running = Running(placement=Placement({"device": "cpu"}), prediction_batch=2)
+    running = Running(placement=Placement("cpu"), prediction_batch=2)
     numbers = np.arange(8.0)
     expected = np.stack([numbers, numbers**2], axis=1)
     np.testing.assert_array_equal(features(Counting(), encoded_of(counts, lengths), False, running), expected)
@@ -124,7 +124,7 @@ def test_features_come_back_in_order_whatever_shared_a_batch():
 
 
 def test_a_network_that_gives_other_rows_or_no_numbers_is_an_error():
-    running = Running(placement=Placement({"device": "cpu"}))
+    running = Running(placement=Placement("cpu"))
     counts = np.array([2, 1])
     with pytest.raises(JobError, match="3 rows of features where 2 are wanted"):
         features(Counting(), encoded_of(counts, counts), True, running)

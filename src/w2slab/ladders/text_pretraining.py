@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from w2slab.training.language import Course
+    from w2slab.training.placement import Device
 
 END, PAD = "<|end|>", "<|pad|>"
 BLOCK = 1 << 20  # characters encoded at a time
@@ -102,7 +103,7 @@ class TextLadderOptions:
         command: Written into the card.
     """
 
-    device: str = "auto"
+    device: Device = "auto"
     threads: int = 1
     micro_batch: int | None = None
     checkpoint_every_s: float = 120.0
@@ -187,7 +188,7 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
         raise DataError(f"{', '.join(spec.corpora)}: {len(corpus)} tokens are too few; bring longer texts")
     course, network = spec.course(), _network(spec)
     running = Running(
-        placement=Placement({"device": options.device}),
+        placement=Placement(options.device),
         micro_batch=options.micro_batch,
         work=out / f"{spec.name}.work",
         checkpoint_every_s=options.checkpoint_every_s,
