@@ -195,6 +195,8 @@ def test_a_probe_may_start_from_weights_that_a_finetuning_kept(bench, llama):
 class Bare(Linear):
     """A family whose networks have no features."""
 
+    has_features = False
+
     def build(self, examples, seed):
         return torch.nn.Linear(8, 2)
 

@@ -15,6 +15,7 @@ from w2slab.jobs import plugins, reading
 from w2slab.jobs.features import features
 from w2slab.jobs.prepare import POOL
 from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.models.model import Model
 from w2slab.specs import SPLITS, EmbedSpec, restore
 
 
@@ -31,17 +32,15 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     data, started = context.inputs["data"], time.perf_counter()
     splits = [name for name in (*SPLITS, POOL) if (data / f"{name}.parquet").exists()]
     examples = {name: read_examples(data, name) for name in splits}
-    family = _family(asked, context.inputs.get("start"))
+    model = _model(asked, context.inputs.get("start"))
     running = running_of(context, asked.precision)
-    network = running.placement.place(family.build(examples[splits[0]], 0)).eval()
-    if not hasattr(network, "features"):
-        raise JobError(f"{family.name}: its network has no features that could be read")
+    network = running.placement.place(model.build(examples[splits[0]], 0)).eval()
     where = {} if asked.readout == "head" and asked.layer is None else {"readout": asked.readout, "layer": asked.layer}
     n_rows, n_bytes, width = {}, 0, 0
     for done, (name, its) in enumerate(examples.items()):
         context.progress(done / len(examples), name)
-        row_per_example = its.classes is not None or asked.readout in getattr(family, "example_readouts", ())
-        encoded = reading.encoded(family, its, data, name, context.shared)
+        row_per_example = its.classes is not None or asked.readout in model.example_readouts
+        encoded = reading.encoded(model, its, data, name, context.shared)
         found = features(network, encoded, row_per_example, running, **where)
         counts = np.ones(len(its), dtype=np.int64) if row_per_example else its.n_candidates
         write_features(context.out, name, Features(its.ids, counts, found))
@@ -56,18 +55,17 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     }
 
 
-def _family(asked: EmbedSpec, start: Path | None) -> Any:
-    """The model's family, with the weights that a generative job left if there is one.
+def _model(asked: EmbedSpec, start: Path | None) -> Model:
+    """Return the model with the requested readout, and with the weights of a generative job if there is one.
 
     Raises:
-        JobError: It cannot be read out so, or cannot start from a language model.
+        JobError: It has no features, not this readout, or cannot start from a language model.
     """
-    family = plugins.build("models", asked.model)
-    readouts = getattr(family, "readouts", ("head",))
-    if asked.readout not in readouts:
-        raise JobError(f'{family.name}: readout: "{asked.readout}" is not known; allowed: {", ".join(readouts)}')
+    model: Model = plugins.build("models", asked.model)
+    if not model.has_features:
+        raise JobError(f"{model.name}: its network has no features that could be read")
+    if asked.readout not in model.readouts:
+        raise JobError(f'{model.name}: readout: "{asked.readout}" is not known; allowed: {", ".join(model.readouts)}')
     if start is not None:
-        if not hasattr(family, "starting_from"):
-            raise JobError(f"{family.name}: it cannot start from a language model")
-        family = family.starting_from(start / "base")
-    return family.reading_at(asked.readout) if hasattr(family, "reading_at") else family
+        model = model.starting_from(start / "base")
+    return model.reading_at(asked.readout)

@@ -19,8 +19,10 @@ from w2slab.specs import UNSEEN_BY_SUPERVISOR, ProbeSpec, restore
 from w2slab.training.logistic import Scale, fit, softmax
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
+
+    from w2slab.models.model import Model
+    from w2slab.models.network import Network
 
 
 def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
@@ -37,12 +39,12 @@ def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     examples = {s: read_examples(data, s) for s in UNSEEN_BY_SUPERVISOR if (data / f"{s}.parquet").exists()}
     learned = examples[asked.train_split]
     targets = labels.targets(asked.labels, data, context.inputs.get("labels"), asked.train_split, learned)
-    family = plugins.build("models", asked.model)
+    model = plugins.build("models", asked.model)
     running = running_of(context, asked.precision)
-    network = running.placement.place(_network(family, learned, asked.seed, context.inputs.get("start"))).eval()
+    network = running.placement.place(_network(model, learned, asked.seed, context.inputs.get("start"))).eval()
 
     def read(split: str) -> NDArray[np.float64]:
-        encoded = reading.encoded(family, examples[split], data, split, context.shared)
+        encoded = reading.encoded(model, examples[split], data, split, context.shared)
         return features(network, encoded, learned.classes is not None, running).astype(np.float64)
 
     own = read(asked.train_split)
@@ -65,8 +67,8 @@ def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     }
 
 
-def _network(family: Any, examples: Examples, seed: int, start: Path | None) -> torch.nn.Module:
-    """The network as it is before finetuning, or with the weights that a finetuning kept.
+def _network(model: Model, examples: Examples, seed: int, start: Path | None) -> Network:
+    """Return the network as it is before finetuning, or with the weights that a finetuning kept.
 
     Raises:
         JobError: It has no features, or the weights are another network's.
@@ -74,13 +76,13 @@ def _network(family: Any, examples: Examples, seed: int, start: Path | None) -> 
     from safetensors import SafetensorError
     from safetensors.torch import load_model
 
-    network: torch.nn.Module = family.build(examples, seed)
-    if not hasattr(network, "features"):
-        raise JobError(f"{family.name}: its network has no features that a probe could read")
+    if not model.has_features:
+        raise JobError(f"{model.name}: its network has no features that a probe could read")
+    network = model.build(examples, seed)
     if start is not None:
         path = start / "checkpoint" / "model.safetensors"
         try:
             load_model(network, str(path))
         except (SafetensorError, OSError, RuntimeError) as error:
-            raise JobError(f"{path}: these weights do not fit the model {family.name}: {error}") from None
+            raise JobError(f"{path}: these weights do not fit the model {model.name}: {error}") from None
     return network

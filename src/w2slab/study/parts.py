@@ -150,10 +150,10 @@ def _tuning_problems(study: Study) -> Iterator[tuple[PathTuple, str]]:
     for i, rung in enumerate(study.ladder):
         try:
             family = rung.make()
-            has_features = getattr(family, "has_features", False)
+            has_features = family.has_features
         except W2SError:
             continue  # a file or a model is missing; planning tells it with its own advice
-        readouts = getattr(family, "readouts", ("head",))
+        readouts = family.readouts
         if not has_features:
             yield ("ladder", i), f'tuning: head: the network of "{rung.name}" has no features that a head could read'
         elif tuning.readout not in readouts:
