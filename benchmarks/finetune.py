@@ -44,7 +44,7 @@ from w2slab.specs import RecipeSpec  # noqa: E402
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles  # noqa: E402
 from w2slab.tasks.text.sentiment import Sst2  # noqa: E402
 from w2slab.tasks.toy import Toy  # noqa: E402
-from w2slab.training import batches, loop  # noqa: E402
+from w2slab.training import batches, classification, loop  # noqa: E402
 from w2slab.training.batches import Encoded  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
 
@@ -113,11 +113,11 @@ def ours(case: Case, recipe: RecipeSpec, confident: bool) -> float:
     """Processor seconds of the project's loop, with its checks, stop requests and a folder for checkpoints."""
     objective = AuxiliaryConfidence() if confident else CrossEntropy()
     network = case.make()
-    training = loop.Training(case.encoded, case.targets, case.is_shared, objective, recipe, seed=0)
+    training = classification.Training(case.encoded, case.targets, case.is_shared, objective, recipe, seed=0)
     with TemporaryDirectory() as folder:
         running = loop.Running(Placement({"device": "cpu"}), work=Path(folder))
         started = time.process_time()
-        loop.finetune(network, training, running)
+        classification.finetune(network, training, running)
         return time.process_time() - started
 
 

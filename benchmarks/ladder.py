@@ -117,7 +117,7 @@ def judge(
 ) -> dict[str, Any]:
     """Figures of one rung."""
     from w2slab.objectives import CrossEntropy
-    from w2slab.training import batches, loop
+    from w2slab.training import batches, classification, loop
 
     examples = own.examples.take(train)
     truth = Truth(examples.ids, [own.truth.right[row] for row in train])
@@ -127,7 +127,7 @@ def judge(
     started = time.perf_counter()
     for seed in seeds:
         network = family.build(examples, seed)
-        training = loop.Training(
+        training = classification.Training(
             examples=training_data,
             targets=truth.probs(examples.n_candidates),
             shared_candidates=False,
@@ -135,7 +135,7 @@ def judge(
             recipe=recipe,
             seed=seed,
         )
-        loop.finetune(network, training, loop.Running(placement=placement))
+        classification.finetune(network, training, loop.Running(placement=placement))
         for name, judged in judges.items():
             right[name].append(judged.right(network, placement))
     figures: dict[str, Any] = {

@@ -27,7 +27,7 @@ from w2slab.randomness import rng
 from w2slab.specs import RecipeSpec
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.tasks.text.sentiment import Sst2
-from w2slab.training import batches, loop, schedules
+from w2slab.training import batches, classification, loop, schedules
 from w2slab.training.optimizer import AdamW
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
@@ -76,8 +76,10 @@ def one_at_a_time(
 ) -> None:
     """Train each network in the project's loop."""
     for student, network in zip(chosen, networks, strict=True):
-        training = loop.Training(case.encoded, student.targets, case.is_shared, student.objective, recipe, seed=0)
-        loop.finetune(network, training, running)
+        training = classification.Training(
+            case.encoded, student.targets, case.is_shared, student.objective, recipe, seed=0
+        )
+        classification.finetune(network, training, running)
 
 
 def stacked(case: Case, chosen: list[Student], networks: list[nn.Module], forward: Forward) -> None:

@@ -36,7 +36,7 @@ from w2slab.models.hf.huggingface import HuggingFace  # noqa: E402
 from w2slab.objectives import CrossEntropy  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
 from w2slab.specs import RecipeSpec  # noqa: E402
-from w2slab.training import batches, loop  # noqa: E402
+from w2slab.training import batches, classification, loop  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
 
 RECIPE = RecipeSpec(epochs=2, batch_size=32, lr=1e-4, curve_points=0)
@@ -125,10 +125,10 @@ def ours(folder: Path, made: Examples, labels: np.ndarray) -> Callable[[], None]
 
     def train() -> None:
         encoded = batches.encode(family, made)
-        training = loop.Training(encoded, targets, True, CrossEntropy(), RECIPE, seed=0)
+        training = classification.Training(encoded, targets, True, CrossEntropy(), RECIPE, seed=0)
         with TemporaryDirectory() as work:
             running = loop.Running(Placement({"device": "cpu"}), work=Path(work))
-            loop.finetune(network, training, running)
+            classification.finetune(network, training, running)
 
     return train
 

@@ -11,24 +11,25 @@ from w2slab.data import artifacts
 from w2slab.data.artifacts import Features
 from w2slab.data.examples import Examples
 from w2slab.errors import JobError
-from w2slab.jobs.passes import passes
 from w2slab.jobs.prepare import POOL
+from w2slab.training.passes import passes
 from w2slab.training.rows import rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from w2slab.models.network import Network
     from w2slab.training.batches import Encoded
     from w2slab.training.loop import Running
 
 
 def features(
-    network: Any, encoded: Encoded, row_per_example: bool, running: Running, **reading: Any
+    network: Network, encoded: Encoded, row_per_example: bool, running: Running, **reading: Any
 ) -> NDArray[np.float32]:
     """What the network's head reads, a row per example, or one per candidate, example by example: [R, D].
 
     Args:
-        network: A `models.model.FeatureNetwork`.
+        network: Has features.
         encoded: The examples.
         row_per_example: Whether an example has one row, or one for each of its candidates.
         running: Where the network is, and how many examples go through it at a time.

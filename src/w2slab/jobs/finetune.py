@@ -30,8 +30,11 @@ from w2slab.specs import UNSEEN_BY_SUPERVISOR, FinetuneSpec, restore
 if TYPE_CHECKING:
     import torch
 
+    from w2slab.models.model import Model
+    from w2slab.models.network import Network
     from w2slab.training.batches import Encoded
-    from w2slab.training.loop import Running, Trained, Training
+    from w2slab.training.classification import Trained, Training
+    from w2slab.training.loop import Running
     from w2slab.training.placement import Placement
 
 Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
@@ -50,17 +53,15 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     prepare_worker()
     if context.options.get("gpus_per_job", 1) > 1:
         return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
-    from w2slab.training import loop
+    from w2slab.training import classification
 
     asked = restore(FinetuneSpec, spec)
     material = _Material(asked, context)
     training = material.training()
     running = running_of(context, asked.recipe.precision)
     network = material.network()
-    is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
-    if is_checkpointed:
-        network.checkpoint_activations()
-    trained = loop.finetune(network, training, running)
+    is_checkpointed = bool(context.options.get("gradient_checkpointing")) and network.checkpoint_activations()
+    trained = classification.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
     _write(asked, material, network, trained, running, context)
@@ -101,20 +102,20 @@ class _Material:
         self.shared = context.shared
         self.labels = inputs.get("labels")
         self.weights = inputs.get("weights", self.labels)
-        self.family = plugins.build("models", spec.model)
+        self.model: Model = plugins.build("models", spec.model)
         if "start" in inputs:
-            self.family = self.family.starting_from(inputs["start"] / "base")
+            self.model = self.model.starting_from(inputs["start"] / "base")
         self._examples: dict[str, Examples] = {}
         self._encoded: dict[str, Encoded] = {}
 
-    def network(self) -> torch.nn.Module:
-        """The network before training."""
+    def network(self) -> Network:
+        """Return the network before training."""
         examples = self.examples(self.spec.train_split)
-        network: torch.nn.Module = self.family.build(examples, self.spec.seed)
+        network = self.model.build(examples, self.spec.seed)
         if self.spec.mixture > 1:
-            from w2slab.training.readout import mixed
+            from w2slab.training.mixture import MixtureOfHeads
 
-            network = mixed(network, self.spec.mixture, examples.classes is not None, self.spec.seed)
+            return MixtureOfHeads(network, self.spec.mixture, examples.classes is not None, self.spec.seed)
         return network
 
     def has(self, split: str) -> bool:
@@ -127,18 +128,17 @@ class _Material:
 
     def encoded(self, split: str) -> Encoded:
         if split not in self._encoded:
-            self._encoded[split] = reading.encoded(self.family, self.examples(split), self.data, split, self.shared)
+            self._encoded[split] = reading.encoded(self.model, self.examples(split), self.data, split, self.shared)
         return self._encoded[split]
 
     def notes(self) -> dict[str, dict[str, int]]:
-        """What the family counted as it read, such as texts that it cut: by split, then by name."""
-        if not hasattr(self.family, "notes"):
-            return {}
-        return {split: dict(self.family.notes(encoded.rows)) for split, encoded in self._encoded.items()}
+        """Counts of the model's encoding, such as truncated texts: by split, then by name."""
+        notes = {split: dict(self.model.notes(encoded.rows)) for split, encoded in self._encoded.items()}
+        return {split: counts for split, counts in notes.items() if counts}
 
     def training(self) -> Training:
         """What is learned, and who judges it on the way."""
-        from w2slab.training.loop import Training
+        from w2slab.training.classification import Training
 
         spec = self.spec
         examples, targets = self.encoded(spec.train_split), self.targets(spec.train_split)

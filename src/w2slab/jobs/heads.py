@@ -33,7 +33,7 @@ from w2slab.specs import UNSEEN_BY_SUPERVISOR, HeadSpec, restore
 from w2slab.training.rows import Rows, rows_of
 
 if TYPE_CHECKING:
-    from w2slab.training.stacked_heads import FittedHead, HeadTraining
+    from w2slab.training.head_training import FittedHead, HeadTraining
 
 
 def head(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class _Material:
         Raises:
             JobError: Labels, weights or features do not fit the examples, or the objective needs more than logits.
         """
-        from w2slab.training.stacked_heads import HeadTraining
+        from w2slab.training.head_training import HeadTraining
 
         inputs, recipe, split = context.inputs, spec.recipe, spec.train_split
         data, features, given = inputs["data"], inputs["features"], inputs.get("labels")
