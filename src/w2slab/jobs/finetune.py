@@ -1,36 +1,31 @@
 """Model, examples and labels -> predictions.
 
-A student never meets a true label of what it learns on: unless the spec says `true`, no file of true labels is opened
-but the test split's, and that only for the curve.
+A student never meets the ground truth of what it learns on: unless the spec says `true`, none is read but that of the
+test split, and that only for the curve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from w2slab.data.artifacts import (
-    Predictions,
-    read_examples,
-    read_prepared,
-    read_truth,
-    write_curve,
-    write_predictions,
-)
-from w2slab.data.examples import Examples
-from w2slab.errors import JobError
+from w2slab.data import layout
+from w2slab.data.artifacts import write_curve, write_predictions, write_stopping
+from w2slab.data.labels import Labels
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import labels, plugins, ranks, reading
+from w2slab.jobs import ranks, reading, targets
+from w2slab.jobs.material import Material
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import UNSEEN_BY_SUPERVISOR, FinetuneSpec, restore
+from w2slab.jobs.spec import LearningSpec
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch
 
-    from w2slab.models.model import Model
     from w2slab.models.network import Network
     from w2slab.training.batches import Encoded
     from w2slab.training.classification import Trained, Training
@@ -40,7 +35,29 @@ if TYPE_CHECKING:
 Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 
 
-def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSpec(LearningSpec):
+    """Model, examples and labels -> predictions.
+
+    Inputs: `task` and `data`, a `task` job and a `split` job of it; unless it learns on true labels, `labels` (a job
+    that left predictions, and perhaps weights of examples); `start`, a `generative` job, where training starts from its
+    weights; and `weights`, a job that left weights of examples, where those of `labels` do not count.
+
+    Args:
+        n_heads: Heads whose probabilities are mixed in place of the network's one (`HeadShape.n_heads`).
+        keep_weights: Whether the weights stay beside the predictions, for a job that reads them.
+    """
+
+    KIND: ClassVar[str] = "finetune"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.finetune:finetune"
+
+    model: Model
+    n_heads: int = 1
+    keep_weights: bool = False
+
+
+def finetune(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
     Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
@@ -55,31 +72,30 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
     from w2slab.training import classification
 
-    asked = restore(FinetuneSpec, spec)
-    material = _Material(asked, context)
+    material = _Finetuning(spec, context)
     training = material.training()
-    running = running_of(context, asked.recipe.precision)
+    running = running_of(context, spec.recipe.precision)
     network = material.network()
     is_checkpointed = bool(context.options.get("gradient_checkpointing")) and network.checkpoint_activations()
     trained = classification.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
-    _write(asked, material, network, trained, running, context)
+    _write(spec, material, network, trained, running, context)
     return {
         "n_examples": len(training.examples),
         "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
-        "examples_per_second": round(trained.steps_here * asked.recipe.batch_size / max(trained.seconds, 1e-9), 1),
+        "examples_per_second": round(trained.steps_here * spec.recipe.batch_size / max(trained.seconds, 1e-9), 1),
         "micro_batch": trained.micro_batch,
         "gradient_checkpointing": is_checkpointed,
-        "chance": read_prepared(context.inputs["data"])["chance"],
+        "chance": material.data.chance,
         "notes": material.notes(),
         **_sizes(network, running.placement),
     }
 
 
 def _sizes(network: torch.nn.Module, placement: Placement) -> dict[str, Any]:
-    """How large the network is, and where it was trained."""
+    """Return the size of the network, and the place of its training."""
     parameters = list(network.parameters())
     sizes = {
         "n_parameters": sum(p.numel() for p in parameters),
@@ -92,102 +108,68 @@ def _sizes(network: torch.nn.Module, placement: Placement) -> dict[str, Any]:
     return sizes
 
 
-class _Material:
-    """Examples and labels of one job, each read and encoded once."""
+class _Finetuning(Material):
+    """Examples and labels of one job, each read and encoded once, and its network."""
 
     def __init__(self, spec: FinetuneSpec, context: JobContext) -> None:
-        inputs = context.inputs
-        self.spec = spec
-        self.data = inputs["data"]
-        self.shared = context.shared
-        self.labels = inputs.get("labels")
-        self.weights = inputs.get("weights", self.labels)
-        self.model: Model = plugins.build("models", spec.model)
-        if "start" in inputs:
-            self.model = self.model.starting_from(inputs["start"] / "base")
-        self._examples: dict[str, Examples] = {}
+        super().__init__(spec, context.inputs)
+        self.spec, self.shared = spec, context.shared
+        start = context.inputs.get("start")
+        self.model = spec.model if start is None else spec.model.starting_from(layout.base(start))
         self._encoded: dict[str, Encoded] = {}
 
     def network(self) -> Network:
         """Return the network before training."""
-        examples = self.examples(self.spec.train_split)
+        examples = self.data.examples(self.spec.train_split)
         network = self.model.build(examples, self.spec.seed)
-        if self.spec.mixture > 1:
+        if self.spec.n_heads > 1:
             from w2slab.training.mixture import MixtureOfHeads
 
-            return MixtureOfHeads(network, self.spec.mixture, examples.classes is not None, self.spec.seed)
+            return MixtureOfHeads(network, self.spec.n_heads, examples.classes is not None, self.spec.seed)
         return network
 
-    def has(self, split: str) -> bool:
-        return (self.data / f"{split}.parquet").exists()
-
-    def examples(self, split: str) -> Examples:
-        if split not in self._examples:
-            self._examples[split] = read_examples(self.data, split)
-        return self._examples[split]
-
     def encoded(self, split: str) -> Encoded:
+        """Return the examples of a split as the model encodes them."""
         if split not in self._encoded:
-            self._encoded[split] = reading.encoded(self.model, self.examples(split), self.data, split, self.shared)
+            self._encoded[split] = reading.encoded(self.model, self.data.examples(split), self.shared)
         return self._encoded[split]
 
     def notes(self) -> dict[str, dict[str, int]]:
-        """Counts of the model's encoding, such as truncated texts: by split, then by name."""
+        """Return counts of the model's encoding, such as truncated texts: by split, then by name."""
         notes = {split: dict(self.model.notes(encoded.rows)) for split, encoded in self._encoded.items()}
         return {split: counts for split, counts in notes.items() if counts}
 
     def training(self) -> Training:
-        """What is learned, and who judges it on the way."""
+        """Return everything that decides the training, beside the network."""
         from w2slab.training.classification import Training
 
         spec = self.spec
-        examples, targets = self.encoded(spec.train_split), self.targets(spec.train_split)
-        learned = labels.learned(self.weights, spec.train_split, self.examples(spec.train_split), spec.train_range)
+        examples = self.encoded(spec.train_split)
+        learned_labels = targets.targets(spec.labels, self.data, self.labels, spec.train_split)
+        learned = targets.learned(self.weights, self.data, spec.train_split, spec.train_range)
         if learned.is_part:
-            examples, targets = examples.take(learned.positions), targets[learned.positions]
-        if spec.recipe.stop_at == "weak-labels" and not (spec.recipe.curve_points and self.has("validation")):
-            raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')
+            examples, learned_labels = examples.take(learned.places), learned_labels[learned.places]
         return Training(
             examples=examples,
-            targets=targets,
+            targets=learned_labels,
             weights=learned.weights,
-            shared_candidates=self.examples(spec.train_split).classes is not None,
-            objective=plugins.build("objectives", spec.objective),
+            shared_candidates=self.data.classes is not None,
+            objective=spec.objective,
             recipe=spec.recipe,
             seed=spec.seed,
-            judges=self.judges() if spec.recipe.curve_points else {},
+            judges={column: self._judge(split, by) for column, (split, by) in self.judges.items()},
         )
 
-    def targets(self, split: str) -> np.ndarray:
-        """The labels learned on, float32 [N, K]."""
-        return labels.targets(self.spec.labels, self.data, self.labels, split, self.examples(split))
-
-    def judges(self) -> dict[str, Judge]:
-        """Who judges the curve: validation by the labels that this model may see, test by the truth."""
-        limit = self.spec.recipe.curve_examples
-        judges: dict[str, Judge] = {}
-        if self.has("validation"):
-            examples = self.encoded("validation").part(0, limit)
-            if self.labels is None:
-                is_right = _by_truth(self.data, "validation", len(examples))
-            else:
-                weak = labels.weak_labels(self.labels, "validation", self.examples("validation"))
-                is_right = weak.choices[: len(examples)].__eq__
-            judges["validation_accuracy"] = (examples, is_right)
-        if self.has("test"):  # a user's own labels come without truth
-            examples = self.encoded("test").part(0, limit)
-            judges["test_accuracy"] = (examples, _by_truth(self.data, "test", len(examples)))
-        return judges
-
-
-def _by_truth(data: Path, split: str, limit: int) -> Callable[[np.ndarray], np.ndarray]:
-    truth = read_truth(data, split)
-    return type(truth)(truth.ids[:limit], truth.right[:limit]).is_right
+    def _judge(self, split: str, labels: Path | None) -> Judge:
+        examples = self.encoded(split).part(0, self.spec.recipe.curve_examples)
+        if labels is None:
+            return examples, self.data.truth(split).take(np.arange(len(examples))).is_right
+        return examples, targets.weak_labels(labels, self.data, split).choices[: len(examples)].__eq__
 
 
 def _write(
     spec: FinetuneSpec,
-    material: _Material,
+    material: _Finetuning,
     network: torch.nn.Module,
     trained: Trained,
     running: Running,
@@ -196,10 +178,10 @@ def _write(
     from w2slab.training import checkpoint
     from w2slab.training.predict import predict
 
-    def predicted(split: str) -> Predictions:
+    def predicted(split: str) -> Labels:
         encoded = material.encoded(split)
         probs = predict(network, encoded, running.placement, running.prediction_batch)
-        return Predictions(encoded.ids, probs, encoded.n_candidates)
+        return Labels(material.data.positions(split), probs, encoded.n_candidates)
 
     is_main = running.placement.is_main
 
@@ -209,29 +191,26 @@ def _write(
     for point in sorted(points, key=lambda name: name == spec.recipe.stop_at):
         if trained.snapshots:
             checkpoint.restore_weights(network, points[point])
-        test = predicted("test") if material.has("test") else None
+        test = predicted("test") if material.data.has("test") else None
         if trained.curve and is_main and test is not None:
-            write_predictions(context.out / "stopping" / f"{point}.parquet", test)
-    also = (spec.train_split,) if spec.predict_train_split else ()
-    for split in dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *also)):
-        if material.has(split):
-            predictions = test if split == "test" and test is not None else predicted(split)
-            if is_main:
-                write_predictions(context.out / "predictions" / f"{split}.parquet", predictions)
+            write_stopping(context.out, point, test)
+    for split in material.predicted:
+        predictions = test if split == "test" and test is not None else predicted(split)
+        if is_main:
+            write_predictions(context.out, split, predictions)
     if trained.curve and is_main:
         write_curve(context.out, trained.curve)
     if spec.keep_weights or context.options.get("keep_checkpoint"):
-        _keep_weights(context.out / "checkpoint", network, running.placement)
+        _keep_weights(layout.checkpoint(context.out), network, running.placement)
 
 
-def _keep_weights(folder: Path, network: torch.nn.Module, placement: Placement) -> None:
+def _keep_weights(file: Path, network: torch.nn.Module, placement: Placement) -> None:
     from safetensors.torch import save_file, save_model
 
     from w2slab.training.sharding import whole
 
     if placement.is_main:
-        folder.mkdir(parents=True)
-    file = folder / "model.safetensors"
+        file.parent.mkdir(parents=True)
     if placement.sharded:
         tensors = {name: whole(tensor).cpu() for name, tensor in network.state_dict().items()}
         if placement.is_main:

@@ -6,6 +6,7 @@ Nothing is lost with it: an entry that is missing or damaged is made again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -26,14 +27,12 @@ WHOLE = "whole.json"
 _ABANDONED_SECONDS = 3600.0
 
 
-def encoded(model: Model, examples: Examples, data: Path, split: str, shared: Path | None) -> Encoded:
+def encoded(model: Model, examples: Examples, shared: Path | None) -> Encoded:
     """Return the examples of a split as a model encodes them.
 
     Args:
         model: Its encoded rows are cached where it `reads`.
         examples: The split's examples.
-        data: Folder of the job that prepared them.
-        split: The split's name.
         shared: Folder of the cache; `None` caches nothing.
     """
     from w2slab.training import batches
@@ -42,9 +41,19 @@ def encoded(model: Model, examples: Examples, data: Path, split: str, shared: Pa
     reads = None if shared is None else model.reads()
     if shared is not None and reads is not None:
         source = {"family": type(model).__qualname__, "reads": reads, "classes": examples.classes}
-        name = digest(source | {"examples": sha256_of(data / f"{split}.parquet")})[:32]
+        name = digest(source | {"examples": _content(examples)})[:32]
         rows = _cached(model, examples, shared / "encoded" / name)
     return batches.encode(model, examples, rows)
+
+
+def _content(examples: Examples) -> str:
+    """Return the digest of the examples' table."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, examples.table.schema) as writer:
+        writer.write_table(examples.table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _cached(model: Model, examples: Examples, folder: Path) -> Any:

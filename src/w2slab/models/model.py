@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
 import numpy as np
+from pydantic import Field
 
 from w2slab.errors import JobError
+from w2slab.fields import Name, Number
 from w2slab.graph.component import NOT_IN_KEY, Component
 
 if TYPE_CHECKING:
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Model(Component, ABC):
-    """A frozen dataclass whose fields are what a study may write for a model. Imports without torch.
+class Model(Component):
+    """A model of the ladder: a frozen dataclass whose fields are what a study may write. Imports without torch.
 
     `build`, `encode` and `collate` are required; everything else has a default that fits a model trained from scratch
     on the column it reads. The network of `build` is called with a batch of `collate` as keyword arguments and returns
@@ -38,10 +39,13 @@ class Model(Component, ABC):
 
     Args:
         name: The model's name in the study and its results.
+        lr: Learning rate of this model; `None` is the recipe's.
     """
 
-    name: str = field(metadata=NOT_IN_KEY)
+    name: Name = field(metadata=NOT_IN_KEY)
+    lr: Annotated[Number, Field(gt=0)] | None = field(default=None, kw_only=True, metadata=NOT_IN_KEY)
 
+    TABLE: ClassVar[str] = "models"
     has_features: ClassVar[bool] = False
     """True if networks of this family have `features` and a head that reads them."""
     readouts: ClassVar[tuple[str, ...]] = ("head",)
@@ -58,21 +62,21 @@ class Model(Component, ABC):
         """Yield the reasons why this model cannot learn this task, as sentences. Called before any job runs."""
         return ()
 
-    @abstractmethod
     def build(self, examples: Examples, seed: int) -> Network:
         """Return the network before finetuning; new weights are drawn from a generator derived from `seed`.
 
         Raises:
             DataError: The examples do not suit the family, or a file of weights is missing or malformed.
         """
+        raise NotImplementedError
 
-    @abstractmethod
     def encode(self, examples: Examples) -> Any:
         """Return all examples of a split in the family's own form, made once per job."""
+        raise NotImplementedError
 
-    @abstractmethod
     def collate(self, encoded: Any, indices: np.ndarray) -> dict[str, Any]:
         """Return one batch of tensors of the examples at `indices`, padded only as far as its largest example needs."""
+        raise NotImplementedError
 
     def lengths(self, encoded: Any) -> np.ndarray:
         """Return the cost of each example, `[N]`; predictions are made in batches of similar length."""

@@ -10,13 +10,13 @@ import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.objectives import Objective
-from w2slab.specs import RecipeSpec
 from w2slab.training import batches, checkpoint, readout, schedules
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
 from w2slab.training.loop import RUNNING_MEAN, Callback, Learning, Optimization, Part, Running, Step, train
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
+from w2slab.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -42,7 +42,7 @@ class Training:
     targets: np.ndarray
     shared_candidates: bool
     objective: Objective
-    recipe: RecipeSpec
+    recipe: Recipe
     seed: int
     judges: Mapping[str, tuple[Encoded, Callable[[np.ndarray], np.ndarray]]] = field(default_factory=dict)
     weights: np.ndarray | None = None
@@ -105,7 +105,7 @@ def finetune(network: torch.nn.Module, training: Training, running: Running) -> 
     return Trained(state.curve, state.snapshots, state.step, ended.seconds, ended.steps_here, ended.micro_batch)
 
 
-def _rate(recipe: RecipeSpec, steps: int) -> Callable[[int], float]:
+def _rate(recipe: Recipe, steps: int) -> Callable[[int], float]:
     def rate(step: int) -> float:
         return recipe.lr * schedules.rate_factor((step + 0.5) / steps, recipe.warmup_frac, recipe.decay)
 

@@ -120,6 +120,6 @@ def _order(training: HeadTraining) -> tuple[Any, ...]:
 def _head_bytes(training: HeadTraining) -> int:
     recipe, shape = training.recipe, training.shape
     copies = _COPIES + 2 * (recipe.ema_decay is not None) + 2 * bool(training.judges)
-    logits = recipe.batch_size * training.targets.shape[1] * shape.mixture
+    logits = recipe.batch_size * training.targets.shape[1] * shape.n_heads
     hidden = recipe.batch_size * (shape.hidden or 0) * (1 if training.examples.shared_candidates else 40)
     return 4 * (copies * n_parameters(training) + 12 * logits + 4 * hidden)

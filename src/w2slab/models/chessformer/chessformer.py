@@ -62,7 +62,7 @@ class Chessformer(Model):
 
     def problems(self, examples: Examples) -> Iterable[str]:
         """Refuse examples that are not chess positions."""
-        if examples.classes is not None or not {"fen", "candidates"} <= set(examples.table.column_names):
+        if examples.candidates is None or examples.chess_positions is None:
             yield "a chessformer reads chess positions (columns fen, candidates); use another model for this task"
 
     def build(self, examples: Examples, seed: int) -> ChessformerNetwork:
@@ -83,7 +83,7 @@ class Chessformer(Model):
         """
         for problem in self.problems(examples):
             raise DataError(f"{self.name}: {problem}")
-        fens, moves = (examples.table.column(name).to_pylist() for name in ("fen", "candidates"))
+        fens, moves = examples.chess_positions or [], examples.candidates or []
         return encode_positions(fens, moves, examples.ids)
 
     def reads(self) -> str:

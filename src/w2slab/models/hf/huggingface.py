@@ -67,6 +67,7 @@ class HuggingFace(Model):
     readouts: ClassVar[tuple[str, ...]] = ("head", "last", "mean", "first", "pooler")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         places = {"model": self.model, "path": self.path, "package": self.package}
         given = [name for name, place in places.items() if place is not None]
         if len(given) > 1:
@@ -125,10 +126,9 @@ class HuggingFace(Model):
 
     def problems(self, examples: Examples) -> Iterable[str]:
         """Refuse tasks without text, or with neither classes nor candidates."""
-        columns = set(examples.table.column_names)
-        if not columns & {"text", "fen"}:
+        if examples.texts is None:
             yield "text models read the column `text`; this task has none"
-        elif examples.classes is None and "candidates" not in columns:
+        elif examples.classes is None and examples.candidates is None:
             yield "the task has neither common classes nor the column `candidates`"
 
     def build(self, examples: Examples, seed: int) -> TextNetwork:
