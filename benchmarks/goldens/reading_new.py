@@ -32,6 +32,7 @@ class Reading:
         loaded = w2slab.load_study(study, list(settings))
         self._plan = w2slab.plan(loaded)
         self._store = Store(store)
+        self._names: dict[str, np.ndarray] = {}
         self._results = w2slab.load_results(loaded, store)
         assert not self._results.missing, f"{len(self._results.missing)} comparisons are not done"
 
@@ -48,13 +49,14 @@ class Reading:
 
     def splits(self, comparison: Any) -> Iterator[tuple[str, np.ndarray]]:
         """Ids of each split, and their right candidates, each list of them as text."""
-        folder = self._folder(comparison.data)
+        from w2slab.data.task_data import TaskData
+
+        data = TaskData.made_by(comparison.data, self._store.folder)
         for split in SPLITS:
-            path = folder / f"{split}.truth.parquet"
-            if path.exists():
-                table = pq.read_table(path)
-                yield f"{split} ids", _texts(table.column("id").to_pylist())
-                yield f"{split} truth", _texts(json.dumps(right) for right in table.column("right").to_pylist())
+            if data.has(split):
+                truth = data.truth(split)
+                yield f"{split} ids", _texts(truth.ids)
+                yield f"{split} truth", _texts(json.dumps(right) for right in truth.right)
 
     def models(self, comparison: Any) -> Iterator[tuple[str, Any]]:
         """Role and job of the models of a comparison, and of what the student learned from."""
@@ -75,13 +77,13 @@ class Reading:
         for kind, said in (("predictions", ""), ("stopping", "stopped ")):
             for path in sorted((folder / kind).glob("*.parquet")):
                 table = pq.read_table(path)
-                yield said + path.stem, _texts(table.column("id").to_pylist()), _padded(table.column("probs"))
+                yield said + path.stem, self._ids(job, table), _padded(table.column("probs"))
 
     def weights(self, job: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Weights of examples that a job leaves: split, ids, float32 [N]."""
         for path in sorted((self._folder(job) / "weights").glob("*.parquet")):
             table = pq.read_table(path)
-            yield path.stem, _texts(table.column("id").to_pylist()), table.column("weight").to_numpy()
+            yield path.stem, self._ids(job, table), table.column("weight").to_numpy()
 
     def curve(self, job: Any) -> list[dict[str, float]]:
         """The learning curve of a job, a row per point."""
@@ -94,6 +96,14 @@ class Reading:
         recipe = getattr(job.spec, "recipe", None)
         stop_at = {} if recipe is None else {"stop_at": recipe.stop_at}
         return {name: facts[name] for name in COUNTS if name in facts} | stop_at
+
+    def _ids(self, job: Any, table: Any) -> np.ndarray:
+        """Ids of the examples at the positions of a table."""
+        task = job.inputs["task"].key
+        if task not in self._names:
+            path = self._folder(job.inputs["task"]) / "examples.parquet"
+            self._names[task] = _texts(pq.read_table(path, columns=["id"]).column("id").to_pylist())
+        return self._names[task][table.column("position").to_numpy()]
 
     def _folder(self, job: Any) -> Path:
         return self._store.folder(job.key)

@@ -33,7 +33,7 @@ def copied(tmp_path, n_errors, seeds):
             path = store.folder(job.key) / "predictions" / "test.parquet"
             said = read_predictions(path)
             probs = (0.1 + 0.8 * np.eye(2))[chosen].astype(np.float32)
-            write_predictions(path, Predictions(said.ids, probs, said.n_candidates))
+            write_predictions(path, Labels(said.ids, probs, said.n_candidates))
     return collect(plan, store, resamples=500)
 
 

@@ -139,7 +139,7 @@ def llama(tmp_path_factory):
 
 
 def accuracy(out, data):
-    return read_truth(data, "test").is_right(read_predictions(out / "predictions" / "test.parquet").choices).mean()
+    return data_in(data).truth("test").is_right(read_predictions(out, "test").choices).mean()
 
 
 @pytest.mark.parametrize("task", [reviews, pairs])
@@ -148,7 +148,7 @@ def test_a_probe_on_true_labels_finds_what_is_plain_in_the_features(bench, llama
     spec = ProbeSpec(model=llama, train_split="student_train", labels="true", seed=0)
     out = bench.run(probe, spec, {"data": data}, "probe")
     assert {path.stem for path in (out / "predictions").iterdir()} == {"student_train", "validation", "test"}
-    found = read_predictions(out / "predictions" / "test.parquet")
+    found = read_predictions(out, "test")
     np.testing.assert_allclose(found.probs.sum(axis=1), 1, atol=1e-6)
     assert accuracy(out, data) >= 0.9
     assert (bench.facts["n_features"], bench.facts["n_examples"]) == (32, 120)

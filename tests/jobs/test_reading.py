@@ -46,7 +46,7 @@ def family(tmp_path):
 
 
 def read(family, data: Path, shared: Path | None, split: str = "test"):
-    return reading.encoded(family, read_examples(data, split), data, split, shared)
+    return reading.encoded(family, data_in(data).examples(split), data, split, shared)
 
 
 def entries(shared: Path) -> list[Path]:

@@ -99,8 +99,8 @@ def test_weights_of_one_relabeling_reach_through_the_next(bench):
     data.mkdir()
     write_prepared(data, {"classes": ["no", "yes"]})
     sure = np.array([0.9, 0.6, 0.8, 0.7], dtype=np.float32)
-    given = Predictions([f"e{i}" for i in range(4)], np.stack([1 - sure, sure], axis=1), np.full(4, 2))
-    write_predictions(labels / "predictions" / "student_train.parquet", given)
+    given = Labels([f"e{i}" for i in range(4)], np.stack([1 - sure, sure], axis=1), np.full(4, 2))
+    write_predictions(labels, "student_train", given)
     write_examples_of(data)
 
     def relabel(name, fields, labels, out):

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from small_jobs import Story, graph_of, make
 
 from w2slab.errors import StudyError
 from w2slab.graph.executors import Inline
-from w2slab.graph.fingerprint import LocalFile, canonical
+from w2slab.graph.fingerprint import LocalFile, canonical, neutral
 from w2slab.graph.job import Job
 from w2slab.graph.runner import run
 
@@ -29,8 +29,8 @@ class FitSpec:
     head: str | None = None
 
 
-def job_of(spec, *, version=1, **inputs):
-    return Job(kind="fit", version=version, run="small_jobs:number", spec=spec, inputs=inputs)
+def job_of(spec, *, version=1, files=(), **inputs):
+    return Job(kind="fit", version=version, run="small_jobs:number", spec=spec, inputs=inputs, files=files)
 
 
 # 1. "`...Options`: how and where (device, workers, micro-batch, logging, what to keep); never enters [the key]."
@@ -86,7 +86,7 @@ def test_a_file_enters_by_its_content_and_not_by_its_path(tmp_path):
     (tmp_path / "a.csv").write_text("1,2")
     (tmp_path / "b.csv").write_text("1,2")
     (tmp_path / "c.csv").write_text("1,3")
-    keys = [job_of({"data": LocalFile.of(tmp_path / name)}).key for name in ("a.csv", "b.csv", "c.csv")]
+    keys = [job_of({}, files=(LocalFile.of(tmp_path / name),)).key for name in ("a.csv", "b.csv", "c.csv")]
 
     assert keys[0] == keys[1]
     assert keys[0] != keys[2]
@@ -110,7 +110,7 @@ def test_a_folder_enters_by_names_and_contents_of_all_its_files(tmp_path):
 def test_a_file_that_changed_after_planning_is_not_used(store, tmp_path):
     data = tmp_path / "data.csv"
     data.write_text("1,2")
-    job = job_of({"number": 1, "data": LocalFile.of(data)})
+    job = job_of({"number": 1}, files=(LocalFile.of(data),))
     data.write_text("other numbers")
 
     outcome = run(graph_of(job), store, Inline())
@@ -127,6 +127,16 @@ def test_a_default_and_the_same_value_written_out_are_one_key():
     assert job_of(FitSpec()).payload["spec"] == {"head": None, "layers": [2, 3], "lr": 0.1, "model": "linear"}
 
 
+# 4. "A field added after keys were published has a neutral value and is left out at that value."
+def test_a_field_added_later_changes_no_key_where_it_is_not_used():
+    @dataclass(frozen=True)
+    class LaterFitSpec(FitSpec):
+        warmup: float = field(default=0.0, metadata=neutral(0.0))
+
+    assert job_of(LaterFitSpec()).key == job_of(FitSpec()).key
+    assert job_of(LaterFitSpec(warmup=0.1)).key != job_of(FitSpec()).key
+
+
 class Colour(StrEnum):
     RED = "red"
 
@@ -137,7 +147,7 @@ class Colour(StrEnum):
     [
         (lambda x: x, "name it as text"),
         ({1, 2}, "use a sorted list"),
-        (Path("data.csv"), "LocalFile.of(path)"),
+        (Path("data.csv"), "let a component's `files()` name a file"),
         (float("nan"), "use None for a value that is absent"),
         (float("inf"), "use None for a value that is absent"),
         (np.float64(1.0), "use `.item()`"),
@@ -177,6 +187,6 @@ def test_golden_keys():
     assert data.key == "fit-d18370a0a5f845daac216fb2"
     assert student.key == "fit-72f8076c315d1ed59c7ad817"
     assert json.dumps(student.payload, sort_keys=True) == (
-        '{"inputs": {"data": "fit-d18370a0a5f845daac216fb2"}, "kind": "fit", '
+        '{"files": [], "inputs": {"data": "KEY"}, "kind": "fit", '
         '"spec": {"head": null, "layers": [2, 3], "lr": 0.1, "model": "linear"}, "version": 3}'
     )

@@ -24,7 +24,7 @@ def judged(columns, right, supervisor, student, classes=None) -> Judged:
     ids = [str(i) for i in range(len(right))]
     examples = Examples(pa.table({"id": ids, "group": ids, **columns}), classes)
     said = [
-        Predictions(ids, np.array(probs, dtype=np.float32).reshape(len(ids), -1), examples.n_candidates)
+        Labels(ids, np.array(probs, dtype=np.float32).reshape(len(ids), -1), examples.n_candidates)
         for probs in (supervisor, student)
     ]
     return Judged(examples, Truth(ids, right), *said)

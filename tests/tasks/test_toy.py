@@ -74,7 +74,7 @@ def test_weak_to_strong_generalization_happens(tmp_path):
             seed=0,
         )
         out = run(finetune, spec, name, data=data, **inputs)
-        test = read_predictions(out / "predictions" / "test.parquet")
+        test = read_predictions(out, "test")
         return out, read_truth(data, "test").is_right(test.choices).mean()
 
     sizes = {"supervisor_train": None, "student_train": None, "validation": 500, "test": 2000}

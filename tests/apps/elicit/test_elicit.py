@@ -49,10 +49,8 @@ def test_labels_are_those_of_students_that_did_not_learn_them(elicited):
     by_id = {}
     for students in prepared.plan.folds.values():
         for student in students:
-            kept = read_predictions(store.folder(student.key) / "predictions" / "reserve.parquet")
-            learned = read_predictions(
-                store.folder(student.inputs["data"].key) / "predictions" / "student_train.parquet"
-            )
+            kept = read_predictions(store.folder(student.key), "reserve")
+            learned = read_predictions(store.folder(student.inputs["data"].key), "student_train")
             assert not set(kept.ids) & set(learned.ids)
             for name, probs in zip(kept.ids, kept.probs, strict=True):
                 by_id.setdefault(name, []).append(probs)

@@ -62,7 +62,7 @@ def said_by_the_card(folder):
 
 def compare(student, folder):
     """The largest difference of a probability that the card's code gives from what the student left."""
-    stored = read_predictions(student.store.folder(student.key) / "predictions" / "student_train.parquet")
+    stored = read_predictions(student.store.folder(student.key), "student_train")
     examples = read_examples(student.store.folder(student.inputs["data"]), "student_train")
     logits = said_by_the_card(folder)["logits"](texts_of(examples)).numpy()
     if examples.classes is None:
