@@ -10,15 +10,15 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from w2slab.objectives.plain import CrossEntropy
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
 from w2slab.jobs.finetune import FinetuneSpec, finetune
 from w2slab.jobs.probe import ProbeSpec, probe
 from w2slab.models.linear.linear import Linear
-from w2slab.objectives.plain import CrossEntropy
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
@@ -195,6 +195,8 @@ def test_a_probe_may_start_from_weights_that_a_finetuning_kept(bench, llama):
 
 class Bare(Linear):
     """A family whose networks have no features."""
+
+    has_features = False
 
     def build(self, examples, seed):
         return torch.nn.Linear(8, 2)

@@ -18,6 +18,7 @@ from w2slab.apps.elicit.request import make_request
 from w2slab.apps.export.folder import _Loaded, texts_of, write
 from w2slab.apps.export.students import Student, of_study
 from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.graph import runner
@@ -26,7 +27,6 @@ from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
 from w2slab.jobs.options import RunOptions
 from w2slab.study.study import load_study
-from w2slab.data.readers.texts import Layout
 
 
 def trained(root, kind, settings=(), candidates=False):
