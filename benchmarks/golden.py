@@ -32,13 +32,14 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import platform
 import shutil
 import subprocess
 import sys
+import tarfile
 import tempfile
 import time
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
@@ -54,31 +55,27 @@ MOST_SHOWN = 10
 _OF_OLD_SIDE = ("studies.py", "dump.py", "reading_old.py", "*.yaml")
 
 
-def git(*arguments: str, tree: Path = ROOT) -> str:
-    """What a git command prints."""
-    return subprocess.run(
-        ["git", "-C", str(tree), *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def old_tree(commit: str | None, path: Path | None, stack: ExitStack) -> Path:
-    """The old working tree: a path, or a commit checked out in a temporary folder for as long as the stack is open."""
+def old_tree(commit: str | None, path: Path | None, folder: Path) -> Path:
+    """The old tree: a path, or the sources of a commit in a folder of their own."""
     if path is not None:
         return path.resolve()
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "tree"
-    git("worktree", "add", "--detach", str(folder), str(commit))
-    stack.callback(git, "worktree", "remove", "--force", str(folder))
-    return folder
+    tree = folder / "tree"
+    tree.mkdir()
+    archive = subprocess.run(["git", "-C", str(ROOT), "archive", str(commit), "src"], check=True, capture_output=True)
+    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
+        files.extractall(tree, filter="data")
+    return tree
 
 
 def stamp(case: str, tree: Path) -> str:
     """Digest of all that the old side's results depend on."""
-    found = hashlib.sha256(f"{case}{git('rev-parse', 'HEAD:src', tree=tree)}{platform.uname()}".encode())
-    found.update(git("diff", "HEAD", "--", "src", tree=tree).encode())
+    found = hashlib.sha256(f"{case}{platform.uname()}".encode())
     for package in ("torch", "numpy", "scipy", "pandas", "transformers"):
         found.update(version(package).encode())
-    for path in sorted(path for pattern in _OF_OLD_SIDE for path in GOLDENS.glob(pattern)):
-        found.update(path.read_bytes())
+    sources = [path for path in (tree / "src").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    cases = [path for pattern in _OF_OLD_SIDE for path in GOLDENS.glob(pattern)]
+    for path in (*sorted(sources), *sorted(cases)):
+        found.update(path.name.encode() + path.read_bytes())
     return found.hexdigest()[:16]
 
 
@@ -141,11 +138,9 @@ def main() -> int:
     if (asked.commit is None) == (asked.old is None):
         parser.error("name either a commit or --old PATH")
     failed = []
-    with ExitStack() as stack:
-        tree, folder = (
-            old_tree(asked.commit, asked.old, stack),
-            Path(stack.enter_context(tempfile.TemporaryDirectory())),
-        )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        tree = old_tree(asked.commit, asked.old, folder)
         for case in names:
             started = time.monotonic()
             try:
