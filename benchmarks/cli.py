@@ -16,11 +16,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from w2slab.experiment import plan
+from w2slab.experiment.plan import plan
 from w2slab.graph.runner import state
 from w2slab.graph.store import Store
-from w2slab.study import check_study
-from w2slab.study_file import parse_document
+from w2slab.study.document import parse_document
+from w2slab.study.reading import check_study
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "toy.yaml"
 REPEATS = 7

@@ -26,12 +26,12 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from w2slab.elicit import run
-from w2slab.elicit.request import make_request
-from w2slab.elicit.run import Files
+from w2slab.apps.elicit import run
+from w2slab.apps.elicit.request import make_request
+from w2slab.apps.elicit.run import Files
+from w2slab.data.readers.files import read_rows
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
-from w2slab.tasks.text.reading import read_rows
 
 ANNOTATORS = ("ann", "bob", "cy")
 HARD = 0.55

@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from w2slab.jobs.setup import prepare_worker
-from w2slab.models.chessformer import Chessformer
-from w2slab.randomness import rng
 from w2slab.specs import RecipeSpec
+
+from w2slab.data.examples import Labelled, Truth
+from w2slab.jobs.setup import prepare_worker
+from w2slab.models.chessformer.chessformer import Chessformer
+from w2slab.randomness import rng
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
-from w2slab.tasks.task import Labelled, Truth
 
 RATINGS = (0, 1000, 1400, 1800, 2200, 4000)
 
@@ -116,8 +116,8 @@ def judge(
     seeds: list[int],
 ) -> dict[str, Any]:
     """Figures of one rung."""
+    from w2slab.objectives import CrossEntropy
     from w2slab.training import batches, loop
-    from w2slab.training.objectives import CrossEntropy
 
     examples = own.examples.take(train)
     truth = Truth(examples.ids, [own.truth.right[row] for row in train])

@@ -20,8 +20,8 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.report.fake_study import FakePlan, FakeStore, Simulation, text_task
+from w2slab.analysis import collect
 from w2slab.graph.job import Graph
-from w2slab.results import collect
 
 SUPERVISOR, CEILING, NAIVE = 0.62, 0.84, 0.5
 

@@ -23,10 +23,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.report import fake_study
-from w2slab import api
+from w2slab.analysis import collect
+from w2slab.experiment import run as api
 from w2slab.report.page import write_report
-from w2slab.results import collect
-from w2slab.study import load_study, to_yaml
+from w2slab.study.reading import load_study
+from w2slab.study.writing import to_yaml
 
 _TIMES = """() => {
   const page = performance.getEntriesByType("navigation")[0];

@@ -18,16 +18,16 @@ import torch.nn.functional as F
 from finetune import Case, case
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
-
-from w2slab.models.chessformer import Chessformer
-from w2slab.models.chessformer_network import HIDDEN
-from w2slab.models.hf import HuggingFace
-from w2slab.randomness import rng
 from w2slab.specs import RecipeSpec
+
+from w2slab.models.chessformer.chessformer import Chessformer
+from w2slab.models.chessformer.chessformer_network import HIDDEN
+from w2slab.models.hf.huggingface import HuggingFace
+from w2slab.objectives import AuxiliaryConfidence, CrossEntropy, Objective
+from w2slab.randomness import rng
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
-from w2slab.tasks.text.opinions import Sst2
+from w2slab.tasks.text.sentiment import Sst2
 from w2slab.training import batches, loop, schedules
-from w2slab.training.objectives import AuxiliaryConfidence, CrossEntropy, Objective
 from w2slab.training.optimizer import AdamW
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict

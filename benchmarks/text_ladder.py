@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 import yaml
 
-from w2slab import api
-from w2slab.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.experiment import run as api
 from w2slab.graph import runner
 from w2slab.graph.executors import Processes
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.store import Store
 from w2slab.randomness import derived_seed
-from w2slab.study import load_study
+from w2slab.study.reading import load_study
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     graph = Graph()
     for found in jobs.values():
         graph.add(found, wanted=True)
-    executor = Processes(asked.workers, 1, "w2slab.jobs.setup:prepare_worker")
+    executor = Processes(asked.workers)
     try:
         outcome = runner.run(graph, store, executor, options={"device": asked.device}, on_event=tell)
     finally:
@@ -73,7 +73,7 @@ def twin(rung: dict[str, Any], folder: Path) -> dict[str, Any]:
     import torch
     from transformers import AutoConfig, AutoModel, AutoModelForCausalLM, AutoTokenizer
 
-    from w2slab.models.hf import HuggingFace
+    from w2slab.models.hf.huggingface import HuggingFace
 
     own = {name: value for name, value in rung.items() if name in ("name", "path", "package")}
     (source,) = HuggingFace(**own).files()

@@ -19,20 +19,19 @@ import torch
 
 from tests.conftest import result_bytes, w2slab
 from tests.models import small_models
-from w2slab.artifacts import read_examples, read_features, read_predictions
+from w2slab.data.artifacts import read_examples, read_features, read_predictions
+from w2slab.data.examples import Examples
 from w2slab.errors import StudyError
-from w2slab.experiment import plan
+from w2slab.experiment.plan import plan
 from w2slab.graph.job import JobContext
 from w2slab.graph.store import Store
 from w2slab.jobs import embed as embed_job
-from w2slab.jobs.embed import embed
-from w2slab.models.hf import HuggingFace
+from w2slab.jobs.embed import EmbedSpec, embed
+from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
-from w2slab.specs import EmbedSpec, PluginSpec
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.seeds import BySeed
-from w2slab.study import load_study
-from w2slab.tasks.task import Examples
+from w2slab.study.reading import load_study
 
 STUDY = """
     name: small
@@ -133,7 +132,7 @@ def test_every_model_is_judged_on_every_example_however_long(decoder, study):
 
 # "EleutherAI/w2s activation gathering holds all layers x all examples on the GPU and runs one example at a time."
 def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder, tmp_path, monkeypatch):
-    from w2slab.artifacts import write_examples, write_prepared
+    from w2slab.data.artifacts import write_examples, write_prepared
 
     made = texts(*[f"good film {n}" for n in range(50)])
     data, out = tmp_path / "data", tmp_path / "out"
@@ -151,7 +150,7 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
         return counted(network, encoded, *more, **reading)
 
     monkeypatch.setattr(embed_job, "features", counting)
-    model = PluginSpec(name="hf", fields={"name": "tiny", "path": {"aside": str(decoder)}})
+    model = HuggingFace("tiny", path={"aside": str(decoder)})
     context = JobContext({"data": data}, out, tmp_path / "work", options={"prediction_batch": 16, "device": "cpu"})
     facts = embed(asdict(EmbedSpec(model=model, layer=1)), context)
     assert max(calls) > 1
@@ -165,13 +164,13 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
 # "Loading scripts are gone: `datasets` >= 4.0 refuses script data sets ... Work-around used elsewhere: the
 # `refs/convert/parquet` revision of the same data set."
 def test_hub_data_are_files_of_rows_and_no_script_nor_datasets_library_is_needed():
-    from w2slab.tasks.text.hub import PARQUET_BRANCH, Source
-    from w2slab.tasks.text.reading import KINDS
+    from w2slab.data.readers.files import KINDS
+    from w2slab.data.readers.hub import PARQUET_BRANCH, Source
 
     assert PARQUET_BRANCH == "refs/convert/parquet"
     assert Source("org/name").branch == PARQUET_BRANCH
     assert not any("py" in kind for kind in KINDS)
-    code = "import w2slab.tasks.text.named, w2slab.tasks.text.hub, sys; print('datasets' in sys.modules)"
+    code = "import w2slab.tasks.text.named, w2slab.data.readers.hub, sys; print('datasets' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

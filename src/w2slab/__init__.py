@@ -10,11 +10,11 @@ _PUBLIC = {
     "StudyError": "errors",
     "UnavailableError": "errors",
     "W2SError": "errors",
-    "load_results": "api",
-    "load_study": "study",
-    "plan": "experiment",
-    "run": "api",
-    "write_report": "api",
+    "load_results": "experiment.run",
+    "load_study": "study.reading",
+    "plan": "experiment.plan",
+    "run": "experiment.run",
+    "write_report": "experiment.run",
 }
 
 __all__ = sorted(_PUBLIC)

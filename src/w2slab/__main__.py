@@ -1,5 +1,5 @@
 """`python -m w2slab` is the command line."""
 
-from w2slab.cli import main
+from w2slab.cli.main import main
 
 main()

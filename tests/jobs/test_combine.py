@@ -8,11 +8,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.artifacts import Predictions, read_predictions, read_weights, write_predictions, write_prepared, write_split
+from w2slab.data.artifacts import (
+    Predictions,
+    read_predictions,
+    read_weights,
+    write_predictions,
+    write_prepared,
+    write_split,
+)
+from w2slab.data.examples import Examples, Truth
 from w2slab.errors import JobError
-from w2slab.jobs.combine import bootstrap, combine, reweight
-from w2slab.specs import BootstrapSpec, CombineSpec, ReweightSpec
-from w2slab.tasks.task import Examples, Truth
+from w2slab.jobs.combine import BootstrapSpec, CombineSpec, ReweightSpec, bootstrap, combine, reweight
 
 LEARNED = "supervisor_train"
 

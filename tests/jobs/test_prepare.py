@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.artifacts import read_examples, read_prepared, read_truth
+from w2slab.data.artifacts import read_examples, read_prepared, read_truth
+from w2slab.data.examples import Examples, Labelled, Truth
 from w2slab.errors import DataError
 from w2slab.jobs.prepare import balance, check, split
-from w2slab.tasks.task import Examples, Labelled, Truth
 from w2slab.tasks.toy import Toy
 
 NAMES = ("supervisor_train", "student_train", "validation", "test", "reserve")

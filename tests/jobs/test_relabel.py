@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from w2slab import registry
-from w2slab.artifacts import (
+from w2slab.data.artifacts import (
     Predictions,
     read_predictions,
     read_truth,
@@ -17,12 +17,11 @@ from w2slab.artifacts import (
     write_prepared,
     write_weights,
 )
+from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.jobs import relabel as relabel_job
-from w2slab.jobs.relabel import relabel
-from w2slab.relabeling.relabeling import Relabelled
-from w2slab.specs import PluginSpec, RelabelSpec
-from w2slab.tasks.task import Examples
+from w2slab.jobs.relabel import RelabelSpec, relabel
+from w2slab.relabelings.relabeling import RelabelResult
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def labels(bench):
 
 
 def spec(name, seed=0, n_trusted=0, **fields):
-    return RelabelSpec(relabeling=PluginSpec(name=name, fields=fields), n_trusted=n_trusted, seed=seed)
+    return RelabelSpec(relabeling=registry.build("relabelings", name, fields), n_trusted=n_trusted, seed=seed)
 
 
 def changed(bench, inputs, name, seed=0, split="student_train", out=None):
@@ -144,7 +143,7 @@ def told(bench, weak, monkeypatch, **fields):
     class Looks:
         def __call__(self, given):
             seen.append(given)
-            return Relabelled(given.probs)
+            return RelabelResult(given.probs)
 
     monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: Looks())
     bench.run(relabel, spec("looks", **fields), weak, f"looked {len(list(bench.root.iterdir()))}")
@@ -173,11 +172,11 @@ def test_other_labels_come_in_their_order(bench, weak, monkeypatch):
 @pytest.mark.parametrize(
     ("made", "complaint"),
     [
-        (lambda p: Relabelled(p[:-1]), "of shape"),
-        (lambda p: Relabelled(p * 2), "must sum to one"),
-        (lambda p: Relabelled(p * np.nan), "must be finite"),
-        (lambda p: Relabelled(p, -np.ones(len(p))), "weights of student_train must be finite and not negative"),
-        (lambda p: Relabelled(p, np.zeros(len(p))), "every example of student_train was left out"),
+        (lambda p: RelabelResult(p[:-1]), "of shape"),
+        (lambda p: RelabelResult(p * 2), "must sum to one"),
+        (lambda p: RelabelResult(p * np.nan), "must be finite"),
+        (lambda p: RelabelResult(p, -np.ones(len(p))), "weights of student_train must be finite and not negative"),
+        (lambda p: RelabelResult(p, np.zeros(len(p))), "every example of student_train was left out"),
     ],
 )
 def test_what_another_distribution_gets_wrong_is_said(bench, weak, monkeypatch, made, complaint):

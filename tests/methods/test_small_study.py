@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from tests.methods.planning import planned, student, study
-from w2slab import api
-from w2slab.artifacts import read_predictions, read_truth, read_weights
-from w2slab.experiment import plan
+from w2slab.analysis import collect
+from w2slab.data.artifacts import read_predictions, read_truth, read_weights
+from w2slab.experiment import run as api
+from w2slab.experiment.plan import plan
 from w2slab.graph.store import Store
-from w2slab.results import collect
 
 METHODS = """methods=[
   naive,

@@ -92,7 +92,7 @@ def test_each_boosted_supervisor_learns_on_the_weights_that_the_one_before_left(
     labels = student(of).inputs["labels"]
     assert labels.spec.how == "boosted"
     first, second, third = inputs(labels, "member_")
-    assert all(member.spec.predicts_learned for member in (first, second, third))
+    assert all(member.spec.predict_train_split for member in (first, second, third))
     assert "weights" not in first.inputs
     after_first, after_second = second.inputs["weights"], third.inputs["weights"]
     assert after_first.inputs["member"] == first

@@ -9,8 +9,8 @@ from typing import Any
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
+from w2slab.data.examples import Examples
 from w2slab.randomness import rng
-from w2slab.tasks.task import Examples
 
 END, PAD = "<|end|>", "<|pad|>"
 MARKS = (("bad", "awful", "poor"), ("good", "fine", "great"))

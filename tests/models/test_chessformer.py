@@ -10,13 +10,13 @@ import pyarrow as pa
 import pytest
 import torch
 
+from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError
-from w2slab.jobs.pretrain import RUNGS
-from w2slab.models.chessformer import SHIPPED, Chessformer, collate, encode_positions
-from w2slab.models.chessformer_network import HIDDEN, Architecture, build, read_weights, write_weights
+from w2slab.ladders.chess.pretraining import RUNGS
+from w2slab.models.chessformer.chessformer import SHIPPED, Chessformer, collate, encode_positions
+from w2slab.models.chessformer.chessformer_network import HIDDEN, Architecture, build, read_weights, write_weights
 from w2slab.tasks.chess.position import mirror_fen
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
-from w2slab.tasks.task import Examples, Truth
 
 # Positions and some legal moves; the second has an en passant capture, the third castles, the fourth is in check.
 ROWS = [
@@ -174,7 +174,9 @@ def test_other_tasks_are_refused(rung):
 
 
 def test_importing_the_family_costs_no_torch():
-    code = "import sys, w2slab.models.chessformer; sys.exit('torch' in sys.modules or 'chess' in sys.modules)"
+    code = (
+        "import sys, w2slab.models.chessformer.chessformer; sys.exit('torch' in sys.modules or 'chess' in sys.modules)"
+    )
     source = Path(__file__).parents[2] / "src"
     assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": str(source)}).returncode == 0
 

@@ -13,10 +13,10 @@ import torch
 
 from tests.models import small_models
 from w2slab import registry
+from w2slab.data.examples import Examples
 from w2slab.errors import DataError, StudyError, UnavailableError
-from w2slab.models import hf
-from w2slab.models.hf import HuggingFace
-from w2slab.tasks.task import Examples
+from w2slab.models.hf import huggingface as hf
+from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.training.language import Course, learn_language, mean_loss
 from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
@@ -39,8 +39,8 @@ def adapter(tmp_path_factory, llama):
 
     from peft import LoraConfig, get_peft_model
 
-    from w2slab.models import hf_network
-    from w2slab.models.hf_sources import Checkpoint
+    from w2slab.models.hf import hf_network
+    from w2slab.models.hf.hf_sources import Checkpoint
 
     folder = tmp_path_factory.mktemp("adapter")
     model, _ = hf_network.load(Checkpoint(llama), causal=True, layers=None, adapter=None)
@@ -53,7 +53,7 @@ def adapter(tmp_path_factory, llama):
 
 
 def test_the_module_imports_without_torch():
-    code = "import sys, w2slab.models.hf; assert not {'torch', 'transformers', 'peft'} & set(sys.modules)"
+    code = "import sys, w2slab.models.hf.huggingface; assert not {'torch', 'transformers', 'peft'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
@@ -90,19 +90,19 @@ def test_an_adapter_is_no_model(adapter):
 )
 def test_what_does_not_suit_the_model_is_said_when_a_study_is_planned(llama, fields, words):
     with pytest.raises(StudyError, match=words):
-        HuggingFace("m", path=llama, **fields).pinned()
+        HuggingFace("m", path=llama, **fields).resolved()
 
 
 def test_an_encoder_has_no_output_embeddings(bert):
     with pytest.raises(StudyError, match="head: unembedding: an encoder has no output embeddings"):
-        HuggingFace("m", path=bert, head="unembedding").pinned()
+        HuggingFace("m", path=bert, head="unembedding").resolved()
 
 
 @pytest.mark.parametrize("fields", [{"tuning": "lora"}, {"adapter": Path("x")}])
 def test_a_missing_peft_is_said_when_a_study_is_planned(monkeypatch, llama, fields):
     monkeypatch.setattr(hf, "find_spec", lambda name: None)
     with pytest.raises(UnavailableError, match=r'peft is not installed; pip install "w2slab\[lora\]"'):
-        HuggingFace("m", path=llama, **fields).pinned()
+        HuggingFace("m", path=llama, **fields).resolved()
 
 
 def test_a_task_without_text_is_refused(llama):
@@ -166,7 +166,7 @@ def test_a_language_model_learns_is_written_and_is_started_from(llama, tuning, t
     assert after < before - 0.5
     family.save_base(network, tmp_path / "base")
     started = family.starting_from(tmp_path / "base")
-    assert started.pinned() == started
+    assert started.resolved() == started
     assert started.reads() == family.reads()
     assert mean_loss(started.build_language(0), rows, running, 8) == pytest.approx(after, abs=1e-4)
     made, _ = small_models.reviews(4)

@@ -9,12 +9,12 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from tests.models import small_models
+from w2slab.data.examples import Examples
 from w2slab.errors import DataError, StudyError
-from w2slab.models import hf_network
-from w2slab.models.hf import HuggingFace
-from w2slab.models.hf_network import HIDDEN
-from w2slab.models.hf_readout import read_out
-from w2slab.tasks.task import Examples
+from w2slab.models.hf import hf_network
+from w2slab.models.hf.hf_network import HIDDEN
+from w2slab.models.hf.huggingface import HuggingFace
+from w2slab.models.hf.pooling import read_out
 
 DECODERS = ["llama", "gpt2", "gpt_neox", "qwen3"]
 ENCODERS = ["bert", "modernbert", "roberta"]

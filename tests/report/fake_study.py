@@ -15,11 +15,18 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
 
-from w2slab.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
+from w2slab import registry
+from w2slab.analysis import Results
+from w2slab.data.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
+from w2slab.data.examples import Examples, Truth
+from w2slab.data.splits import Splits
 from w2slab.graph.job import Graph, Job
-from w2slab.results import Results
-from w2slab.specs import Comparison, FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, RelabelSpec, job
-from w2slab.tasks.task import Examples, Truth
+from w2slab.jobs.comparison import Comparison
+from w2slab.jobs.finetune import FinetuneSpec
+from w2slab.jobs.prepare import PrepareSpec
+from w2slab.jobs.relabel import RelabelSpec
+from w2slab.jobs.spec import job
+from w2slab.training.recipe import Recipe
 
 # Position after the set-up move, the set-up move, the solution, some other legal moves.
 PUZZLES = [
@@ -140,7 +147,7 @@ class Simulation:
                 student = self._student(weak, strong, method, seed, data, weak_models[weak], ceilings[strong])
                 comparisons.append(self._row(weak, strong, method, seed, None, data, weak_models, student, ceilings))
             for control in controls:
-                weak, strong = (rungs[0], rungs[-1]) if control != "weak-is-strong" else (rungs[0], rungs[0])
+                weak, strong = (rungs[0], rungs[-1]) if control != "self-training" else (rungs[0], rungs[0])
                 student = self._control(control, weak, strong, seed, data, weak_models[weak])
                 comparisons.append(
                     self._row(weak, strong, "naive", seed, control, data, weak_models, student, ceilings)
@@ -158,7 +165,11 @@ class Simulation:
 
     def _data(self, seed: int) -> Job:
         made = job(
-            PrepareSpec(task=PluginSpec(name=self.task.name), sizes={"test": len(self.task.examples)}, seed=seed),
+            PrepareSpec(
+                task=registry.build("tasks", self.task.name, {}),
+                sizes=Splits(**{"test": len(self.task.examples)}),
+                seed=seed,
+            ),
             title=f"data {self.task.name} seed {seed}",
         )
         folder = self._record(made, seconds=1.3, facts={})
@@ -181,8 +192,8 @@ class Simulation:
         self, rung: str, seed: int, data: Job, *, on: str, labels: Job | None, objective: str = "cross-entropy"
     ) -> Job:
         spec = FinetuneSpec(
-            model=PluginSpec(name=rung), train_split=on, labels="true" if labels is None else "soft",
-            objective=PluginSpec(name=objective), recipe=RecipeSpec(), seed=seed,
+            model=registry.build("models", rung, {}), train_split=on, labels="true" if labels is None else "soft",
+            objective=registry.build("objectives", objective, {}), recipe=Recipe(), seed=seed,
         )  # fmt: skip
         inputs = {"data": data} | ({} if labels is None else {"labels": labels})
         return job(spec, title=f"{rung} ← {'true labels' if labels is None else labels.title}", **inputs)
@@ -206,7 +217,7 @@ class Simulation:
         return (self.task.label + 1 + (rng.random(len(n)) * (n - 1)).astype(int)) % n
 
     def choices(self, made: Job) -> np.ndarray:
-        from w2slab.artifacts import read_predictions
+        from w2slab.data.artifacts import read_predictions
 
         return read_predictions(self.store.folder(made.key) / "predictions" / "test.parquet").choices
 
@@ -225,9 +236,9 @@ class Simulation:
     def _control(self, control: str, weak: str, strong: str, seed: int, data: Job, supervisor: Job) -> Job:
         labels = supervisor
         accuracy = self.accuracies[weak]
-        if control != "weak-is-strong":
+        if control != "self-training":
             labels = job(
-                RelabelSpec(relabeling=PluginSpec(name=control), seed=seed),
+                RelabelSpec(relabeling=registry.build("relabelings", control, {}), seed=seed),
                 title=f"{control} labels",
                 data=data,
                 labels=supervisor,
@@ -278,7 +289,7 @@ ladder:
   - {name: medium, family: chessformer}
   - {name: large, family: chessformer}
 methods: [naive, auxiliary-confidence, bootstrapping]
-controls: [shuffled, random, constant, weak-is-strong]
+controls: [shuffled, random, constant, self-training]
 seeds: [0, 1, 2]
 """
 
@@ -290,7 +301,7 @@ def chess_study(root: Path, *, n_test: int = 1200, seeds: tuple[int, ...] = (0, 
     methods = {"naive": 0.38, "auxiliary-confidence": 0.47, "bootstrapping": 0.55}
     task = chess_task(n_test, np.random.default_rng(7))
     simulation = Simulation(store, task, accuracies, methods)
-    controls = ("shuffled", "random", "constant", "weak-is-strong")
+    controls = ("shuffled", "random", "constant", "self-training")
     return FakePlan(graph, simulation.plan(list(seeds), graph, controls)), store
 
 

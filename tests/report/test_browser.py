@@ -9,8 +9,8 @@ import shutil
 import fake_study
 import pytest
 
+from w2slab.analysis import collect
 from w2slab.report.page import write_report
-from w2slab.results import collect
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 

@@ -9,9 +9,9 @@ from math import nan
 import fake_study
 
 from tests.report.test_page import visible
+from w2slab.analysis.diagnostics import Ranking, rankings
 from w2slab.report import words
 from w2slab.report.page import write_report
-from w2slab.results.diagnostics import Ranking, rankings
 
 RANKING = Ranking("misfit", "brier_gain", 18, 4, 0.456, -0.5, 6, 0.8, 1)
 

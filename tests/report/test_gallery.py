@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.artifacts import Predictions
+from w2slab.data.artifacts import Predictions
+from w2slab.data.examples import Examples, Truth
 from w2slab.report.exhibits import Judged
 from w2slab.report.gallery import Gallery, sort_out
 from w2slab.report.html import render
-from w2slab.tasks.task import Examples, Truth
 
 MATE = "6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1"
 MOVES = ["a1a4", "a1a8", "a1c1", "g2g4"]

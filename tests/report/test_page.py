@@ -12,10 +12,10 @@ from html.parser import HTMLParser
 import fake_study
 import pytest
 
+from w2slab.analysis import collect
 from w2slab.report import words
 from w2slab.report.look import Look
 from w2slab.report.page import write_report
-from w2slab.results import collect
 
 
 def visible(html: str) -> str:
@@ -250,7 +250,7 @@ def test_the_same_study_gives_the_same_bytes(chess, page, tmp_path):
 
 # "`report` never imports torch"
 def test_the_report_does_not_load_torch():
-    code = "import sys, w2slab.report.page, w2slab.results; assert not {'torch', 'matplotlib'} & set(sys.modules)"
+    code = "import sys, w2slab.report.page, w2slab.analysis; assert not {'torch', 'matplotlib'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from w2slab import registry
+from w2slab.data.examples import Labelled
 from w2slab.errors import DataError, StudyError, UnavailableError
-from w2slab.tasks.task import Labelled
 from w2slab.tasks.text.choices import Dropped, by_digest, dialogues, one_of, pair, right_and_wrong
 from w2slab.tasks.text.preference import HhRlhf, HhSingleTurn, UkpConvArg
 
@@ -128,7 +128,7 @@ def test_rows_as_they_are_published_become_these_pairs(tmp_path, name):
     path = tmp_path / "rows.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     task = registry.build("tasks", name, {"data": path})
-    assert task.pinned() == task
+    assert task.resolved() == task
     assert task.files() == (path,)
     labelled = task.load()
     assert told(labelled) == pairs
@@ -231,14 +231,14 @@ def published(folder: Path, *parts: str) -> None:
 def test_original_files_are_found_by_the_environment_and_settled_as_their_folder(tmp_path, monkeypatch):
     published(tmp_path / "preference", "train_gt", "train_w2s", "test")
     monkeypatch.setenv("W2SLAB_DATA", str(tmp_path))
-    pinned = HhSingleTurn().pinned()
-    assert pinned == HhSingleTurn(data=tmp_path / "preference")
-    assert HhSingleTurn().files() == pinned.files()
-    assert [path.name for path in pinned.files()] == [
+    resolved = HhSingleTurn().resolved()
+    assert resolved == HhSingleTurn(data=tmp_path / "preference")
+    assert HhSingleTurn().files() == resolved.files()
+    assert [path.name for path in resolved.files()] == [
         f"hh_single_turn_harmless_{part}.jsonl.gz" for part in ("train_gt", "train_w2s", "test")
     ]
     monkeypatch.delenv("W2SLAB_DATA")
-    labelled = pinned.load()
+    labelled = resolved.load()
     assert [text for text, _, _ in told(labelled)] == [
         f"Human: {part}\n\nAssistant:" for part in ("train_gt", "train_w2s", "test")
     ]
@@ -251,17 +251,17 @@ def test_some_of_the_original_files_are_not_taken_for_all(tmp_path, monkeypatch)
     with pytest.raises(
         DataError, match=r"hh_single_turn_harmless_train_w2s.jsonl.gz is missing beside the set's other"
     ):
-        HhSingleTurn().pinned()
+        HhSingleTurn().resolved()
     monkeypatch.setenv("W2SLAB_DATA", str(tmp_path / "none"))
     with pytest.raises(DataError, match=r"W2SLAB_DATA: .*none is not a folder"):
-        HhSingleTurn().pinned()
+        HhSingleTurn().resolved()
 
 
 def test_a_set_that_is_not_on_the_hub_says_which_files_it_needs():
     with pytest.raises(
         UnavailableError, match=r"ukp_convarg1_strict.jsonl.gz; name their folder as `data:`.*W2SLAB_DATA"
     ):
-        UkpConvArg().pinned()
+        UkpConvArg().resolved()
 
 
 def test_data_and_revision_exclude_each_other():

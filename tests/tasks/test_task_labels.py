@@ -8,9 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from w2slab.data.examples import Examples
 from w2slab.errors import DataError
-from w2slab.tasks.task import Examples
-from w2slab.tasks.text.task_labels import read_task_labels
+from w2slab.data.readers.annotations import read_task_labels
 
 IDS = ["e0", "e1", "e2", "e3"]
 

@@ -11,10 +11,10 @@ import pytest
 
 from tests.tasks.text_named_cases import CASES, Case
 from w2slab import registry
+from w2slab.data.readers.row import Row
 from w2slab.errors import DataError
 from w2slab.tasks.text.item import Item
 from w2slab.tasks.text.named import Dropped, NamedTask
-from w2slab.tasks.text.rows import Row
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -67,7 +67,7 @@ def put(cache: Path, case: Case, part: str) -> None:
 def test_it_loads_from_the_cache_of_the_hub_with_the_right_part_as_test(offline, name, part):
     case = CASES[name]
     put(offline, case, part)
-    task = registry.build("tasks", name, {}).pinned()
+    task = registry.build("tasks", name, {}).resolved()
     labelled = task.load()
     assert task.revision == COMMIT
     assert labelled.examples.ids == [item.id for item in case.items]
@@ -77,7 +77,10 @@ def test_it_loads_from_the_cache_of_the_hub_with_the_right_part_as_test(offline,
 
 
 def test_every_named_set_of_classes_or_options_has_a_case():
-    from w2slab.tasks.text import ethics, opinions, passages, questions, sentences
+    from w2slab.tasks.text import ethics, questions
+    from w2slab.tasks.text import reading_comprehension as passages
+    from w2slab.tasks.text import sentence_pairs as sentences
+    from w2slab.tasks.text import sentiment as opinions
 
     modules = {module.__name__ for module in (ethics, opinions, passages, questions, sentences)}
     assert {name for name, row in registry.table("tasks").items() if row.partition(":")[0] in modules} == set(CASES)
@@ -153,7 +156,7 @@ def test_only_the_first_rows_of_the_millions_of_amazon_reviews_are_read(offline,
     case = CASES["amazon-polarity"]
     rows = [{"label": n % 2, "title": str(n), "content": ""} for n in range(5)]
     put(offline, Case(case.hub, rows[0], [], case.refused, rows[1:]), "train")
-    monkeypatch.setattr("w2slab.tasks.text.opinions.AmazonPolarity.most_rows", 3)
+    monkeypatch.setattr("w2slab.tasks.text.sentiment.AmazonPolarity.most_rows", 3)
     assert registry.build("tasks", "amazon-polarity", {}).load().examples.table.column("text").to_pylist() == [*"012"]
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from w2slab import registry
+from w2slab.data.examples import Labelled
 from w2slab.jobs.prepare import split
-from w2slab.tasks.task import Labelled
 
 DATA = Path(os.environ.get("W2SLAB_DATA") or Path(__file__).parents[3] / "shared" / "data")
 

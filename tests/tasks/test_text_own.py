@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from w2slab import registry
+from w2slab.data.examples import Labelled
 from w2slab.errors import DataError, StudyError, UnavailableError
-from w2slab.tasks.task import Labelled
 from w2slab.tasks.text.own import Preference, Text
 
 
@@ -169,7 +169,7 @@ def test_a_hub_set_of_the_user_is_pinned_and_read(tmp_path, monkeypatch):
         pq.write_table(pa.table({"text": [f"{split} {i}" for i in (0, 1)], "label": labels}), path)
     (storage / "refs/refs/convert").mkdir(parents=True)
     (storage / "refs/refs/convert/parquet").write_text(commit)
-    task = Text(hub="me/films", split="train+extra", test_split="test").pinned()
+    task = Text(hub="me/films", split="train+extra", test_split="test").resolved()
     assert task.revision == commit
     assert task.files() == ()
     labelled = task.load()
@@ -178,7 +178,7 @@ def test_a_hub_set_of_the_user_is_pinned_and_read(tmp_path, monkeypatch):
     with pytest.raises(DataError, match="-1, by which the hub marks examples without a label"):
         Text(hub="me/films", test_split="hidden").load()
     with pytest.raises(UnavailableError, match="hf download --repo-type dataset me/other"):
-        Text(hub="me/other").pinned()
+        Text(hub="me/other").resolved()
 
 
 @pytest.mark.parametrize(
@@ -266,12 +266,12 @@ def test_preferences_name_candidates_or_chosen_not_both():
 
 def test_a_data_file_that_is_not_there_is_an_error_of_the_plan_and_of_the_job(tmp_path):
     task = Text(data=tmp_path / "none.csv")
-    assert task.pinned().files() == (tmp_path / "none.csv",)
+    assert task.resolved().files() == (tmp_path / "none.csv",)
     with pytest.raises(DataError, match=r"none.csv: no such file or folder. Check the path"):
         task.load()
     (tmp_path / "none.xlsx").touch()
     with pytest.raises(DataError, match=r"none.xlsx: no data of a known kind"):
-        Text(data=tmp_path / "none.xlsx").pinned()
+        Text(data=tmp_path / "none.xlsx").resolved()
     written(tmp_path / "test.jsonl", {"text": "a", "label": 1})
     with pytest.raises(DataError, match="no rows outside the test part"):
         Text(data=tmp_path).load()

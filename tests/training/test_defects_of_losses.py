@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from tests.training.objectives.cases import drawn, gradient, loss
-from w2slab.training.objectives import (
+from tests.objectives.cases import drawn, gradient, loss
+from w2slab.objectives import (
     CACE,
     AuxiliaryConfidence,
     AuxiliaryConfidenceReleased,

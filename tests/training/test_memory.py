@@ -8,9 +8,9 @@ import torch
 
 from tests.training.test_loop import encoded, network, running, training, weights
 from w2slab.errors import JobError
+from w2slab.objectives import AuxiliaryConfidence
 from w2slab.training import memory
 from w2slab.training.loop import finetune
-from w2slab.training.objectives import AuxiliaryConfidence
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 

@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from tests.training.test_loop import network, running, training, weights
+from w2slab.objectives import AuxiliaryConfidence
 from w2slab.training.loop import finetune
-from w2slab.training.objectives import AuxiliaryConfidence
 from w2slab.training.predict import predict
 
 SCRIPT = """

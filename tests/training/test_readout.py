@@ -10,11 +10,11 @@ import torch
 
 from tests.training.test_loop import RECIPE, encoded, running, training, weights
 from w2slab.errors import JobError
-from w2slab.models.linear_network import build as build_linear
+from w2slab.models.linear.linear_network import build as build_linear
+from w2slab.objectives import CrossEntropy
 from w2slab.randomness import rng
 from w2slab.training import readout
 from w2slab.training.loop import finetune
-from w2slab.training.objectives import CrossEntropy
 from w2slab.training.predict import predict
 
 

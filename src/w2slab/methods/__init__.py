@@ -5,35 +5,23 @@ labels: a row of those tables is all they need.
 """
 
 TABLE = {
-    "bagged-students": "w2slab.methods.students:BaggedStudents",
+    "bagged-students": "w2slab.methods.several_students:BaggedStudents",
     "bayesian-supervisors": "w2slab.methods.supervisors:BayesianSupervisors",
     "bootstrapping": "w2slab.methods.bootstrapping:Bootstrapping",
-    "co-supervised": "w2slab.methods.second_opinions:CoSupervised",
+    "co-supervised": "w2slab.methods.label_correction:CoSupervised",
     "composed": "w2slab.methods.composed:Composed",
-    "convex-combination": "w2slab.methods.students:ConvexCombination",
-    "dropout": "w2slab.methods.recipes:Dropout",
-    "early-learning-relabel": "w2slab.methods.second_opinions:EarlyLearningRelabel",
+    "convex-combination": "w2slab.methods.several_students:ConvexCombination",
+    "early-learning-relabel": "w2slab.methods.label_correction:EarlyLearningRelabel",
     "ensemw2s": "w2slab.methods.supervisors:EnsemW2S",
     "finetune-then-probe": "w2slab.methods.probing:FinetuneThenProbe",
     "generative-finetuning": "w2slab.methods.generative_finetuning:GenerativeFinetuning",
     "linear-probe": "w2slab.methods.probing:LinearProbe",
-    "lp-ft": "w2slab.methods.recipes:LPFT",
     "naive": "w2slab.methods.naive:Naive",
     "prompting": "w2slab.methods.prompting:Prompting",
-    "reliability-filter": "w2slab.methods.second_opinions:ReliabilityFilter",
-    "reliability-weights": "w2slab.methods.second_opinions:ReliabilityWeights",
-    "strong-to-strong": "w2slab.methods.students:StrongToStrong",
+    "reliability-filter": "w2slab.methods.label_correction:ReliabilityFilter",
+    "reliability-weights": "w2slab.methods.label_correction:ReliabilityWeights",
+    "strong-to-strong": "w2slab.methods.several_students:StrongToStrong",
     "supervisor-ensemble": "w2slab.methods.supervisors:SupervisorEnsemble",
     "supervisor-vote": "w2slab.methods.supervisors:SupervisorVote",
-    "trust-function": "w2slab.methods.second_opinions:TrustFunction",
-    "weight-average": "w2slab.methods.recipes:WeightAverage",
-    "weight-decay": "w2slab.methods.recipes:WeightDecay",
+    "trust-function": "w2slab.methods.label_correction:TrustFunction",
 }
-
-# Tables whose rows are methods too, and what makes a method of one.
-ALSO = {
-    "objectives": "w2slab.methods.plain:of_objective",
-    "relabelings": "w2slab.methods.plain:of_relabeling",
-}
-# Rows of those tables that are no methods: what the naive one does already, the controls, a step of strong-to-strong.
-NOT_ALONE = frozenset({"cross-entropy", "shuffled", "random", "constant", "self-relabel"})

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from w2slab.methods.method import Roles, without_supervisors, without_text
+from w2slab.jobs.comparison import StudentWithReferences
+from w2slab.methods.method import Method, without_supervisors, without_text
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class GenerativeFinetuning:
+class GenerativeFinetuning(Method):
     """Before it meets a label, the model learns to write the task's texts (Burns et al. 2023, section 5.2.2).
 
     Every text is learned, whichever candidate is right. The paper's early stopping by true labels (its figure 17)
@@ -46,16 +48,16 @@ class GenerativeFinetuning:
         if "reserve" in self.texts and not study.splits.reserve:
             yield "texts: the study has no reserve; set splits.reserve, or leave it out"
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Roles:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> StudentWithReferences:
         """The naive student and its ceiling, both from a model that knows the texts."""
-        start, supervisor = self._writer(setting, strong), None
+        start, supervisor = self._writer(trial, strong), None
         if self.variant == "all":
-            labels = supervisor = setting.supervisor(weak, start=self._writer(setting, weak))
-        return Roles(
-            student=setting.finetune(strong, labels=labels, start=start),
-            ceiling=setting.ceiling(strong, start=start),
+            labels = supervisor = trial.supervisor(weak, start=self._writer(trial, weak))
+        return StudentWithReferences(
+            student=trial.finetune(strong, labels=labels, start=start),
+            ceiling=trial.ceiling(strong, start=start),
             supervisor=supervisor,
         )
 
-    def _writer(self, setting: Setting, rung: Rung) -> Job:
-        return setting.generative(rung, texts=self.texts, epochs=self.epochs, lr=self.lr)
+    def _writer(self, trial: Trial, rung: Model) -> Job:
+        return trial.generative(rung, texts=self.texts, epochs=self.epochs, lr=self.lr)

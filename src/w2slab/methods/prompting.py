@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.methods.method import Told, without_text
+from w2slab.methods.method import LabelSource, Method, without_text
 
 if TYPE_CHECKING:
+    from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.setting import Setting
-    from w2slab.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class Prompting:
+class Prompting(Method):
     """Ask the strong model and train nothing: zero-shot, or with labelled examples (Burns et al. 2023, section 5.2.1).
 
     Args:
@@ -28,7 +29,7 @@ class Prompting:
     """
 
     shots: Annotated[int, Field(ge=0, le=1000)] = 0
-    labels: Told = "weak"
+    labels: LabelSource = "weak"
     instruction: str = ""
 
     @property
@@ -40,8 +41,8 @@ class Prompting:
         """Models that cannot continue a text."""
         yield from without_text(study)
 
-    def student(self, setting: Setting, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """One job that asks; without shots it is the same for every supervisor."""
-        return setting.prompt(
+        return trial.prompt(
             strong, instruction=self.instruction, shots=self.shots, labels=labels if self.labels == "weak" else None
         )

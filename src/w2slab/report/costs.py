@@ -9,9 +9,9 @@ from statistics import median
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from w2slab.analysis import Results
+    from w2slab.analysis.outcomes import Reading
     from w2slab.graph.job import Job
-    from w2slab.results import Results
-    from w2slab.results.reading import Reading
 
 Row = dict[str, Any]
 

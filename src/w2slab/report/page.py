@@ -8,6 +8,8 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
+from w2slab.analysis import Results
+from w2slab.analysis.diagnostics import rankings
 from w2slab.report import costs, words
 from w2slab.report.boards import piece_definitions
 from w2slab.report.drawings import draw
@@ -17,13 +19,11 @@ from w2slab.report.html import render
 from w2slab.report.look import Look, method_keys
 from w2slab.report.svg import settings
 from w2slab.report.tables import write_tables
-from w2slab.results import Results
-from w2slab.results.diagnostics import rankings
 
 if TYPE_CHECKING:
+    from w2slab.analysis.outcomes import Reading
     from w2slab.graph.job import Job
-    from w2slab.results.reading import Reading
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Row = dict[str, Any]
 _LONGEST_STUDY = 40_000

@@ -7,8 +7,8 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2slab.results import Results, write_csv
-from w2slab.results.frames import TABLES
+from w2slab.analysis import Results, write_csv
+from w2slab.analysis.frames import TABLES
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -8,8 +8,8 @@ from math import isinf, isnan
 from statistics import median
 from typing import Any, NamedTuple
 
-from w2slab.results import Results
-from w2slab.results.diagnostics import Ranking
+from w2slab.analysis import Results
+from w2slab.analysis.diagnostics import Ranking
 from w2slab.stats.resampling import FEW_SEEDS
 
 Row = dict[str, Any]

@@ -1,109 +1,68 @@
-"""What a task is, and the one shape in which all tasks hand over their examples: a choice among candidates."""
+"""The base of every task, and how one of its examples is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import Any, ClassVar
 
-import numpy as np
-
-if TYPE_CHECKING:
-    import pyarrow as pa
+from w2slab import registry
+from w2slab.data.examples import Examples, Labelled
+from w2slab.fields import Name
+from w2slab.graph.component import NOT_IN_KEY, Component
 
 
 @dataclass(frozen=True)
-class Examples:
-    """What a model may read: no true label is in here.
+class Shown:
+    """One example as a report shows it: a text, or a chess position.
 
     Args:
-        table: One row per example. `id` (string, stable, from content) and `group` (examples of one passage,
-            question or game; never split over two splits) are always there. Where candidates differ by example
-            they stand in `candidates` (list of strings). The other columns are the task's own: `features`, `fen`, or
-            `text` and, read after it and never cut, `answer` (in its place each of the `candidates`, where there are
-            such); and what a report can show: `difficulty`, `setup`.
-        classes: The candidates common to all examples, or `None` where each example has its own.
+        text: What was asked.
+        board: The position in FEN, instead of a text.
+        last_move: The move that led to it, in UCI.
     """
 
-    table: pa.Table
-    classes: tuple[str, ...] | None = None
-
-    def __len__(self) -> int:
-        return self.table.num_rows
-
-    @cached_property
-    def ids(self) -> list[str]:
-        """Stable names of the examples, in order."""
-        return self.table.column("id").to_pylist()
-
-    @cached_property
-    def n_candidates(self) -> np.ndarray:
-        """How many candidates each example has, int64 of shape [N]."""
-        if self.classes is not None:
-            return np.full(len(self), len(self.classes), dtype=np.int64)
-        import pyarrow.compute as pc
-
-        return pc.list_value_length(self.table.column("candidates")).to_numpy().astype(np.int64)
-
-    def take(self, indices: np.ndarray) -> Examples:
-        """The examples at these positions, in this order."""
-        return Examples(self.table.take(indices), self.classes)
+    text: str = ""
+    board: str | None = None
+    last_move: str | None = None
 
 
 @dataclass(frozen=True)
-class Truth:
-    """True labels: which candidates of each example count as right; usually one, the first is *the* label."""
-
-    ids: list[str]
-    right: list[list[int]]
-
-    def is_right(self, choices: np.ndarray) -> np.ndarray:
-        """Whether each choice [N] counts as right, bool of shape [N]."""
-        return np.fromiter((int(c) in r for c, r in zip(choices, self.right, strict=True)), bool, len(self.right))
-
-    def probs(self, n_candidates: np.ndarray) -> np.ndarray:
-        """The true labels as rows that sum to one, spread evenly over right candidates: float32 [N, max K]."""
-        probs = np.zeros((len(self.right), int(n_candidates.max(initial=0))), dtype=np.float32)
-        for row, right in zip(probs, self.right, strict=True):
-            row[right] = 1.0 / len(right)
-        return probs
-
-
-@dataclass(frozen=True)
-class Labelled:
-    """All examples of a task with their true labels, before they are split.
+class Task(Component):
+    """A learning problem: all its examples and their ground truth. Imports without torch; only `load` must be written.
 
     Args:
-        in_test: Bool [N] where the task comes with its own test part; `None` lets the group's digest decide.
-        dropped: How many rows of the data gave no example, by reason.
+        called: Name in the results; `None` is that of the row.
     """
 
-    examples: Examples
-    truth: Truth
-    in_test: np.ndarray | None = None
-    dropped: Mapping[str, int] = field(default_factory=dict)
+    called: Name | None = field(default=None, kw_only=True, metadata=NOT_IN_KEY)
 
+    TABLE: ClassVar[str] = "tasks"
+    balanced: ClassVar[bool] = False
+    """Whether classes are balanced as in the paper (over 55% of one class: drop at random to 50/50)."""
 
-class Task(Protocol):
-    """A learning problem: a frozen dataclass whose fields are what a study may write. Imports without torch."""
-
-    balanced: ClassVar[bool]
-    """Whether classes are balanced as in the paper (over 55 % of one class: drop at random to 50/50)."""
-
-    def files(self) -> tuple[Path, ...]:
-        """Files on disk that decide the examples; their digests enter the key."""
-        ...
-
-    # A row may also have `pinned() -> Self`: itself with every name that may come to mean something else settled, a
-    # branch of a hub as its commit. It is asked when a study is planned, and what it gives enters the key.
-    # It raises UnavailableError where that cannot be found out here.
+    @property
+    def label(self) -> str:
+        """Name in the results."""
+        return self.called or registry.name_of(self)
 
     def load(self) -> Labelled:
-        """Every example of the task.
+        """Return every example of the task.
 
         Raises:
             DataError: A file is missing or malformed; names file, line and field.
         """
-        ...
+        raise NotImplementedError
+
+    def as_text(self, examples: Examples) -> list[str] | None:
+        """Return the text of each example that a text model reads first; `None` where there is no such form.
+
+        What is read after it are the candidates, or the column `answer`. Asked once, when examples are written.
+        """
+        return examples.texts
+
+    def show(self, example: Mapping[str, Any]) -> Shown | None:
+        """Return how a report shows one example, a row of the table; `None` where it cannot be shown."""
+        if example.get("text") is None:
+            return None
+        return Shown(example["text"] + (example.get("answer") or ""))

@@ -13,11 +13,11 @@ from torch import Tensor
 from w2slab.errors import JobError
 from w2slab.randomness import derived_seed
 from w2slab.training import batches, schedules
-from w2slab.training.heads import FittedHead, HeadTraining, n_parameters
 from w2slab.training.heads_data import Bank, Labels, Scaled, not_finite, places_of, slots
 from w2slab.training.heads_network import Layout, Views, mix
 from w2slab.training.heads_optimizer import AdamW
 from w2slab.training.loop import STOPPING_METRICS
+from w2slab.training.stacked_heads import FittedHead, HeadTraining, n_parameters
 
 if TYPE_CHECKING:
     from w2slab.training.placement import Placement
@@ -59,7 +59,7 @@ class Stacked:
         classes = first.targets.shape[1] if self.shared else 1
         width = first.examples.values.shape[1] + self.constant
         self.layout = Layout(len(groups), len(groups[0]), width, classes, first.shape, self.shared)
-        self.k = first.shape.mixture
+        self.k = first.shape.n_heads
         self.slots = slots(groups[0])
         self.bank = Bank(groups, self.constant, self.device)
         self.labels = Labels(groups, self.device)

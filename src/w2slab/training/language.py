@@ -100,7 +100,7 @@ def learn_language(
         course: How.
         running: Where; `work` holds the checkpoint.
         identity: What a checkpoint must have been made of, to be gone on from.
-        log: Told of the mean loss, every `log_every` steps.
+        log: LabelSource of the mean loss, every `log_every` steps.
         log_every: Steps between two lines of the log.
 
     Raises:

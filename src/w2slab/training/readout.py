@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.errors import JobError
+from w2slab.objectives.parts import PADDED_BELOW
 from w2slab.randomness import derived_seed
-from w2slab.training.objectives.parts import PADDED_BELOW
 
 if TYPE_CHECKING:
     import torch

@@ -1,4 +1,1 @@
-"""Chess puzzles: which move wins? Games, puzzles made from them, and the table that studies read.
-
-`position` and `table` are all that a study needs; the other modules make data, and want python-chess and Stockfish.
-"""
+"""Chess puzzles: the task, positions, and the table of puzzles that studies read."""

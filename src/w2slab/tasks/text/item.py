@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.tasks.task import Examples, Labelled, Truth
+from w2slab.data.examples import Examples, Labelled, Truth
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,14 +31,15 @@ from itertools import islice
 from pathlib import Path
 from typing import ClassVar, Literal, Self
 
+from w2slab.data.examples import Labelled
+from w2slab.data.readers import hub
+from w2slab.data.readers.files import data_files, read_rows
+from w2slab.data.readers.hub import Source
+from w2slab.data.readers.row import Row, converted
 from w2slab.errors import DataError, UnavailableError
-from w2slab.tasks.task import Labelled
-from w2slab.tasks.text import hub
+from w2slab.tasks.task import Task
 from w2slab.tasks.text.choices import WRONG_RIGHT, Dropped, one_of, right_and_wrong
-from w2slab.tasks.text.hub import Source
 from w2slab.tasks.text.item import Item, labelled
-from w2slab.tasks.text.reading import data_files, read_rows
-from w2slab.tasks.text.rows import Row, converted
 
 __all__ = ["Dropped", "Item", "LocalPart", "MultipleChoice", "NamedTask", "Question", "Row", "Source", "read_rows"]
 
@@ -64,7 +65,7 @@ class LocalPart:
 
 
 @dataclass(frozen=True)
-class NamedTask:
+class NamedTask(Task):
     """A data set known by name. Subclasses need no decorator unless they add fields.
 
     Its rows come from the first of these that is there: `data`; the set's original files in the folder that the
@@ -91,6 +92,7 @@ class NamedTask:
     balanced: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.data is not None and self.revision is not None:
             raise ValueError("`data` and `revision` exclude each other; leave out one of the two")
 
@@ -131,7 +133,7 @@ class NamedTask:
             return (self.data,)  # of a folder the names of its files count too: they tell the parts
         return tuple(dict.fromkeys(path for path, _ in self._local_parts()))
 
-    def pinned(self) -> Self:
+    def resolved(self) -> Self:
         """Itself with the folder of local files, or else the hub's revision as a commit, written out.
 
         Raises:

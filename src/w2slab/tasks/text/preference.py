@@ -11,9 +11,9 @@ from functools import partial
 from itertools import combinations
 from typing import ClassVar, Literal
 
+from w2slab.data.readers.row import converted
 from w2slab.tasks.text.choices import TURN, dialogues, pair
 from w2slab.tasks.text.named import Dropped, Item, LocalPart, NamedTask, Row, Source, read_rows
-from w2slab.tasks.text.rows import converted
 
 TIE = Dropped("tie")
 

@@ -1,0 +1,1 @@
+"""Examples, splits and labels: where they stand on disk and how they are read."""

@@ -1,0 +1,1 @@
+"""Files that users bring, read row by row with errors that name file, line and field."""

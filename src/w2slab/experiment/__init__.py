@@ -1,0 +1,1 @@
+"""Studies planned and run: the plan, the trial that methods are written with, the run."""

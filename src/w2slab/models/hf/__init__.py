@@ -1,0 +1,1 @@
+"""Any text model of Hugging Face's transformers."""

@@ -1,0 +1,94 @@
+"""Logistic regression on given features: the smallest ladder there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from w2slab.errors import DataError
+from w2slab.models.model import Model
+
+if TYPE_CHECKING:
+    import torch
+
+    from w2slab.data.examples import Examples
+
+
+@dataclass(frozen=True)
+class Linear(Model):
+    """Logistic regression on some of an example's features.
+
+    A model of n features reads the n that follow the first n of the list. So models whose sizes differ by a factor of
+    two or more read different ones. If a large model read all that a small one reads, it could copy the small one's
+    labels exactly, errors included, and no weak-to-strong generalization would be left to see.
+
+    Args:
+        name: The rung's name.
+        n_features: Features that the model reads; `None` is all of them.
+    """
+
+    n_features: Annotated[int, Field(ge=1)] | None = None
+
+    readouts: ClassVar[tuple[str, ...]] = ("head",)
+    has_features: ClassVar[bool] = True
+
+    def files(self) -> tuple[Path, ...]:
+        """None: training starts from zero."""
+        return ()
+
+    def problems(self, examples: Examples) -> Iterable[str]:
+        """No common classes, no features, or too few of them."""
+        if examples.classes is None:
+            yield "linear models need common classes; this task's candidates differ by example"
+        elif "features" not in examples.table.column_names:
+            yield "linear models read the column `features`; this task has none"
+        elif self.n_features is not None and len(examples):
+            width = len(examples.table.column("features")[0])
+            if 2 * self.n_features > width:
+                yield (
+                    f"n_features {self.n_features} needs a task of at least {2 * self.n_features} features, and there "
+                    f"are {width}; ask for at most {width // 2}, or for all"
+                )
+
+    def build(self, examples: Examples, seed: int) -> torch.nn.Module:
+        """The network before training: all weights are zero, whatever the seed.
+
+        Raises:
+            DataError: The examples have no common classes or too few features.
+        """
+        from w2slab.models.linear.linear_network import build
+
+        width = self.encode(examples.take(np.arange(1))).shape[1]
+        assert examples.classes is not None
+        return build(width, len(examples.classes))
+
+    def encode(self, examples: Examples) -> Any:
+        """The features that the model reads: a float32 tensor [N, features].
+
+        Raises:
+            DataError: The task has no features, or too few.
+        """
+        import torch
+
+        for problem in self.problems(examples):
+            raise DataError(f"{self.name}: {problem}")
+        lists = examples.table.column("features").combine_chunks()
+        values = np.asarray(lists.flatten(), dtype=np.float32).reshape(len(examples), -1)
+        if self.n_features is not None:
+            values = values[:, self.n_features : 2 * self.n_features]
+        return torch.from_numpy(values.copy())
+
+    def collate(self, encoded: torch.Tensor, indices: np.ndarray) -> dict[str, torch.Tensor]:
+        """The features of some examples, under the name that `torch.nn.Linear` gives them."""
+        import torch
+
+        return {"input": encoded[torch.from_numpy(indices)]}
+
+    def lengths(self, encoded: torch.Tensor) -> np.ndarray:
+        """All examples are of one length."""
+        return np.ones(len(encoded), dtype=np.int64)

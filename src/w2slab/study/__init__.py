@@ -1,0 +1,1 @@
+"""The description of a study: fields, YAML with positions, errors with their places."""
