@@ -78,7 +78,7 @@ class Side:
         command = [sys.executable, *map(str, arguments)]
         done = subprocess.run(command, cwd=self.work, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"{self.name} tree: {' '.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+            raise RuntimeError(f"{self.name} tree: {' '.join(command)}\n{done.stdout[-300:]}{done.stderr[-700:]}")
         return done.stdout
 
     def keep(self, name: str, value: Any) -> None:
