@@ -1,7 +1,7 @@
 """Whether results have moved between two trees: the same small studies run in both, on this machine, in one sitting.
 
     python benchmarks/golden.py OLD_COMMIT                  the commit against this working tree
-    python benchmarks/golden.py --old PATH --new PATH       two working trees
+    python benchmarks/golden.py --old PATH --new PATH       two working trees; --alike where both are old ones
     python benchmarks/golden.py OLD_COMMIT --cases toy,heads
     python benchmarks/golden.py OLD_COMMIT --keep DIR       the old side's results are kept there, and reused
     python benchmarks/golden.py --list                      the cases
@@ -47,7 +47,7 @@ ROOT = Path(__file__).resolve().parents[1]
 GOLDENS = Path(__file__).resolve().parent / "goldens"
 sys.path.insert(0, str(GOLDENS))
 
-from comparing import Compared, compare_folders  # noqa: E402
+from comparing import Compared, Renaming, compare_folders  # noqa: E402
 from renaming import RENAMING  # noqa: E402
 from studies import CASES, Side  # noqa: E402
 
@@ -80,14 +80,21 @@ def stamp(case: str, tree: Path) -> str:
 
 
 def dumped(case: str, side: str, tree: Path, folder: Path) -> Path:
-    """Run a case with a tree; the folder with what is compared is returned."""
-    work, dump = folder / "work" / side / case, folder / "dump" / side / case
+    """Run a case with a tree; the folder with what is compared is returned.
+
+    Args:
+        case: Its name.
+        side: `old` or `new`: how studies are written for the tree, and how its store is read.
+        tree: The working tree.
+        folder: A folder for this tree's results.
+    """
+    work, dump = folder / "work" / case, folder / "dump" / case
     work.mkdir(parents=True)
     dump.mkdir(parents=True)
     at = Side(side, tree, work, dump)
     imported = at.python("-c", "import w2slab; print(w2slab.__file__)").strip()
     if not Path(imported).resolve().is_relative_to(tree):
-        raise RuntimeError(f"{side} tree: w2slab was imported from {imported}, not from {tree}")
+        raise RuntimeError(f"{tree}: w2slab was imported from {imported}, not from {tree}")
     CASES[case](at)
     shutil.rmtree(work)
     return dump
@@ -96,12 +103,12 @@ def dumped(case: str, side: str, tree: Path, folder: Path) -> Path:
 def kept(case: str, tree: Path, folder: Path, keep: Path | None) -> Path:
     """The old side's results: those that are kept, or new ones, which then are."""
     if keep is None:
-        return dumped(case, "old", tree, folder)
+        return dumped(case, "old", tree, folder / "a")
     place = keep / f"{case}-{stamp(case, tree)}"
     if not place.exists():
         keep.mkdir(parents=True, exist_ok=True)
         own = Path(tempfile.mkdtemp(dir=keep, prefix=".making-"))
-        made = shutil.copytree(dumped(case, "old", tree, folder), own / "made")
+        made = shutil.copytree(dumped(case, "old", tree, folder / "a"), own / "made")
         if not place.exists():
             made.rename(place)
         shutil.rmtree(own)
@@ -127,6 +134,7 @@ def main() -> int:
     parser.add_argument("--new", type=Path, metavar="PATH", default=ROOT, help="the new working tree [this one]")
     parser.add_argument("--cases", default=",".join(CASES), help="names with commas between them [all]")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the old side's results are kept and reused")
+    parser.add_argument("--alike", action="store_true", help="both trees are old ones: written and read alike")
     parser.add_argument("--list", action="store_true", help="show the cases and stop")
     asked = parser.parse_args()
     if asked.list:
@@ -137,6 +145,7 @@ def main() -> int:
         parser.error(f"unknown case {', '.join(unknown)}; there are {', '.join(CASES)}")
     if (asked.commit is None) == (asked.old is None):
         parser.error("name either a commit or --old PATH")
+    side, renaming = ("old", Renaming()) if asked.alike else ("new", RENAMING)
     failed = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -144,8 +153,8 @@ def main() -> int:
         for case in names:
             started = time.monotonic()
             try:
-                new = dumped(case, "new", asked.new.resolve(), folder)
-                found = compare_folders(kept(case, tree, folder, asked.keep), new, RENAMING)
+                new = dumped(case, side, asked.new.resolve(), folder / "b")
+                found = compare_folders(kept(case, tree, folder, asked.keep), new, renaming)
             except RuntimeError as error:
                 print(f"FAILED     {case:8} {error}", flush=True)
                 failed.append(case)
