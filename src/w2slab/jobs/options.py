@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from w2slab.errors import Problem, StudyError
-from w2slab.registry import closest
+from w2slab.fields import closest
 from w2slab.training.placement import DEVICES, Device
 
 

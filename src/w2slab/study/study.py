@@ -159,7 +159,7 @@ def _repeated(study: Study) -> Iterator[Mistake]:
         ("controls", study.controls),
     ):
         seen: Counter[Any] = Counter()
-        for i, name in enumerate(labels):  # type: ignore[arg-type]
+        for i, name in enumerate(labels):
             seen[name] += 1
             if seen[name] > 1:
                 hint = "; give each a name of its own with `called:`" if section in ("methods", "tasks") else ""

@@ -165,7 +165,7 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     from w2slab.training.placement import Placement
 
     started = time.monotonic()
-    placement = Placement({"device": _known_device(options.device)})
+    placement = Placement(_known_device(options.device))
     games = _Games(spec)
     network = placement.place(build(spec.architecture, derived_seed(spec.seed, "weights", spec.name))).eval()
     # Not the number of positions: until the cool-down begins, it decides nothing.
