@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
+from tests.small_data import data_in
+from w2slab.data import layout
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
 from w2slab.jobs import plugins
@@ -44,13 +46,12 @@ def test_the_model_learns_to_write_texts_that_it_was_not_shown(bench, spec):
 # "preferences ignored": every candidate is learned, right or wrong; and no file of labels is opened.
 def test_all_candidates_are_learned_and_no_label_is_read(bench, spec, bytes_of):
     data = folder_of(bench.root / "data", pairs(30))
-    found = texts_of(data, ("student_train",))
+    found = texts_of(data_in(data), ("student_train",))
     assert len(found.texts) == 2 * 15
     assert found.texts[0] == found.texts[1]
     assert found.answers[0] != found.answers[1]
     with_truth = bench.run(generative, replace(spec, epochs=1), {"data": data}, "a")
-    for path in data.glob("*.truth.parquet"):
-        path.unlink()
+    layout.truth(data).unlink()
     without = bench.run(generative, replace(spec, epochs=1), {"data": data}, "b")
     assert bytes_of(with_truth / "base") == bytes_of(without / "base")
 

@@ -12,7 +12,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import read_predictions, read_truth
+from tests.small_data import data_in
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
 from w2slab.jobs.finetune import FinetuneSpec, finetune
@@ -163,8 +165,7 @@ def test_a_probe_on_weak_labels_reads_no_true_label(bench, llama, bytes_of):
     for labels in ("soft", "hard"):
         before = bench.run(probe, replace(spec, labels=labels), {"data": data, "labels": weak}, f"{labels} before")
         hidden = folder_of(bench.root / f"{labels} hidden", reviews(80))
-        for path in hidden.glob("*.truth.parquet"):
-            path.unlink()
+        layout.truth(hidden).unlink()
         after = bench.run(probe, replace(spec, labels=labels), {"data": hidden, "labels": weak}, f"{labels} after")
         assert bytes_of(before) == bytes_of(after)
 
