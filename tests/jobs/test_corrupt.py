@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,7 +42,7 @@ def run(root: Path, splits: dict[str, Split], *, out: str = "out", **spec) -> Pa
     (root / out).mkdir()
     inputs = {name: folder for name, folder in folders.items() if folder.exists()} | {"task": folders["data"]}
     context = JobContext(inputs=inputs, out=root / out, work=root / "work")
-    corrupt(asdict(CorruptSpec(**({"choose": "random", "seed": 0} | spec))), context)
+    corrupt(CorruptSpec(**({"choose": "random", "seed": 0} | spec)), context)
     return root / out
 
 
