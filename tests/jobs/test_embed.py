@@ -12,10 +12,10 @@ from tests.jobs.language import folder_of, pairs, plugin, reviews
 from tests.small_data import data_in
 from w2slab.data import artifacts
 from w2slab.data.artifacts import read_examples, read_task_facts, write_positions
-from w2slab.data.splits import SPLITS
+from w2slab.data.layout import SPLITS
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import plugins, reading
+from w2slab.jobs import reading
 from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.jobs.features import features, read_features
 from w2slab.jobs.prepare import TaskSpec, task
@@ -113,7 +113,7 @@ def llama(tmp_path_factory):
 def test_texts_are_read_where_it_was_asked(bench, llama, task):
     data = folder_of(bench.root / "data", task(40))
     examples = data_in(data).examples("test")
-    family = plugins.build("models", llama)
+    family = llama
     running = running_of(JobContext(inputs={}, out=bench.root, work=bench.root), "fp32")
     encoded = reading.encoded(family, examples, None)
     found = {}
@@ -132,7 +132,7 @@ def test_texts_are_read_where_it_was_asked(bench, llama, task):
 
 def test_features_are_those_of_a_model_that_has_learned_to_write(bench, llama):
     data = folder_of(bench.root / "data", reviews(40))
-    other = plugins.build("models", plugin(bench.root / "other", std=0.3))
+    other = plugin(bench.root / "other", std=0.3)
     other.save_base(other.build_language(0), bench.root / "start" / "base")
     plain = bench.run(embed, EmbedSpec(model=llama), {"data": data}, "plain")
     started = bench.run(embed, EmbedSpec(model=llama), {"data": data, "start": bench.root / "start"}, "started")

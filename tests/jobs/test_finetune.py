@@ -204,10 +204,9 @@ def test_weights_are_kept_where_the_spec_says_so_and_nothing_else_changes(bench,
 
 
 def test_training_starts_where_a_generative_job_ended(bench, text, bytes_of):
-    from w2slab.jobs import plugins
 
     inputs, spec = text
-    family = plugins.build("models", language.plugin(bench.root / "other", std=0.3))
+    family = language.plugin(bench.root / "other", std=0.3)
     family.save_base(family.build_language(0), bench.root / "start" / "base")
     started = bench.finetune("started", inputs | {"start": bench.root / "start"}, spec)
     other = bench.finetune("other-model", inputs, replace(spec, model=language.plugin(bench.root / "start" / "base")))

@@ -201,10 +201,8 @@ class Bare(Linear):
         return torch.nn.Linear(8, 2)
 
 
-def test_a_network_without_features_is_an_error(bench, monkeypatch):
+def test_a_network_without_features_is_an_error(bench):
     data = bench.prepare()
-    monkeypatch.setattr("w2slab.jobs.plugins.build", lambda kind, plugin: Bare("small", 8))
-    linear = Linear("small", n_features=8)
-    spec = ProbeSpec(model=linear, train_split="student_train", labels="true", seed=0)
+    spec = ProbeSpec(model=Bare("small", n_features=8), train_split="student_train", labels="true", seed=0)
     with pytest.raises(JobError, match="small: its network has no features"):
         bench.run(probe, spec, {"data": data}, "probe")
