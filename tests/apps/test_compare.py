@@ -26,7 +26,6 @@ from w2slab.apps.compare.page import write_page
 from w2slab.apps.compare.table import plain, render
 from w2slab.apps.compare.words import notes
 from w2slab.data.artifacts import (
-    Predictions,
     read_predictions,
     read_truth,
     write_predictions,

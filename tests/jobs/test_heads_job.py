@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from w2slab.objectives.plain import CrossEntropy
 
 from tests.small_data import data_in, hide_truth
 from w2slab.data.artifacts import Features as Stored
@@ -22,7 +23,6 @@ from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
 from w2slab.objectives.anchor import RepresentationAnchor
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.objectives.plain import CrossEntropy
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.training.recipe import HeadShape, Recipe
 
