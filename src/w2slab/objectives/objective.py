@@ -22,6 +22,7 @@ class Objective(Component, ABC):
     shapes are independent models of a stack, each with its own batch; what is written of one model holds for each.
     """
 
+    TABLE: ClassVar[str] = "objectives"
     needs_features: ClassVar[bool] = False
     """If true, `penalty` is added to the loss."""
 

@@ -9,6 +9,7 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 
+from w2slab.data.labels import one_hot as one_hot
 from w2slab.errors import JobError
 from w2slab.graph.component import Component
 from w2slab.shapes import Array, Bool, Float32, Float64, Int64
@@ -89,6 +90,7 @@ class Relabeling(Component, ABC):
     Importing it imports neither torch nor SciPy.
     """
 
+    TABLE: ClassVar[str] = "relabelings"
     needs_features: ClassVar[bool] = False
     """If true, `LabelBatch.features` is given."""
     needs_others: ClassVar[int] = 0
@@ -153,13 +155,6 @@ def lowest(scores: Float64[Array, " N"], share: float, generator: np.random.Gene
     found = np.zeros(len(scores), dtype=bool)
     found[order[:n_kept]] = True
     return found
-
-
-def one_hot(choices: Int64[Array, " N"], width: int) -> Float32[Array, "N {width}"]:
-    """Return rows with 1 at the choice and 0 elsewhere."""
-    probs = np.zeros((len(choices), width), dtype=np.float32)
-    probs[np.arange(len(choices)), choices] = 1.0
-    return probs
 
 
 def confidence(probs: Float32[Array, "N K"], n_candidates: Int64[Array, " N"]) -> Float64[Array, " N"]:
