@@ -30,9 +30,9 @@ from w2slab import registry  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
 from w2slab.training import batches, logistic, schedules  # noqa: E402
 from w2slab.training import stacked_heads as heads  # noqa: E402
+from w2slab.training.head_training import HeadTraining  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
 from w2slab.training.rows import Rows  # noqa: E402
-from w2slab.training.stacked_heads import HeadTraining  # noqa: E402
 
 N_TEST = 2000
 

@@ -112,7 +112,7 @@ def report(jobs: dict[tuple[str, str, int], Job], store: Store, asked: argparse.
     for (task, rung, _), found in jobs.items():
         if store.has(found.key):
             truth = read_truth(store.folder(found.inputs["data"].key), "test")
-            predicted = read_predictions(store.folder(found.key) / "predictions" / "test.parquet")
+            predicted = read_predictions(store.folder(found.key), "test")
             table.setdefault((task, rung), []).append(float(truth.is_right(predicted.choices).mean()))
             record = store.record(found.key)
             sizes[rung], seconds[task, rung] = record["facts"]["n_parameters"], record["seconds"]

@@ -130,6 +130,16 @@ def test_a_default_and_the_same_value_written_out_are_one_key():
     assert job_of(FitSpec()).payload["spec"] == {"head": None, "layers": [2, 3], "lr": 0.1, "model": "linear"}
 
 
+# 4. "A field added after keys were published has a neutral value and is left out at that value."
+def test_a_field_added_later_changes_no_key_where_it_is_not_used():
+    @dataclass(frozen=True)
+    class LaterFitSpec(FitSpec):
+        warmup: float = field(default=0.0, metadata=neutral(0.0))
+
+    assert job_of(LaterFitSpec()).key == job_of(FitSpec()).key
+    assert job_of(LaterFitSpec(warmup=0.1)).key != job_of(FitSpec()).key
+
+
 class Colour(StrEnum):
     RED = "red"
 

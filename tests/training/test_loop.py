@@ -14,7 +14,8 @@ from w2slab.objectives import AuxiliaryConfidence, CrossEntropy
 from w2slab.randomness import rng
 from w2slab.training import checkpoint
 from w2slab.training.batches import Encoded
-from w2slab.training.loop import Running, Training, finetune
+from w2slab.training.classification import Training, finetune
+from w2slab.training.loop import Running
 from w2slab.training.optimizer import clip
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict

@@ -10,7 +10,7 @@ from tests.training.test_loop import encoded, network, running, training, weight
 from w2slab.errors import JobError
 from w2slab.objectives import AuxiliaryConfidence
 from w2slab.training import memory
-from w2slab.training.loop import finetune
+from w2slab.training.classification import finetune
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 

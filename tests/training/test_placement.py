@@ -13,7 +13,7 @@ import torch
 
 from tests.training.test_loop import network, running, training, weights
 from w2slab.objectives import AuxiliaryConfidence
-from w2slab.training.loop import finetune
+from w2slab.training.classification import finetune
 from w2slab.training.predict import predict
 
 SCRIPT = """

@@ -18,6 +18,7 @@ from w2slab.apps.elicit.request import make_request
 from w2slab.apps.export.folder import _Loaded, texts_of, write
 from w2slab.apps.export.students import Student, of_study
 from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.graph import runner
@@ -26,7 +27,6 @@ from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
 from w2slab.jobs.options import RunOptions
 from w2slab.study.study import load_study
-from w2slab.data.readers.texts import Layout
 
 
 def trained(root, kind, settings=(), candidates=False):
@@ -63,7 +63,7 @@ def said_by_the_card(folder):
 
 def compare(student, folder):
     """The largest difference of a probability that the card's code gives from what the student left."""
-    stored = read_predictions(student.store.folder(student.key) / "predictions" / "student_train.parquet")
+    stored = read_predictions(student.store.folder(student.key), "student_train")
     examples = read_examples(student.store.folder(student.inputs["data"]), "student_train")
     logits = said_by_the_card(folder)["logits"](texts_of(examples)).numpy()
     if examples.classes is None:

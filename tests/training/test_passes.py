@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from w2slab.errors import JobError
-from w2slab.jobs.passes import passes
+from w2slab.training.passes import passes
 from w2slab.training.placement import Placement
 
 
