@@ -73,6 +73,15 @@ class Store:
         except (OSError, ValueError) as error:
             raise StoreError(f"{path}: cannot be read: {error}. Remove its folder and run the study again.") from None
 
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys of all results of a kind of job, sorted."""
+        found = []
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for folder in os.listdir(self._objects):
+                names = os.listdir(f"{self._objects}/{folder}")
+                found += [name for name in names if name.rpartition("-")[0] == kind and self.has(name)]
+        return sorted(found)
+
     def failure(self, key: str) -> dict[str, Any] | None:
         """Return the record of a job's last failure, `None` if its last try did not fail."""
         try:
