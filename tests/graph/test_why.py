@@ -23,16 +23,16 @@ def texts(cause):
 
 def test_a_result_that_is_there_needs_no_explanation(store):
     run(Story().graph, store, Inline())
-    assert explain(Story().report, store) == []
+    assert explain([Story().report], store) == []
 
 
 def test_nothing_of_the_kind_is_stored(store):
-    assert only(explain(Story().report, store)).nearest is None
+    assert only(explain([Story().report], store)).nearest is None
 
 
 def test_a_changed_field_is_named_with_both_values(store):
     run(graph_of(make("fit", "slow", number=1, n_steps=5)), store, Inline())
-    cause = only(explain(make("fit", "slow", number=1, n_steps=2), store))
+    cause = only(explain([make("fit", "slow", number=1, n_steps=2)], store))
 
     assert texts(cause) == ["spec.n_steps: stored 5, asked 2"]
     assert cause.nearest == make("fit", "slow", number=1, n_steps=5).key
@@ -41,7 +41,7 @@ def test_a_changed_field_is_named_with_both_values(store):
 def test_inputs_are_followed_to_the_first_cause(store):
     run(Story().graph, store, Inline())
     changed = Story(supervisor=make("supervisor", number=2))
-    cause = only(explain(changed.report, store))
+    cause = only(explain([changed.report], store))
 
     assert cause.title == "supervisor"
     assert cause.key == changed.supervisor.key
@@ -53,15 +53,15 @@ def test_a_cause_is_found_behind_inputs_that_are_stored_themselves(store):
     run(Story().graph, store, Inline())
     run(changed.graph, store, Inline(), targets=[changed.student])
 
-    assert texts(only(explain(changed.report, store))) == ["spec.number: stored 1, asked 2"]
+    assert texts(only(explain([changed.report], store))) == ["spec.number: stored 1, asked 2"]
 
 
 def test_of_several_results_the_one_of_the_same_title_and_then_the_most_alike_is_compared(store):
     stored = [make("seed 0", "slow", number=0, n_steps=9), make("seed 1", "slow", number=1, n_steps=5)]
     run(graph_of(*stored), store, Inline())
 
-    assert only(explain(make("seed 0", "slow", number=0, n_steps=5), store)).nearest == stored[0].key
-    assert only(explain(make("renamed", "slow", number=1, n_steps=6), store)).nearest == stored[1].key
+    assert only(explain([make("seed 0", "slow", number=0, n_steps=5)], store)).nearest == stored[0].key
+    assert only(explain([make("renamed", "slow", number=1, n_steps=6)], store)).nearest == stored[1].key
 
 
 def test_versions_and_inputs_that_come_and_go_are_causes(store):
@@ -69,7 +69,7 @@ def test_versions_and_inputs_that_come_and_go_are_causes(store):
     run(graph_of(make("reader", "slow", number=2, source=source)), store, Inline())
     alone = make("reader", "slow", number=2)
 
-    assert texts(only(explain(replace(alone, version=2), store))) == [
+    assert texts(only(explain([replace(alone, version=2)], store))) == [
         "version: stored 1, asked 2",
         f"inputs.source: stored {source.key}, asked absent",
     ]
@@ -80,7 +80,7 @@ def test_an_input_that_is_no_longer_stored_is_said_to_be_gone(store):
     shutil.rmtree(store.folder(Story().supervisor.key))
     changed = Story(supervisor=make("supervisor", number=2))
 
-    cause = only(explain(changed.student, store))
+    cause = only(explain([changed.student], store))
     assert cause.key == changed.student.key
     assert f"{Story().supervisor.key} (no longer stored)" in texts(cause)[0]
 
@@ -96,7 +96,7 @@ def test_a_file_whose_content_changed_is_named_by_its_path(store, tmp_path):
     before = LocalFile.of(data).digest[:12]
     data.write_text("another")
 
-    assert only(explain(reader(), store)).differences == (
+    assert only(explain([reader()], store)).differences == (
         Difference(f"content of {data}", before, LocalFile.of(data).digest[:12]),
     )
 
@@ -115,7 +115,7 @@ def test_deep_fields_are_named_by_their_path(store):
     run(graph_of(deep(DeepSpec(1, NumberSpec(1, 5), (1, 2)))), store, Inline())
 
     def told(spec):
-        return texts(only(explain(deep(spec), store)))
+        return texts(only(explain([deep(spec)], store)))
 
     assert told(DeepSpec(1, NumberSpec(1, 2), (1, 3, 4))) == [
         "spec.recipe.n_steps: stored 5, asked 2",

@@ -7,8 +7,9 @@ an explanation names the first causes and not what merely comes after them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from w2slab.errors import StoreError
@@ -62,6 +63,11 @@ class _Seen:
     payload: Mapping[str, Any]
     paths: Mapping[str, str]  # of files, by digest
 
+    @cached_property
+    def items(self) -> frozenset[tuple[str, str]]:
+        """Each field of the payload with its value as text."""
+        return frozenset(_leaves(self.payload, ""))
+
     @classmethod
     def of(cls, job: Job) -> _Seen:
         return cls(job.key, job.title, job.payload, {file.digest: file.path for file in job.files})
@@ -75,39 +81,60 @@ class _Seen:
             return None
 
 
-def explain(job: Job, store: Store) -> list[Cause]:
-    """Return why the result of a job is not in a store, first causes first; empty if it is there.
+def explain(jobs: Iterable[Job], store: Store) -> list[Cause]:
+    """Return why results of jobs are not in a store, first causes first; empty if all are there.
 
-    It is compared with the stored result of the same kind that is most like it: of the same title if there is one, and
-    of those with the most equal fields. If nothing of the kind is stored, the one cause has no `nearest`.
+    Each is compared with the stored result of the same kind that is most like it: of the same title if there is one,
+    and of those with the most equal fields. If nothing of its kind is stored, its cause has no `nearest`.
     """
-    if store.has(job.key):
-        return []
-    candidates = (_Seen.recorded(key, store) for key in store.keys(job.kind))
-    near = _nearest(_Seen.of(job), [each for each in candidates if each is not None], {})
-    if near is None:
-        return [Cause(job.key, job.title, None, ())]
-    asked = {each.key: each for each in _upstream(job)}
-    causes: list[Cause] = []
-    seen: set[tuple[str, str]] = set()
+    explaining = _Explaining(store)
+    for job in jobs:
+        if not store.has(job.key):
+            explaining.explain(job)
+    return explaining.causes
 
-    def visit(after: Job, before: _Seen) -> None:
-        if after.key == before.key or (after.key, before.key) in seen:
+
+class _Explaining:
+    """The causes that were found so far, and what was read to find them."""
+
+    def __init__(self, store: Store) -> None:
+        self.causes: list[Cause] = []
+        self._store = store
+        self._records: dict[str, _Seen | None] = {}
+        self._kinds: dict[str, list[_Seen]] = {}
+        self._compared: set[tuple[str, str]] = set()
+
+    def explain(self, job: Job) -> None:
+        """Add the causes why the job's result is not stored."""
+        if job.kind not in self._kinds:
+            records = map(self._record, self._store.keys(job.kind))
+            self._kinds[job.kind] = [each for each in records if each is not None]
+        near = _nearest(_Seen.of(job), self._kinds[job.kind], {})
+        if near is None:
+            self.causes.append(Cause(job.key, job.title, None, ()))
+        else:
+            self._compare(job, near)
+
+    def _compare(self, job: Job, before: _Seen) -> None:
+        if job.key == before.key or (job.key, before.key) in self._compared:
             return
-        seen.add((after.key, before.key))
-        found = list(_own(before.payload, _Seen.of(after)))
+        self._compared.add((job.key, before.key))
+        after = _Seen.of(job)
+        found = list(_own(before.payload, after))
         for name, was, is_now in _changed_inputs(before.payload, after.payload):
-            earlier = None if was is None else _Seen.recorded(was, store)
-            if earlier is None or is_now is None:
+            earlier = None if was is None else self._record(was)
+            if earlier is not None and is_now is not None:
+                self._compare(job.inputs[name], earlier)
+            else:
                 gone = " (no longer stored)" if was is not None and earlier is None else ""
                 found.append(Difference(f"inputs.{name}", f"{was or ABSENT}{gone}", is_now or ABSENT))
-            else:
-                visit(asked[is_now], earlier)
         if found:
-            causes.append(Cause(after.key, after.title, before.key, tuple(found)))
+            self.causes.append(Cause(job.key, job.title, before.key, tuple(found)))
 
-    visit(job, near)
-    return causes
+    def _record(self, key: str) -> _Seen | None:
+        if key not in self._records:
+            self._records[key] = _Seen.recorded(key, self._store)
+        return self._records[key]
 
 
 def compare(first: Graph, second: Graph) -> list[Cause]:
@@ -149,34 +176,12 @@ def grouped(causes: Iterable[Cause]) -> list[tuple[tuple[Difference, ...], list[
     return list(groups.items())
 
 
-def _upstream(job: Job) -> Iterator[Job]:
-    """Yield a job and everything before it, each once."""
-    unseen, found = [job], {job.key}
-    while unseen:
-        each = unseen.pop()
-        yield each
-        for before in each.inputs.values():
-            if before.key not in found:
-                found.add(before.key)
-                unseen.append(before)
-
-
 def _nearest(asked: _Seen, candidates: Iterable[_Seen], partners: Mapping[str, str]) -> _Seen | None:
     """Return the candidate that is most like a job: of its title if one is, then by the number of equal fields."""
-    wanted = _items(asked.payload, lambda key: partners.get(key, key))
-
-    def likeness(each: _Seen) -> int:
-        return len(wanted & _items(each.payload, lambda key: key))
-
+    inputs = asked.payload.get("inputs", {})
+    wanted = asked.items | {(f"inputs.{name}", json.dumps(partners.get(key, key))) for name, key in inputs.items()}
     same = [each for each in candidates if each.title == asked.title]
-    return max(same or candidates, key=likeness, default=None)
-
-
-def _items(payload: Mapping[str, Any], named: Callable[[str], str]) -> frozenset[tuple[str, str]]:
-    """Return each field of a payload with its value as text, and each input by its name."""
-    own = _leaves({name: value for name, value in payload.items() if name != "inputs"}, "")
-    inputs = [(f"inputs.{name}", named(key)) for name, key in payload.get("inputs", {}).items()]
-    return frozenset([*own, *inputs])
+    return max(same or candidates, key=lambda each: len(wanted & each.items), default=None)
 
 
 def _leaves(value: Any, place: str) -> Iterator[tuple[str, str]]:
