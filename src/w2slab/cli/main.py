@@ -16,6 +16,7 @@ import typer
 from w2slab.cli import compare_commands as cli_compare
 from w2slab.cli import elicit_commands as cli_elicit
 from w2slab.cli import examples_command as cli_examples
+from w2slab.cli import why_command as cli_why
 from w2slab.cli.chess_commands import app as chess_app
 from w2slab.cli.ladder_commands import app as ladder_app
 from w2slab.cli.rank_commands import app as bench_app
@@ -38,6 +39,7 @@ app.add_typer(chess_app, name="chess")
 cli_compare.register(app)
 cli_elicit.register(app)
 cli_examples.register(app)
+cli_why.register(app)
 app.add_typer(ladder_app, name="ladder")
 
 StudyPath = Annotated[Path, typer.Argument(help="A study file; `w2slab init` writes one.", show_default=False)]

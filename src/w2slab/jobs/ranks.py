@@ -46,7 +46,7 @@ _LAUNCHER = (
 
 @dataclass(frozen=True)
 class Launch:
-    """How a launcher such as `accelerate launch` started this process.
+    """The way in which a launcher such as `accelerate launch` started this process.
 
     Args:
         rank: Number of this process; 0 does the run.
@@ -62,7 +62,7 @@ class Launch:
 
 
 def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:
-    """How a launcher started this process, `None` if none did; what it set is removed from the environment.
+    """Return how a launcher started this process, `None` if none did; its variables leave the environment.
 
     Raises:
         UnavailableError: It started processes on several machines.
@@ -135,7 +135,7 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
 
 @contextmanager
 def taken_gpus(n_gpus: int, context: JobContext, names: list[str] | None = None) -> Iterator[list[str]]:
-    """GPUs that no other job in several processes uses, by the names that `CUDA_VISIBLE_DEVICES` takes; waited for.
+    """Wait for GPUs that no other job in several processes uses; named as `CUDA_VISIBLE_DEVICES` takes them.
 
     Raises:
         JobError: There are fewer than that.
@@ -162,7 +162,7 @@ def taken_gpus(n_gpus: int, context: JobContext, names: list[str] | None = None)
 
 
 def visible_gpus() -> list[str]:
-    """The GPUs that this process may use, by the names that `CUDA_VISIBLE_DEVICES` takes."""
+    """Return the GPUs that this process may use, by the names that `CUDA_VISIBLE_DEVICES` takes."""
     import torch
 
     named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
@@ -171,7 +171,7 @@ def visible_gpus() -> list[str]:
 
 
 def _environment(n_ranks: int, port: int, gpus: list[str] | None) -> dict[str, str]:
-    """What all ranks of a job have in common."""
+    """Return the environment that all ranks of a job share."""
     threads = os.environ.get("OMP_NUM_THREADS", "1").split(",")[0]
     share = str(max(1, (int(threads) if threads.isdigit() else 1) // n_ranks))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHER)}
@@ -237,7 +237,7 @@ class _Rank:
             pass  # it is dead, as will be seen
 
     def read(self) -> list[dict[str, Any]]:
-        """Progress that has arrived; the end is noted."""
+        """Return the progress that has arrived, and note the end."""
         try:
             while chunk := os.read(self.report, 65536):
                 self._unread += chunk
@@ -250,7 +250,7 @@ class _Rank:
         return [message["progress"] for message in messages if "progress" in message]
 
     def obituary(self) -> str:
-        """Why the process is gone, and what it printed last."""
+        """Return in words why the process is gone, and what it printed last."""
         code = self.process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
         hint = ", perhaps because memory ran out" if code == -signal.SIGKILL else ""
@@ -260,7 +260,7 @@ class _Rank:
 
 
 def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
-    """How each rank ended, once all have; the first failure is raised instead."""
+    """Return how each rank ended, once all have; the first failure is raised instead."""
     was_told = False
     deadline = float("inf")
     with selectors.DefaultSelector() as selector:
@@ -286,7 +286,7 @@ def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
 
 
 def _fault(rank: _Rank) -> tuple[int, str] | None:
-    """What went wrong with a rank and, before it, how little others can be the cause of it."""
+    """Return what went wrong with a rank and, before it, how little others can be the cause of it."""
     if rank.end is None and rank.process.poll() is not None:
         rank.read()  # what it said before it died
     if rank.end is not None:
