@@ -54,7 +54,7 @@ RUNGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class TextLadderSpec:
-    """What decides the weights of a rung.
+    """Everything that decides the weights of a rung.
 
     Args:
         name: The rung's name.
@@ -83,7 +83,7 @@ class TextLadderSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TextLadderOptions:
-    """How it is carried out; none of it changes the weights but by rounding.
+    """Options of the execution; they change the weights by rounding only.
 
     Args:
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -106,7 +106,7 @@ class TextLadderOptions:
 
 @dataclass(frozen=True)
 class Windows:
-    """Neighbouring tokens of a long stream, cut into rows of one length.
+    """Neighbouring tokens of a long stream, in rows of one length.
 
     Args:
         tokens: uint16, the stream.
@@ -249,7 +249,7 @@ def _network(spec: TextLadderSpec) -> Any:
 
 
 def _write(spec: TextLadderSpec, network: Any, card: dict[str, Any], out: Path, dtype: str) -> None:
-    """The folder appears whole or not at all."""
+    """Write the folder, whole or not at all."""
     import torch
     from transformers import AutoTokenizer
     from transformers.utils import logging
@@ -266,7 +266,7 @@ def _write(spec: TextLadderSpec, network: Any, card: dict[str, Any], out: Path, 
 
 
 def _windows(tokens: NDArray[np.uint16], width: int) -> tuple[Windows, Windows]:
-    """What is learned, and what is held out to judge it."""
+    """Return the training windows and the held-out ones."""
     starts = np.arange(len(tokens) // width, dtype=np.int64) * width
     held_out = np.arange(len(starts)) // HELD_OUT_RUN % HELD_OUT_EVERY == 0
     return Windows(tokens, starts[~held_out], width), Windows(tokens, starts[held_out], width)
@@ -290,7 +290,7 @@ def _encoded(spec: TextLadderSpec, out: Path) -> NDArray[np.uint16]:
 
 
 def _made_of(spec: TextLadderSpec) -> dict[str, Any]:
-    """What decides the tokens."""
+    """Return everything that decides the tokens."""
     return {"corpora": [LocalFile.of(Path(p)).digest for p in spec.corpora], "vocabulary": spec.vocabulary}
 
 

@@ -57,7 +57,7 @@ RUNGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainSpec:
-    """What decides the weights.
+    """Everything that decides the weights.
 
     Args:
         name: The rung's name.
@@ -99,7 +99,7 @@ class PretrainSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainOptions:
-    """How it is carried out; none of it changes the weights but by rounding.
+    """Options of the execution; they change the weights by rounding only.
 
     Args:
         device: Where tensors live, `cpu` or `cuda`.
