@@ -115,7 +115,7 @@ def ours(case: Case, recipe: Recipe, confident: bool) -> float:
     network = case.make()
     training = classification.Training(case.encoded, case.targets, case.is_shared, objective, recipe, seed=0)
     with TemporaryDirectory() as folder:
-        running = loop.Running(Placement({"device": "cpu"}), work=Path(folder))
+        running = loop.Running(Placement("cpu"), work=Path(folder))
         started = time.process_time()
         classification.finetune(network, training, running)
         return time.process_time() - started

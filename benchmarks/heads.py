@@ -135,7 +135,7 @@ def main() -> None:
     asked = parser.parse_args()
     trainings = grid(asked)
     started = time.process_time()
-    fitted: dict[int, Any] = dict(heads.fit(trainings, Placement({"device": "cpu"}), stack_bytes=asked.stack_mib << 20))
+    fitted: dict[int, Any] = dict(heads.fit(trainings, Placement("cpu"), stack_bytes=asked.stack_mib << 20))
     together = time.process_time() - started
     steps = trainings[0].steps
     print(f"{len(trainings)} heads together: {together:.1f} s, {1e6 * together / steps / len(trainings):.1f} us a step")

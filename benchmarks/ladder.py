@@ -63,7 +63,7 @@ def main() -> None:
     prepare_worker()
     from w2slab.training.placement import Placement
 
-    placement = Placement({"device": "cpu"})
+    placement = Placement("cpu")
     own = ChessPuzzles(asked.puzzles).load()
     train = rng(0, "ladder", "train").permutation(np.flatnonzero(~own.in_test))[: asked.n_train]
     judges = {"puzzles": Judged(own, np.flatnonzero(own.in_test))}

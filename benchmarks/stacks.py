@@ -202,7 +202,7 @@ def work(pipe: Any) -> None:
     """What a process does: trains what is asked when it is told to; answers with seconds of clock and processor."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
     cases: dict[str, Case] = {}
-    running = loop.Running(Placement({"device": "cpu"}))
+    running = loop.Running(Placement("cpu"))
     while (asked := pipe.recv()) is not None:
         name, way, size, n = asked
         if name not in cases:
@@ -256,7 +256,7 @@ def check(case: Case) -> str:
     is how far weights move apart where our loop takes each batch in two halves, which changes rounding only. Distances
     are shares of the way that training went.
     """
-    chosen, placement = students(case, 4), Placement({"device": "cpu"})
+    chosen, placement = students(case, 4), Placement("cpu")
     whole, in_halves = loop.Running(placement), loop.Running(placement, RECIPE.batch_size // 2)
     start = nn.utils.parameters_to_vector(case.make().parameters()).detach()
 
@@ -292,7 +292,7 @@ def least(action: Callable[[], object], times: int = 7) -> float:
 
 def floor(case: Case) -> tuple[float, str]:
     """Seconds of a student's step; and in words, what is left with one example: the cost of so many kernels."""
-    network, running = case.make().eval(), loop.Running(Placement({"device": "cpu"}))
+    network, running = case.make().eval(), loop.Running(Placement("cpu"))
     order = batches.cut(np.arange(len(case.encoded)), RECIPE.batch_size)
     few = np.argsort(case.encoded.lengths)[: len(order)]
     single = case._replace(encoded=case.encoded.take(few), targets=case.targets[few])
@@ -318,7 +318,7 @@ def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
         faster: How many times as many steps each way of stacking makes.
     """
     n_read, n_steps, n_predicted = JOBS[name.split("-")[0]]
-    n, size, placement = 512, STACKS[-1], Placement({"device": "cpu"})
+    n, size, placement = 512, STACKS[-1], Placement("cpu")
     some = rung(name, n)
     networks = [some.make().eval() for _ in range(size)]
     parameters, _ = stack_module_state(networks)

@@ -127,7 +127,7 @@ def ours(folder: Path, made: Examples, labels: np.ndarray) -> Callable[[], None]
         encoded = batches.encode(family, made)
         training = classification.Training(encoded, targets, True, CrossEntropy(), RECIPE, seed=0)
         with TemporaryDirectory() as work:
-            running = loop.Running(Placement({"device": "cpu"}), work=Path(work))
+            running = loop.Running(Placement("cpu"), work=Path(work))
             classification.finetune(network, training, running)
 
     return train

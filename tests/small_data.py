@@ -20,7 +20,9 @@ def data_in(folder: Path) -> TaskData:
     return TaskData(folder, folder)
 
 
-def write_data(folder: Path, splits: Mapping[str, tuple[Examples, Sequence[Sequence[int]]]], chance: float = 0.5) -> Path:
+def write_data(
+    folder: Path, splits: Mapping[str, tuple[Examples, Sequence[Sequence[int]]]], chance: float = 0.5
+) -> Path:
     """Write examples and their right candidates, by split, one split after the other."""
     folder.mkdir(parents=True, exist_ok=True)
     parts = [examples for examples, _ in splits.values()]

@@ -27,6 +27,7 @@ from w2slab.graph.job import JobContext
 from w2slab.graph.store import Store
 from w2slab.jobs import embed as embed_job
 from w2slab.jobs.embed import EmbedSpec, embed
+from w2slab.jobs.options import RunOptions
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
 from w2slab.stats.ratio import Ratio
@@ -151,7 +152,7 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
 
     monkeypatch.setattr(embed_job, "features", counting)
     model = HuggingFace("tiny", path={"aside": str(decoder)})
-    context = JobContext({"data": data}, out, tmp_path / "work", options={"prediction_batch": 16, "device": "cpu"})
+    context = JobContext({"data": data}, out, tmp_path / "work", options=RunOptions(prediction_batch=16, device="cpu"))
     facts = embed(asdict(EmbedSpec(model=model, layer=1)), context)
     assert max(calls) > 1
     assert sum(calls) == 50

@@ -32,7 +32,7 @@ class Reading:
         loaded = w2slab.load_study(study, list(settings))
         self._plan = w2slab.plan(loaded)
         self._store = Store(store)
-        self._names: dict[str, np.ndarray] = {}
+        self._ids_of: dict[Path, np.ndarray] = {}
         self._results = w2slab.load_results(loaded, store)
         assert not self._results.missing, f"{len(self._results.missing)} comparisons are not done"
 
@@ -49,14 +49,16 @@ class Reading:
 
     def splits(self, comparison: Any) -> Iterator[tuple[str, np.ndarray]]:
         """Ids of each split, and their right candidates, each list of them as text."""
-        from w2slab.data.task_data import TaskData
+        from w2slab.data.artifacts import read_positions
 
-        data = TaskData.made_by(comparison.data, self._store.folder)
+        truth = pq.read_table(self._folder(comparison.data.inputs["task"]) / "truth.parquet")
+        ids = _texts(truth.column("id").to_pylist())
+        right = _texts(json.dumps(right) for right in truth.column("right").to_pylist())
+        positions = read_positions(self._folder(comparison.data))
         for split in SPLITS:
-            if data.has(split):
-                truth = data.truth(split)
-                yield f"{split} ids", _texts(truth.ids)
-                yield f"{split} truth", _texts(json.dumps(right) for right in truth.right)
+            if split in positions:
+                yield f"{split} ids", _texts(ids[positions[split]])
+                yield f"{split} truth", _texts(right[positions[split]])
 
     def models(self, comparison: Any) -> Iterator[tuple[str, Any]]:
         """Role and job of the models of a comparison, and of what the student learned from."""
@@ -85,6 +87,13 @@ class Reading:
             table = pq.read_table(path)
             yield path.stem, self._ids(job, table), table.column("weight").to_numpy()
 
+    def _ids(self, job: Any, table: Any) -> np.ndarray:
+        """Ids of the examples at a table's positions."""
+        task = self._folder(job.inputs["task"])
+        if task not in self._ids_of:
+            self._ids_of[task] = _texts(pq.read_table(task / "examples.parquet").column("id").to_pylist())
+        return _texts(self._ids_of[task][table.column("position").to_numpy()])
+
     def curve(self, job: Any) -> list[dict[str, float]]:
         """The learning curve of a job, a row per point."""
         path = self._folder(job) / "curve.json"
@@ -96,14 +105,6 @@ class Reading:
         recipe = getattr(job.spec, "recipe", None)
         stop_at = {} if recipe is None else {"stop_at": recipe.stop_at}
         return {name: facts[name] for name in COUNTS if name in facts} | stop_at
-
-    def _ids(self, job: Any, table: Any) -> np.ndarray:
-        """Ids of the examples at the positions of a table."""
-        task = job.inputs["task"].key
-        if task not in self._names:
-            path = self._folder(job.inputs["task"]) / "examples.parquet"
-            self._names[task] = _texts(pq.read_table(path, columns=["id"]).column("id").to_pylist())
-        return self._names[task][table.column("position").to_numpy()]
 
     def _folder(self, job: Any) -> Path:
         return self._store.folder(job.key)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from w2slab.analysis import collect, render
-from w2slab.data.artifacts import Predictions, read_predictions, write_predictions
+from w2slab.data.artifacts import read_predictions, write_predictions
 from w2slab.stats.ceilings import noise_floor
 
 

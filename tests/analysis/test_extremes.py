@@ -10,7 +10,7 @@ from scipy import stats
 from w2slab.analysis import collect
 from w2slab.analysis.judge import Pgr
 from w2slab.analysis.over_tasks import OnTask, over_tasks_rows
-from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, read_truth, write_predictions
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate
 from w2slab.stats.seeds import BySeed

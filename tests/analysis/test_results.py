@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
 from w2slab.analysis import collect, render
-from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, read_truth, write_predictions
 from w2slab.errors import DataError
 from w2slab.report import words
 from w2slab.stats.agreement import agreement

@@ -189,7 +189,9 @@ def test_predictions_of_other_examples_are_refused(bench, data):
 def test_as_many_examples_are_drawn_as_there_are_and_each_seed_draws_others(bench):
     data = prepared(bench, n=1000, name="many")
     drawn = [
-        read_weights(bench.run(bootstrap, BootstrapSpec(split=LEARNED, seed=seed), {"data": data}, name), LEARNED).values
+        read_weights(
+            bench.run(bootstrap, BootstrapSpec(split=LEARNED, seed=seed), {"data": data}, name), LEARNED
+        ).values
         for seed, name in ((0, "a"), (0, "b"), (1, "c"))
     ]
     assert drawn[0].sum() == 1000

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.jobs.conftest import file_bytes
-from w2slab.data.artifacts import Predictions, read_predictions, write_predictions, write_prepared, write_split
+from w2slab.data.artifacts import read_predictions, write_predictions, write_prepared, write_split
 from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext

@@ -9,7 +9,7 @@ import pytest
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.data import artifacts
-from w2slab.data.artifacts import read_examples, read_prepared
+from w2slab.data.artifacts import read_prepared
 from w2slab.data.splits import SPLITS
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext

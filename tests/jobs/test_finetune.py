@@ -12,11 +12,8 @@ import pytest
 
 from tests.jobs import language
 from w2slab.data.artifacts import (
-    Predictions,
     read_curve,
-    read_examples,
     read_predictions,
-    read_truth,
     write_predictions,
 )
 from w2slab.data.examples import Examples

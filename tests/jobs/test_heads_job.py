@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from w2slab.objectives.plain import CrossEntropy
 
 from w2slab.data.artifacts import Features as Stored
-from w2slab.data.artifacts import read_curve, read_examples, read_predictions, read_truth, write_features, write_weights
+from w2slab.data.artifacts import read_curve, read_predictions, write_features, write_weights
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs.embed import EmbedSpec, embed
@@ -21,7 +22,6 @@ from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
 from w2slab.objectives.anchor import RepresentationAnchor
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.objectives.plain import CrossEntropy
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.tasks.toy import Toy
 from w2slab.training.recipe import HeadShape, Recipe

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from w2slab.data.artifacts import read_examples, read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import DataError
 from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext

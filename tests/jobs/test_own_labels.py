@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from w2slab.specs import FoldSpec, OwnLabelsSpec
 
-from w2slab.data.artifacts import read_examples, read_predictions, read_votes
+from w2slab.data.artifacts import read_predictions, read_votes
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import DataError
 from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
 from w2slab.jobs.own_labels import fold, folds, own_labels
-from w2slab.specs import FoldSpec, OwnLabelsSpec
-from w2slab.data.readers.texts import Layout
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.integers(2, 5), st.integers(0, 9))
@@ -86,6 +86,8 @@ def test_the_student_of_all_labels_is_asked_about_new_texts(own, tmp_path):
 def test_early_stopping_has_groups_of_its_own(own, tmp_path):
     spec = FoldSpec(fold=0, n_folds=3, validation_frac=0.25, seed=0)
     folder = run(tmp_path, "stopping", fold, spec, {"own": own})
-    parts = [set(data_in(folder).examples(s).table.column("group").to_pylist()) for s in ("student_train", "validation")]
+    parts = [
+        set(data_in(folder).examples(s).table.column("group").to_pylist()) for s in ("student_train", "validation")
+    ]
     assert len(parts[1]) == 2  # a quarter of eight groups
     assert not parts[0] & parts[1]

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.data.artifacts import read_examples, read_prepared, read_truth
+from w2slab.data.artifacts import read_prepared
 from w2slab.data.examples import Examples, Labelled, Truth
 from w2slab.errors import DataError
 from w2slab.jobs.prepare import balance, check, split

@@ -10,15 +10,15 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from w2slab.objectives.plain import CrossEntropy
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
 from w2slab.jobs.finetune import FinetuneSpec, finetune
 from w2slab.jobs.probe import ProbeSpec, probe
 from w2slab.models.linear.linear import Linear
-from w2slab.objectives.plain import CrossEntropy
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
@@ -114,7 +114,7 @@ def encoded_of(counts, lengths):
 
 def test_features_come_back_in_order_whatever_shared_a_batch():
     counts, lengths = np.array([2, 1, 3, 2]), np.array([5, 9, 1, 7])
-    running = Running(placement=Placement({"device": "cpu"}), prediction_batch=2)
+    running = Running(placement=Placement("cpu"), prediction_batch=2)
     numbers = np.arange(8.0)
     expected = np.stack([numbers, numbers**2], axis=1)
     np.testing.assert_array_equal(features(Counting(), encoded_of(counts, lengths), False, running), expected)
@@ -124,7 +124,7 @@ def test_features_come_back_in_order_whatever_shared_a_batch():
 
 
 def test_a_network_that_gives_other_rows_or_no_numbers_is_an_error():
-    running = Running(placement=Placement({"device": "cpu"}))
+    running = Running(placement=Placement("cpu"))
     counts = np.array([2, 1])
     with pytest.raises(JobError, match="3 rows of features where 2 are wanted"):
         features(Counting(), encoded_of(counts, counts), True, running)

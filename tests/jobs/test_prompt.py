@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import Predictions, read_examples, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, write_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.prompt import PromptSpec, in_turn, prompt
 from w2slab.models.linear.linear import Linear

@@ -7,7 +7,7 @@ import pytest
 
 from tests.methods.planning import planned, student, study
 from w2slab.analysis import collect
-from w2slab.data.artifacts import read_predictions, read_truth, read_weights
+from w2slab.data.artifacts import read_predictions, read_weights
 from w2slab.experiment import run as api
 from w2slab.experiment.plan import plan
 from w2slab.graph.store import Store

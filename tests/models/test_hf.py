@@ -159,7 +159,7 @@ def test_a_language_model_learns_is_written_and_is_started_from(llama, tuning, t
     assert family.generates
     network = family.build_language(seed=0)
     rows = family.tokens(["the film was", "people had read"] * 8, [" good", " about it"] * 8)
-    running = Running(Placement({"device": "cpu"}))
+    running = Running(Placement("cpu"))
     before = mean_loss(network, rows, running, 8)
     schedule = WarmupStableDecay(steps=12, lr=1e-2, warmup_steps=1)
     learn_language(network, rows, schedule, running, {}, batch_size=8)

@@ -38,7 +38,7 @@ def training(model, made, labels, **recipe):
 
 
 def running(**options):
-    return Running(Placement({"device": "cpu"}), **options)
+    return Running(Placement("cpu"), **options)
 
 
 def accuracy(network, model, made, labels):

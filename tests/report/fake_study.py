@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from w2slab import registry
 from w2slab.analysis import Results
-from w2slab.data.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
+from w2slab.data.artifacts import write_curve, write_predictions, write_prepared, write_split
 from w2slab.data.examples import Examples, Truth
 from w2slab.data.splits import Splits
 from w2slab.graph.job import Graph, Job

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.data.artifacts import Predictions
 from w2slab.data.examples import Examples, Truth
 from w2slab.report.exhibits import Judged
 from w2slab.report.gallery import Gallery, sort_out

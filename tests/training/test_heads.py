@@ -69,7 +69,7 @@ def training(rows=CLASSES, **changes):
 
 def fitted(*trainings, **options):
     """What is left of each head."""
-    found = dict(fit(trainings, Placement({"device": "cpu"}), **options))
+    found = dict(fit(trainings, Placement("cpu"), **options))
     return [found[position] for position in range(len(trainings))]
 
 
@@ -125,8 +125,8 @@ def by_the_loop(head):
         seed=head.seed,
         weights=head.weights,
     )
-    classification.finetune(network, asked, loop.Running(Placement({"device": "cpu"})))
-    return predict(network, encoded(head.predicted["test"], scale), Placement({"device": "cpu"}), 64)
+    classification.finetune(network, asked, loop.Running(Placement("cpu")))
+    return predict(network, encoded(head.predicted["test"], scale), Placement("cpu"), 64)
 
 
 WEIGHTS = (2 * np.arange(1, 25) / 25).astype(np.float32)
@@ -323,7 +323,7 @@ def test_without_judges_there_is_no_curve():
 def test_a_stop_leaves_the_heads_that_are_done():
     asked = iter([False] * 12 + [True])
     heads = [training(), training(kept=np.arange(20))]
-    assert [position for position, _ in fit(heads, Placement({}), stop_requested=lambda: next(asked))] == [0]
+    assert [position for position, _ in fit(heads, Placement(), stop_requested=lambda: next(asked))] == [0]
 
 
 def test_progress_rises_to_the_end(monkeypatch):

@@ -38,7 +38,7 @@ def llama(vocabulary: int = 12) -> LlamaForCausalLM:
 
 
 def running(**more) -> Running:
-    return Running(placement=Placement({"device": "cpu"}), **more)
+    return Running(placement=Placement("cpu"), **more)
 
 
 @pytest.mark.parametrize("n_tokens", [1, 255, 256, 257, 700])

@@ -28,7 +28,7 @@ told = {}
 
 def train(name, model=None, sharded=False, **options):
     model = model or network()
-    placement = Placement({"device": "cpu", "sharded": sharded})
+    placement = Placement("cpu", sharded=sharded)
     trained = finetune(model, training(AuxiliaryConfidence(ramp_frac=0.0)), Running(placement, **options))
     if trained is not None:
         probs = [predict(model, training().examples, placement, 16).tolist() for _ in range(2)]

@@ -19,7 +19,7 @@ from w2slab.data.labels import Labels
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import ranks, reading, targets
 from w2slab.jobs.material import Material
-from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.jobs.setup import options_of, prepare_worker, running_of
 from w2slab.jobs.spec import LearningSpec
 from w2slab.models.model import Model
 
@@ -60,23 +60,25 @@ class FinetuneSpec(LearningSpec):
 def finetune(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
-    Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
-    `gradient_checkpointing`, `gpus_per_job`, `sharded`.
-
     Raises:
         JobError: Labels do not fit the examples, or training fails.
         Stopped: The run asked for it; the place is saved.
     """
     prepare_worker()
-    if context.options.get("gpus_per_job", 1) > 1:
-        return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
+    if options_of(context).gpus_per_job > 1:
+        return ranks.spread("w2slab.jobs.finetune:finetune_here", spec, context)
+    return finetune_here(spec, context)
+
+
+def finetune_here(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
+    """Do the job in this process, which may be one of several that share it."""
     from w2slab.training import classification
 
     material = _Finetuning(spec, context)
     training = material.training()
     running = running_of(context, spec.recipe.precision)
     network = material.network()
-    is_checkpointed = bool(context.options.get("gradient_checkpointing")) and network.checkpoint_activations()
+    is_checkpointed = options_of(context).gradient_checkpointing and network.checkpoint_activations()
     trained = classification.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
@@ -200,7 +202,7 @@ def _write(
             write_predictions(context.out, split, predictions)
     if trained.curve and is_main:
         write_curve(context.out, trained.curve)
-    if spec.keep_weights or context.options.get("keep_checkpoint"):
+    if spec.keep_weights or options_of(context).keep_checkpoint:
         _keep_weights(layout.checkpoint(context.out), network, running.placement)
 
 

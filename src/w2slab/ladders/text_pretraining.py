@@ -25,6 +25,8 @@ from w2slab.training.schedules import WarmupStableDecay
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from w2slab.training.placement import Device
+
 END, PAD = "<|end|>", "<|pad|>"
 BLOCK = 1 << 20  # characters encoded at a time
 LOG_EVERY = 200  # steps between two lines of the log
@@ -95,7 +97,7 @@ class TextLadderOptions:
         command: Written into the card.
     """
 
-    device: str = "auto"
+    device: Device = "auto"
     threads: int = 1
     micro_batch: int | None = None
     checkpoint_every_s: float = 120.0
@@ -180,7 +182,7 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
         raise DataError(f"{', '.join(spec.corpora)}: {len(corpus)} tokens are too few; bring longer texts")
     schedule, network = spec.schedule, _network(spec)
     running = Running(
-        placement=Placement({"device": options.device}),
+        placement=Placement(options.device),
         micro_batch=options.micro_batch,
         work=out / f"{spec.name}.work",
         checkpoint_every_s=options.checkpoint_every_s,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.errors import JobError
-from w2slab.objectives.parts import PADDED_BELOW
+from w2slab.objectives.loss_terms import PADDED_BELOW
 from w2slab.randomness import derived_seed
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from w2slab.apps.export.folder import write
 from w2slab.apps.export.students import of_elicited
 from w2slab.cli.main import main
 from w2slab.data.artifacts import read_predictions
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.store import Store
-from w2slab.data.readers.texts import Layout
 
 
 def rows(path):
