@@ -13,7 +13,7 @@ from torch import Tensor
 from w2slab.randomness import rng
 from w2slab.training.recipe import HeadShape
 
-# Matrix products of fewer columns take other paths on a CPU: the rounding of a head would depend on the others in its batch.
+# Matrix products of fewer columns take other paths on a CPU: rounding would depend on the other heads of a stack.
 _FEWEST_COLUMNS = 16
 _ALIGNED = 64  # numbers; what is left over of a vector register is computed otherwise, too
 

@@ -25,6 +25,7 @@ from w2slab.training.batches import cut, pooled
 from w2slab.training.checkpoint import Progress
 from w2slab.training.language import LossLog
 from w2slab.training.loop import Learning, Part, Step
+from w2slab.training.placement import Device
 from w2slab.training.schedules import WarmupStableDecay
 
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class PretrainOptions:
     """Options of the execution; they change the weights by rounding only.
 
     Args:
-        device: Where tensors live, `cpu` or `cuda`.
+        device: `cpu` or `cuda`.
         threads: Threads of torch.
         checkpoint_every_s: Seconds from one checkpoint to the next.
         time_limit_s: Stop after so many seconds, with a checkpoint; `None` goes on to the end.
@@ -165,7 +166,7 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     from w2slab.training.placement import Placement
 
     started = time.monotonic()
-    placement = Placement({"device": _known_device(options.device)})
+    placement = Placement(_device(options.device))
     games = _Games(spec)
     network = placement.place(build(spec.architecture, derived_seed(spec.seed, "weights", spec.name))).eval()
     # Not the number of positions: until the cool-down begins, it decides nothing.
@@ -206,14 +207,16 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     return card
 
 
-def _known_device(name: str) -> str:
+def _device(name: str) -> Device:
     import torch
 
-    if name not in ("cpu", "cuda"):
+    if name == "cpu":
+        return "cpu"
+    if name != "cuda":
         raise DataError(f'device "{name}" is not known; allowed: cpu, cuda')
-    if name == "cuda" and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise UnavailableError("device cuda: there is no GPU that torch can use here; take cpu")
-    return name
+    return "cuda"
 
 
 class _Games:
