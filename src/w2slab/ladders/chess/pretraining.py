@@ -186,17 +186,12 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     ended = train(network, learning, optimization, running, identity | {"corpus": len(games.corpus)}, [log])
     if ended.is_stopped:
         raise Stopped(f"stopped after step {ended.state.step} of {spec.steps}; its place is saved")
-    loss, matches = learning.validated()
     card = {
         "name": spec.name,
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "architecture": asdict(spec.architecture),
-        "corpus": games.corpus.card,
-        "positions": spec.steps * spec.batch_size,
-        "distinct_positions": len(games.training),
-        "validation_positions": len(games.validation),
-        "validation_loss": round(loss, 4),
-        "move_match": round(matches, 4),
+        **games.counts(spec),
+        **learning.validated(),
         "seconds": round(log.seconds, 1),
         "training": {key: value for key, value in asdict(spec).items() if key in _TRAINING_FIELDS},
         "command": options.command,
@@ -228,6 +223,15 @@ class _Games:
         self.training, self.validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         if len(self.training) < spec.batch_size or not len(self.validation):
             raise DataError(f"{', '.join(spec.corpora)}: too few positions for a batch of {spec.batch_size}")
+
+    def counts(self, spec: PretrainSpec) -> dict[str, Any]:
+        """Return the corpus and numbers of positions, for the card."""
+        return {
+            "corpus": self.corpus.card,
+            "positions": spec.steps * spec.batch_size,
+            "distinct_positions": len(self.training),
+            "validation_positions": len(self.validation),
+        }
 
 
 class _Imitating(Learning):
@@ -262,8 +266,8 @@ class _Imitating(Learning):
         """Return the mean loss of the batch."""
         return self._loss(step.indices, "mean")
 
-    def validated(self) -> tuple[float, float]:
-        """Return the mean loss and the share of moves matched on the games held out."""
+    def validated(self) -> dict[str, float]:
+        """Return the mean loss and the share of moves matched on the games held out, for the card."""
         import torch
 
         validation = self.games.validation
@@ -274,7 +278,7 @@ class _Imitating(Learning):
                 logits, targets = self._logits(indices), self._targets(indices)
                 loss += torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
                 matches += (logits.argmax(dim=1) == targets).sum().item()
-        return loss / len(order), matches / len(order)
+        return {"validation_loss": round(loss / len(order), 4), "move_match": round(matches / len(order), 4)}
 
     def _loss(self, indices: np.ndarray, reduction: str) -> torch.Tensor:
         import torch.nn.functional as F
