@@ -26,7 +26,6 @@ from w2slab.apps.compare.page import write_page
 from w2slab.apps.compare.table import plain, render
 from w2slab.apps.compare.words import notes
 from w2slab.data.artifacts import (
-    Predictions,
     read_predictions,
     read_truth,
     write_predictions,
@@ -81,9 +80,7 @@ def fake(
         is_right = np.random.default_rng([*map(ord, title), *draw, data.spec.seed]).random(1000)[ids] < accuracy
         probs = np.eye(2, dtype=np.float32)[np.where(is_right, right, 1 - right)] * 0.6 + 0.2
         names = [f"x-{i}" for i in ids]
-        write_predictions(
-            store.folder(made.key) / "predictions" / "test.parquet", Predictions(names, probs, np.full(len(ids), 2))
-        )
+        write_predictions(store.folder(made.key), "test", Labels(names, probs, np.full(len(ids), 2)))
         return made
 
     for task in tasks:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from w2slab.errors import W2SError
 
 if TYPE_CHECKING:
+    from w2slab.models.model import Model
     from w2slab.study.study import Study
 
 _REQUIRED = (
@@ -72,11 +73,11 @@ def needs(study: Study) -> list[dict[str, Any]]:
     return list(findings.values())
 
 
-def _need(family: Any, batch_size: int, at_hand: int) -> dict[str, Any]:
-    count = family.n_parameters() if hasattr(family, "n_parameters") else None
+def _need(family: Model, batch_size: int, at_hand: int) -> dict[str, Any]:
+    count, memory = family.n_parameters(), family.memory(batch_size)
     parameters = "" if count is None else f"{count:,} parameters, "
-    if hasattr(family, "memory"):
-        parts = dict(family.memory(batch_size))
+    if memory is not None:
+        parts = dict(memory)
         kept = parts.pop("activations", 0)
         saved = parts.pop("activations_checkpointed", kept)
         words = f"{_gib(sum(parts.values()) + kept)} for a step of {batch_size} rows"

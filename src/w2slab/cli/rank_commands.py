@@ -52,6 +52,7 @@ def methods(
     from w2slab.apps.rank.table import sentences, table
     from w2slab.cli.progress import Display
     from w2slab.graph.store import Store
+    from w2slab.jobs.options import RunOptions
     from w2slab.study.reading import load_study
 
     with as_file(files("w2slab") / "assets" / "methods.yaml") as shipped:
@@ -65,7 +66,7 @@ def methods(
         also=_names(also),
     )
     started = time.monotonic()
-    options = {"device": device}
+    options = RunOptions(device=device)
     max_seconds = None if max_hours is None else max_hours * 3600
     with Display(enabled=progress) as display:
         found, outcome = bench(

@@ -20,9 +20,9 @@ from w2slab.apps.export.folder import write
 from w2slab.apps.export.students import of_elicited
 from w2slab.cli.main import main
 from w2slab.data.artifacts import read_predictions
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.store import Store
-from w2slab.data.readers.texts import Layout
 
 
 def rows(path):
@@ -49,10 +49,8 @@ def test_labels_are_those_of_students_that_did_not_learn_them(elicited):
     by_id = {}
     for students in prepared.plan.folds.values():
         for student in students:
-            kept = read_predictions(store.folder(student.key) / "predictions" / "reserve.parquet")
-            learned = read_predictions(
-                store.folder(student.inputs["data"].key) / "predictions" / "student_train.parquet"
-            )
+            kept = read_predictions(store.folder(student.key), "reserve")
+            learned = read_predictions(store.folder(student.inputs["data"].key), "student_train")
             assert not set(kept.ids) & set(learned.ids)
             for name, probs in zip(kept.ids, kept.probs, strict=True):
                 by_id.setdefault(name, []).append(probs)

@@ -18,14 +18,15 @@ from w2slab.apps.elicit.request import make_request
 from w2slab.apps.export.folder import _Loaded, texts_of, write
 from w2slab.apps.export.students import Student, of_study
 from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline
 from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
+from w2slab.jobs.options import RunOptions
 from w2slab.study.study import load_study
-from w2slab.data.readers.texts import Layout
 
 
 def trained(root, kind, settings=(), candidates=False):
@@ -41,7 +42,7 @@ def trained(root, kind, settings=(), candidates=False):
     layout = vars(Layout(candidates="candidates" if candidates else None))
     planned = plan(request, texts, labels, None, layout, None if candidates else ("0", "1"))
     store, final = Store(root / "store"), planned.finals[0]
-    outcome = runner.run(planned.graph, store, Inline(), targets=[final], options={"device": "cpu"})
+    outcome = runner.run(planned.graph, store, Inline(), targets=[final], options=RunOptions(device="cpu"))
     assert not outcome.failed, outcome.failed
     return Student(
         store, final.key, transport(final.spec), "a <b>student</b>", {"Method": "naive `x`"}, how="w2slab elicit"
@@ -62,7 +63,7 @@ def said_by_the_card(folder):
 
 def compare(student, folder):
     """The largest difference of a probability that the card's code gives from what the student left."""
-    stored = read_predictions(student.store.folder(student.key) / "predictions" / "student_train.parquet")
+    stored = read_predictions(student.store.folder(student.key), "student_train")
     examples = read_examples(student.store.folder(student.inputs["data"]), "student_train")
     logits = said_by_the_card(folder)["logits"](texts_of(examples)).numpy()
     if examples.classes is None:
