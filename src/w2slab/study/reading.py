@@ -200,7 +200,7 @@ class _Reader:
         made = self.fields(row.kind, row.parameters, written, path, make=row.build, also=[key])
         if made is _BROKEN:
             return self._stand_in(kind, written)
-        if isinstance(made, StudyMethod) and row.wrap is None and ".py:" not in name and made.label != name:
+        if isinstance(made, StudyMethod) and row.wrap is None and ".py:" not in name and made.display_name != name:
             made = replace(made, called=made.called or name)
         return made
 
