@@ -26,9 +26,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from w2slab.apps.elicit import run
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.elicit.run import Files
+from w2slab.apps.elicit import elicit_run as run
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.elicit_run import Files
 from w2slab.data.readers.files import read_rows
 from w2slab.graph.store import Store
 from w2slab.randomness import rng

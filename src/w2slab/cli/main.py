@@ -16,9 +16,9 @@ import typer
 from w2slab.cli import compare_commands as cli_compare
 from w2slab.cli import elicit_commands as cli_elicit
 from w2slab.cli import examples_command as cli_examples
+from w2slab.cli import rank_commands as cli_rank
 from w2slab.cli.chess_commands import app as chess_app
 from w2slab.cli.ladder_commands import app as ladder_app
-from w2slab.cli.rank_commands import app as bench_app
 from w2slab.errors import StudyError, W2SError
 
 if TYPE_CHECKING:
@@ -33,12 +33,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(bench_app, name="bench")
 app.add_typer(chess_app, name="chess")
 cli_compare.register(app)
 cli_elicit.register(app)
 cli_examples.register(app)
 app.add_typer(ladder_app, name="ladder")
+cli_rank.register(app)
 
 StudyPath = Annotated[Path, typer.Argument(help="A study file; `w2slab init` writes one.", show_default=False)]
 Settings = Annotated[

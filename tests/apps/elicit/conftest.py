@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.models.small_models import reviews, save
-from w2slab.apps.elicit import run
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.elicit.run import Files
+from w2slab.apps.elicit import elicit_run as run
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.elicit_run import Files
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
 

@@ -13,11 +13,11 @@ import yaml
 
 from tests.apps.elicit.conftest import SETTINGS, write_lines
 from tests.conftest import result_bytes
-from w2slab.apps.elicit import run
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.elicit.run import Files
-from w2slab.apps.export.folder import write
-from w2slab.apps.export.students import of_elicited
+from w2slab.apps.elicit import elicit_run as run
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.elicit_run import Files
+from w2slab.apps.export.export_source import of_elicited
+from w2slab.apps.export.hf_folder import write
 from w2slab.cli.main import main
 from w2slab.data.artifacts import read_predictions
 from w2slab.errors import DataError, StudyError
@@ -90,7 +90,7 @@ def test_the_summary_says_how_labels_and_student_do(elicited):
 def test_the_report_stands_alone_and_text_in_it_is_inert(elicited):
     page = (elicited[2] / "index.html").read_text()
     assert "Cannot be known" in page
-    assert "How do the annotators agree?" in page
+    assert "Agreement of annotators" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "<script>alert" not in page
     assert "\u202e" not in page
@@ -127,9 +127,9 @@ def test_without_truth_nothing_is_said_of_accuracy(elicited, tmp_path):
     )
     assert summary["truth"] is None
     text = page.read_text()
-    assert "Nothing here says how often the student or the labels are right" in text
+    assert "Accuracies of the student and of the labels are unknown without ground truth" in text
     assert "Clopper" not in text
-    assert "the student is right on" not in text
+    assert "the accuracy of the student is" not in text
 
 
 def test_early_stopping_sees_weak_labels_only(llama, reviewed, tmp_path):
@@ -160,7 +160,7 @@ def test_preferences_are_labelled_by_number(llama, tmp_path):
     assert summary["label_quality"] is None
     assert summary["agreement"]["value"] > 0.9
     assert {row["label"] for row in rows(tmp_path / "out" / "labels.jsonl")} == {0, 1}
-    assert "Label quality" not in page.read_text()
+    assert "label quality" not in page.read_text()
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(llama, reviewed, tmp_path):
@@ -197,9 +197,9 @@ def test_the_card_says_what_it_learned_from(elicited, tmp_path):
     assert front["pipeline_tag"] == "text-classification"
     assert front["model-index"][0]["results"][0]["metrics"][0]["type"] == "accuracy"
     assert "trained on model-generated or otherwise weak labels" in card
-    assert "labels that a user brought" in card
-    assert "on 30 true labels" in card
-    assert "95 % interval" in card
+    assert "user-provided labels" in card
+    assert "on 30 ground-truth labels" in card
+    assert "95% CI" in card
     tokens = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())
     assert tokens["pad_token"]
     assert tokens["model_max_length"] == 64
@@ -230,7 +230,7 @@ def test_the_command_line_does_all_of_it(elicited, llama, reviewed, tmp_path, sh
     code, said, told = shell("elicit", *options, "--labels", reviewed / "weak.jsonl", *more)
     assert code == 0
     assert f"0 made, {len(prepared.plan.graph.wanted)} cached" in told
-    assert "On 30 true labels the student is right on" in said
+    assert "On 30 ground-truth labels the accuracy of the student is" in said
     code, said, _ = shell("export", "--from", tmp_path / "out", "--out", tmp_path / "model")
     assert code == 0
     assert "AutoModelForSequenceClassification" in said

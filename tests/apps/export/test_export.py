@@ -13,10 +13,11 @@ import pytest
 
 from tests.apps.elicit.conftest import write_lines
 from tests.models.small_models import pairs, reviews, save
-from w2slab.apps.elicit.plan import plan
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.export.folder import _Loaded, texts_of, write
-from w2slab.apps.export.students import Student, of_study
+from w2slab.apps.elicit.elicit_plan import plan
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.export import export
+from w2slab.apps.export.export_source import Student, of_study
+from w2slab.apps.export.hf_folder import _Loaded, texts_of, write
 from w2slab.data.artifacts import read_examples, read_predictions
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.experiment import run as api
@@ -148,7 +149,7 @@ def test_a_student_of_mixed_heads_is_refused_in_words(tmp_path):
 def test_a_changed_model_is_not_exported(tmp_path):
     student = trained(tmp_path, "gpt2")
     (tmp_path / "gpt2" / "config.json").write_text("{}")
-    with pytest.raises(UnavailableError, match="has changed since the student learned"):
+    with pytest.raises(UnavailableError, match="has changed since the student was trained"):
         write(student, tmp_path / "out", command="")
     assert not (tmp_path / "out").exists()
 
@@ -175,15 +176,15 @@ def test_a_student_of_a_study_is_exported_if_its_weights_were_kept(tmp_path):
     path.write_text(textwrap.dedent(STUDY))
     study, store = load_study(path), Store(tmp_path / ".w2slab")
     api.run(study, store, executor="inline")
-    student = of_study(path, [], None, {})
+    student = of_study(path)
     with pytest.raises(UnavailableError, match="--keep-checkpoints"):
         write(student, tmp_path / "out", command="")
     store.remove(student.key)
     assert api.run(study, store, executor="inline", options={"keep_checkpoint": True}).done == [student.key]
-    write(of_study(path, [], None, {"method": "naive", "weak": "one"}), tmp_path / "out", command="")
+    assert export(path, tmp_path / "out", method="naive", weak="one").is_classifier
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Accuracy of student" in card
     assert "Performance gap recovered" in card
     assert compare(student, tmp_path / "out") < 1e-5
-    with pytest.raises(StudyError, match="no student fits"):
-        of_study(path, [], None, {"method": "none"})
+    with pytest.raises(StudyError, match="no student matches"):
+        export(study, tmp_path / "other", store=store, method="none")

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.apps.elicit import quality
-from w2slab.apps.elicit.plan import Plan
+from w2slab.apps.elicit import label_quality
+from w2slab.apps.elicit.elicit_plan import Plan
 from w2slab.data.artifacts import read_examples, read_predictions, read_votes
 from w2slab.data.examples import Examples
 from w2slab.graph.store import Store
@@ -85,27 +85,27 @@ class Findings:
     @cached_property
     def tied(self) -> np.ndarray:
         """Where the weak label has no single likeliest candidate, bool [N]."""
-        return quality.tied(self.weak)
+        return label_quality.tied(self.weak)
 
     @cached_property
     def thresholds(self) -> np.ndarray | None:
         """How much is confident, by class; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
+        return label_quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def contradicted(self) -> np.ndarray:
         """Positions of the texts on which a confident student contradicts the label, most confident first."""
-        found = np.flatnonzero(quality.contradicts(self.student, self.weak, self.thresholds))
+        found = np.flatnonzero(label_quality.contradicts(self.student, self.weak, self.thresholds))
         return found[np.argsort(-self.confidence[found], kind="stable")]
 
     @cached_property
-    def joint(self) -> quality.Joint | None:
+    def joint(self) -> label_quality.Joint | None:
         """Weak labels against what the student holds for true; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
+        return label_quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def weak_calibration(self) -> Calibration:
@@ -135,7 +135,7 @@ class Findings:
         """How the annotators agree; `None` where there are no votes."""
         if self.votes is None:
             return None
-        return quality.annotators(*self.votes, student=self.choice, majority=self.label)
+        return label_quality.annotators(*self.votes, student=self.choice, majority=self.label)
 
     def _mean(self, flags: np.ndarray, groups: np.ndarray, name: str) -> Estimate:
         draws = resample_means(flags[None], rng=rng(0, "elicit", name), groups=groups)[:, 0]

@@ -152,23 +152,23 @@ class Ranking:
         base = self._by_seed[self.baseline]
         return {name: self._by_seed[name] - base for name in self.methods}
 
-    def rows(self, told_truth: Sequence[str] = ()) -> list[Row]:
+    def rows(self, uses_truth: Sequence[str] = ()) -> list[Row]:
         """A row per method, the best first; verdicts are corrected (Holm) over all but the baseline and its equals.
 
         Args:
-            told_truth: Methods whose students were told true labels: references, which have no rank and no verdict.
+            uses_truth: Methods whose students use ground truth: references, which have no rank and no verdict.
         """
-        rows = [self._row(name) | {"told_truth": name in told_truth} for name in self.methods]
-        tested = [row for row in rows if not (row["same_as_baseline"] or row["told_truth"])]
+        rows = [self._row(name) | {"uses_truth": name in uses_truth} for name in self.methods]
+        tested = [row for row in rows if not (row["same_as_baseline"] or row["uses_truth"])]
         for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
             row |= {"p_adjusted": p, "verdict": verdict(row["difference"], p, self.level)}
         for row in rows:
             if row["same_as_baseline"]:
                 word = "baseline" if row["method"] == self.baseline else "same student"
                 row |= {"p_adjusted": float("nan"), "verdict": word}
-            elif row["told_truth"]:
+            elif row["uses_truth"]:
                 row |= {"p_adjusted": float("nan"), "verdict": "reference"}
-        ranks = self._ranks([row["method"] for row in rows if not row["told_truth"]])
+        ranks = self._ranks([row["method"] for row in rows if not row["uses_truth"]])
         for row in rows:
             row |= columns("rank", ranks.get(row["method"], UNDEFINED))
         return sorted(rows, key=lambda row: (-row["accuracy"], row["method"]))

@@ -14,14 +14,14 @@ BASELINE = "naive"
 _NOTHING_BY_ITSELF = {"composed"}  # what it is made of stands in a study, if anywhere
 
 
-class Left(NamedTuple):
+class NotRanked(NamedTuple):
     """A method that is not ranked, and why."""
 
     method: str
     reason: str
 
 
-def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tuple[Study, list[Left]]:
+def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tuple[Study, list[NotRanked]]:
     """The study with heads in place of models, its methods and those asked for, and as many seeds.
 
     Args:
@@ -43,26 +43,26 @@ def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tu
     every = [name for name in registry.table("methods") if name not in _NOTHING_BY_ITSELF or name in written]
     names = list(dict.fromkeys([BASELINE, *(methods or every)]))
     entries: list[MethodEntry] = []
-    left: list[Left] = []
+    left: list[NotRanked] = []
     for name in names:
         entry = written.get(name) or _with_defaults(name)
         reasons = list(_obstacles(fast, entry))
         if reasons and methods is not None:
             raise StudyError(f"{name}: {'; '.join(reasons)}")
         if reasons:
-            left.append(Left(name, reasons[0]))
+            left.append(NotRanked(name, reasons[0]))
         else:
             entries.append(entry)
     for entry in study.methods:
         reasons = [] if entry.called is None else list(_obstacles(fast, entry))
         if reasons:
-            left.append(Left(label(entry), reasons[0]))
+            left.append(NotRanked(label(entry), reasons[0]))
         elif entry.called is not None:
             entries.append(entry)
     return fast.model_copy(update={"methods": _once(entries)}), left
 
 
-def finetuned(study: Study, fast: Study, methods: Sequence[str], n_seeds: int) -> tuple[Study, list[Left]]:
+def finetuned_study(study: Study, fast: Study, methods: Sequence[str], n_seeds: int) -> tuple[Study, list[NotRanked]]:
     """The study as it finetunes, with the baseline and these methods, by their names in the results.
 
     Args:
@@ -79,7 +79,7 @@ def finetuned(study: Study, fast: Study, methods: Sequence[str], n_seeds: int) -
     known |= {label(entry): entry for entry in study.methods if label(entry) not in known}
     known |= {name: _with_defaults(name) for name in methods if name not in known}
     chosen = [entry for name, entry in known.items() if name in (BASELINE, *methods)]
-    left = [Left(label(entry), reasons[0]) for entry in chosen if (reasons := list(_obstacles(full, entry)))]
+    left = [NotRanked(label(entry), reasons[0]) for entry in chosen if (reasons := list(_obstacles(full, entry)))]
     names = {each.method for each in left}
     return full.model_copy(update={"methods": [entry for entry in chosen if label(entry) not in names]}), left
 

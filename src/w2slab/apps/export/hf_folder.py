@@ -1,9 +1,9 @@
 """A student as a folder that transformers loads, checked by loading it again.
 
-Where transformers' own class for sequence classification can compute what our network computes, the folder holds that
-class, and nothing of this project is needed to use it. Where it cannot (BERT's class reads its pooler, and our head the
-mean of all tokens), the folder holds the base model and, beside it, `head.safetensors`; the card has the few lines that
-put them together. Which of the two it is, is found out by comparing predictions.
+If transformers' own class for sequence classification computes the same as our network, the folder holds that class,
+and nothing of this project is needed to use it. Otherwise (BERT's class reads its pooler, our head the mean of all
+tokens) the folder holds the base model and, beside it, `head.safetensors`; the card has the few lines that join them.
+Predictions decide between the two.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.apps.export import card
-from w2slab.apps.export.students import Student
+from w2slab.apps.export import model_card
+from w2slab.apps.export.export_source import Student
+from w2slab.apps.export.model_card import ExportedFolder, ModelFacts
 from w2slab.data.artifacts import read_examples, read_predictions
 from w2slab.data.examples import Examples
 from w2slab.errors import JobError, StudyError, UnavailableError
@@ -37,35 +37,14 @@ TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}  # of probabilities that were stored, p
 LEARNED = "student_train"
 
 
-@dataclass(frozen=True)
-class Written:
-    """What was exported.
-
-    Args:
-        is_classifier: Whether the folder holds a class of transformers as it is.
-        n_checked: Texts whose stored predictions were compared.
-        largest: The largest difference of a probability.
-    """
-
-    is_classifier: bool
-    n_checked: int
-    largest: float
-
-    @property
-    def words(self) -> str:
-        """The same in a sentence."""
-        what = "AutoModelForSequenceClassification" if self.is_classifier else "AutoModel and a head (see README.md)"
-        return f"{what}; gives the stored probabilities of {self.n_checked} examples to within {self.largest:.1e}"
-
-
-def write(student: Student, out: Path, *, command: str, replace: bool = False) -> Written:
+def write(student: Student, out: Path, *, command: str, replace: bool = False) -> ExportedFolder:
     """Write the folder; it appears whole or not at all.
 
     Args:
-        student: What is exported.
+        student: The student to export.
         out: The folder.
         command: The command that is running, for the card.
-        replace: Whether a folder that is there may go.
+        replace: Replace a folder that exists.
 
     Raises:
         StudyError: The folder is there already, or the model is none of transformers.
@@ -73,14 +52,12 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
         JobError: What was written does not give the stored predictions.
     """
     if out.exists() and not (replace and out.is_dir()):
-        raise StudyError(
-            f"{out}: is there already; choose another folder" + (", or add --force" if out.is_dir() else "")
-        )
+        raise StudyError(f"{out} exists already; choose another folder" + (", or add --force" if out.is_dir() else ""))
     spec = restore(FinetuneSpec, student.spec)
     if spec.model.name != "hf":
-        raise StudyError(f"{spec.model.name}: only text models (family hf) can be written as Hugging Face folders")
+        raise StudyError(f"{spec.model.name}: only text models (family hf) can be exported as Hugging Face folders")
     if spec.mixture > 1:
-        raise StudyError(f"this student mixes {spec.mixture} heads, and a Hugging Face folder has place for one")
+        raise StudyError(f"this student mixes {spec.mixture} heads; a Hugging Face folder holds one")
     prepare_worker()
     loaded = _Loaded(student, spec)
     unfinished = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
@@ -88,7 +65,7 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
     try:
         written = loaded.write(unfinished)
         (unfinished / "README.md").write_text(
-            card.render(student, loaded.described(written), written, command), encoding="utf-8"
+            model_card.render(student, loaded.facts(), written, command), encoding="utf-8"
         )
         if out.exists():
             shutil.rmtree(out)
@@ -108,7 +85,7 @@ class _Loaded:
         for file in spec.model.files:
             if not LocalFile(file["path"], file["file"]).is_unchanged():
                 raise UnavailableError(
-                    f"{file['path']}: has changed since the student learned; put back what was there"
+                    f"{file['path']}: has changed since the student was trained; restore the file as it was"
                 )
         self.spec = spec
         self.family = plugins.build("models", spec.model)
@@ -124,11 +101,11 @@ class _Loaded:
         self.network.eval()
 
     def _is_plain(self, example: Examples) -> bool:
-        """Whether a tokenizer alone reads an example as the family does: it is not empty, and its answer is not cut."""
+        """Return True if a tokenizer alone reads an example as the family does: not empty, its answer not truncated."""
         rows = self.family.encode(example)
         return not rows.answers_cut.any() and all(text.strip() for text in texts_of(example))
 
-    def write(self, folder: Path) -> Written:
+    def write(self, folder: Path) -> ExportedFolder:
         """Model and tokenizer, as the class of transformers if that gives the stored predictions."""
         from w2slab.models.hf.hf_network import merge_adapters
 
@@ -139,27 +116,27 @@ class _Loaded:
             model.save_pretrained(folder)
             largest = self._largest(classified(folder, texts_of(self.examples)))
             if largest <= TOLERANCE[self.spec.recipe.precision]:
-                return Written(True, len(self.examples), largest)
+                return ExportedFolder(True, len(self.examples), largest)
             for file in [*folder.glob("*.safetensors*"), folder / "config.json"]:
                 file.unlink(missing_ok=True)
         self._save_with_head(folder)
         largest = self._largest(read_with_head(folder, texts_of(self.examples)))
         if not largest <= TOLERANCE[self.spec.recipe.precision]:
             raise JobError(
-                f"the folder gives probabilities that differ from the stored ones by {largest:.2g}; this is a bug"
+                f"probabilities of the exported model differ from the stored ones by {largest:.2g}; this is a bug"
             )
-        return Written(False, len(self.examples), largest)
+        return ExportedFolder(False, len(self.examples), largest)
 
-    def described(self, written: Written) -> dict[str, Any]:
-        """What the card must know of the model."""
-        return {
-            "classes": self.examples.classes,
-            "readout": self.network.readout,
-            "without_pooler": self._without_pooler,
-            "max_length": self.family.reader.max_length,
-            "base_model": self.family.model,
-            "n_parameters": sum(p.numel() for p in self.network.parameters()),
-        }
+    def facts(self) -> ModelFacts:
+        """Facts of the model for its card."""
+        return ModelFacts(
+            classes=self.examples.classes,
+            readout=self.network.readout,
+            without_pooler=self._without_pooler,
+            max_length=self.family.reader.max_length,
+            base_model=self.family.model,
+            n_parameters=sum(p.numel() for p in self.network.parameters()),
+        )
 
     @property
     def _labels(self) -> dict[str, Any]:
@@ -237,7 +214,7 @@ class _Loaded:
 
     @property
     def _without_pooler(self) -> bool:
-        """Whether the base is of a kind that would make itself a new pooler if it were not told otherwise."""
+        """True if the base would make itself a new pooler unless it is loaded without one."""
         return getattr(self.network.base, "pooler", False) is None
 
     def _largest(self, scores: np.ndarray) -> float:
@@ -246,7 +223,7 @@ class _Loaded:
 
 
 def texts_of(examples: Examples) -> list[str]:
-    """What is read of each example; of those with candidates a text for each of these, one example after the other."""
+    """The text of each example; of those with candidates one text per candidate, example after example."""
     columns = examples.table.column_names
     first = "text" if "text" in columns else "fen"
     heads = [str(text) + (" " if first == "fen" else "") for text in examples.table.column(first).to_pylist()]

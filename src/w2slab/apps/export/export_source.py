@@ -1,4 +1,4 @@
-"""Which student is exported: one of a study, or that of `elicit`."""
+"""The student to export: one of a study, or that of `elicit`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from w2slab.apps.elicit.words import interval, points, recipe
+from w2slab.apps.elicit.elicit_text import interval, points, recipe
+from w2slab.apps.study_source import open_source
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
@@ -25,18 +27,18 @@ WEIGHTS = Path("checkpoint") / "model.safetensors"
 
 @dataclass(frozen=True)
 class Student:
-    """A finetuned model in a store, and what its card says of it.
+    """A finetuned model in a store, with the facts and figures of its card.
 
     Args:
         store: Where it is.
         key: Its job.
-        spec: What that job computed, as a worker was sent it.
+        spec: The spec of that job, as a worker received it.
         name: Heading of the card.
-        facts: What and how, by term.
-        figures: Accuracy and the like, with intervals, by term.
-        judged: On what the figures were found.
-        accuracy: Share of true labels that it gets right, and on what; `None` where no truth is known.
-        how: The command by which it was made.
+        facts: Supervisor, base model, method and recipe, by term.
+        figures: Accuracy and other metrics, with confidence intervals, by term.
+        evaluated_on: The data and the seeds of the figures.
+        accuracy: Accuracy, and the data set of its ground truth; `None` where no ground truth is known.
+        how: The command that made it.
     """
 
     store: Store
@@ -45,13 +47,13 @@ class Student:
     name: str
     facts: Mapping[str, str]
     figures: Mapping[str, str] = field(default_factory=dict)
-    judged: str = ""
+    evaluated_on: str = ""
     accuracy: tuple[float, str] | None = None
     how: str = ""
 
     @property
     def inputs(self) -> dict[str, str]:
-        """Keys of what the job read."""
+        """Keys of the job's inputs."""
         return dict(self.store.record(self.key)["payload"]["inputs"])
 
     @property
@@ -64,8 +66,8 @@ class Student:
         path = self.store.folder(self.key) / WEIGHTS
         if not path.exists():
             raise UnavailableError(
-                f"{self.store.folder(self.key)}: the weights of this student were not kept. Remove that folder, and "
-                "run the study again with --keep-checkpoints: only what is missing is made anew"
+                f"{self.store.folder(self.key)}: the weights of this student were not kept. Remove that folder and run "
+                "the study again with --keep-checkpoints; only missing jobs are computed"
             )
         return path
 
@@ -87,10 +89,10 @@ def of_elicited(folder: Path) -> Student:
     _require(store, key)
     kind = store.record(key)["payload"]["kind"]
     if kind != FinetuneSpec.KIND:
-        raise StudyError(f"{summary['method']}: its student is a {kind} job and no finetuned model; nothing to export")
+        raise StudyError(f"{summary['method']}: its student is a {kind} job, not a finetuned model; nothing to export")
     seeds = ", ".join(map(str, summary["seeds"]))
     facts = {
-        "Supervisor": f"labels that a user brought, for {summary['n_texts']:,} texts; not known to be true",
+        "Supervisor": f"user-provided labels of {summary['n_texts']:,} texts; their accuracy is unknown",
         "Base model": str(summary["model"]),
         "Method": f"{summary['method']}, on {summary['weak_labels']} labels",
         "Recipe": recipe(summary["recipe"]),
@@ -103,23 +105,23 @@ def of_elicited(folder: Path) -> Student:
         name=f"{summary['model']}, finetuned on weak labels",
         facts=facts,
         figures=_elicited_figures(summary),
-        judged="This model learned every label there was. The figures are those of students that were made like it "
-        f"from a part of the labels ({summary['folds']} folds, seeds {seeds}) and judged on the rest.",
-        accuracy=None if summary["truth"] is None else (summary["truth"]["student"]["value"], "true labels of a user"),
+        evaluated_on="This model is trained on all labels. The figures are those of students trained in the same way "
+        f"on part of the labels ({summary['folds']} folds, seeds {seeds}) and evaluated on the rest.",
+        accuracy=None if summary["truth"] is None else (summary["truth"]["student"]["value"], "user-provided labels"),
         how=str(summary["command"]),
     )
 
 
 def _elicited_figures(summary: Mapping[str, Any]) -> dict[str, str]:
-    """Of cross-fitted students: this one learned all labels, so that it cannot be judged on their texts."""
+    """Figures of the cross-fitted students: this one is trained on all labels and has no held-out text."""
     agreement, truth = summary["agreement"], summary["truth"]
-    level = f"{100 * summary['level']:g} % interval"
-    figures = {"Agreement with labels not learned": f"{percent(agreement['value'])} % ({level} {interval(agreement)})"}
+    level = f"{100 * summary['level']:g}% CI"
+    figures = {"Agreement with held-out labels": f"{percent(agreement['value'])}% ({level} {interval(agreement)})"}
     if truth is None:
-        return figures | {"Accuracy": "not known: there were no true labels"}
-    for name, term in (("student", "Accuracy"), ("weak", "Accuracy of the labels it learned from")):
-        figures[f"{term}, on {truth['n']:,} true labels"] = (
-            f"{percent(truth[name]['value'])} % ({level} {interval(truth[name])})"
+        return figures | {"Accuracy": "unknown (no ground truth)"}
+    for name, term in (("student", "Accuracy"), ("weak", "Accuracy of the weak labels")):
+        figures[f"{term}, on {truth['n']:,} ground-truth labels"] = (
+            f"{percent(truth[name]['value'])}% ({level} {interval(truth[name])})"
         )
     figures["Difference, points"] = (
         f"{percent(truth['difference']['value'])} ({level} {points(truth['difference'])}; p = {truth['p']:.3g})"
@@ -127,31 +129,34 @@ def _elicited_figures(summary: Mapping[str, Any]) -> dict[str, str]:
     return figures
 
 
-def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Mapping[str, Any]) -> Student:
+def of_study(
+    source: Study | Path | str,
+    settings: Sequence[str] = (),
+    store: Store | Path | str | None = None,
+    chosen: Mapping[str, str | int] = MappingProxyType({}),
+) -> Student:
     """One student of a study.
 
     Args:
-        path: The study's file.
-        settings: Overrides, as the run had them.
-        store: Its store; `None` is `.w2slab` beside it.
+        source: A study, or the path of a study file.
+        settings: Overrides of its file, as the run had them.
+        store: Its store; `None` is `.w2slab`, beside its file where there is one.
         chosen: `task`, `weak`, `strong`, `method`, `seed`, as far as they are needed.
 
     Raises:
-        StudyError: None or several students are meant, or the one meant is not finished.
+        StudyError: None or several students match, or the one that matches is not finished.
     """
     from w2slab.experiment import run as api
-    from w2slab.study.study import load_study
 
-    study, opened = load_study(path, settings), Store(store or path.parent / ".w2slab")
+    study, opened, *_ = open_source(source, settings, store)
     comparison = _one(api.plan(study).comparisons, chosen)
     job = comparison.student
     _require(opened, job.key)
     if not isinstance(job.spec, FinetuneSpec):
         raise StudyError(
-            f"{comparison.method}: its student is a {job.kind} job and no finetuned model; nothing to export"
+            f"{comparison.method}: its student is a {job.kind} job, not a finetuned model; nothing to export"
         )
     figures, accuracy = _study_figures(study, opened, comparison)
-    overrides = [part for setting in settings for part in ("--set", setting)]
     facts = {
         "Supervisor": _supervisor(comparison),
         "Base model": comparison.strong,
@@ -167,27 +172,35 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
         name=f"{comparison.strong}, finetuned on labels of {comparison.weak}",
         facts=facts,
         figures=figures,
-        judged=f"On the test split of {comparison.task}, over seeds {', '.join(map(str, study.seeds))}.",
+        evaluated_on=f"On the test split of {comparison.task}, over seeds {', '.join(map(str, study.seeds))}.",
         accuracy=accuracy,
-        how=shlex.join(["w2slab", "run", path.name, *overrides, "--keep-checkpoints"]),
+        how=_command(source, settings),
     )
 
 
+def _command(source: Study | Path | str, settings: Sequence[str]) -> str:
+    """The command that trains the student; the card has the file's name and not its folder."""
+    if not isinstance(source, Path | str):
+        return f"w2slab.run(...) of the study {source.name}, keeping checkpoints"
+    overrides = [part for setting in settings for part in ("--set", setting)]
+    return shlex.join(["w2slab", "run", Path(source).name, *overrides, "--keep-checkpoints"])
+
+
 def _supervisor(comparison: Comparison) -> str:
-    """Whose labels the student learned."""
+    """The source of the student's labels."""
     from w2slab.analysis.sources import label_sources
 
     source = label_sources([comparison]).get(comparison.weak)
     if source is not None:
-        return f"{comparison.weak}: {source}; no model gave them"
-    return f"{comparison.weak}, finetuned on true labels; its predictions are the labels"
+        return f"{comparison.weak}: {source} (not a model)"
+    return f"{comparison.weak}, finetuned on ground truth; its predictions are the labels"
 
 
-def _one(comparisons: Sequence[Comparison], chosen: Mapping[str, Any]) -> Comparison:
-    """The comparison that is meant.
+def _one(comparisons: Sequence[Comparison], chosen: Mapping[str, str | int]) -> Comparison:
+    """The one comparison that matches.
 
     Raises:
-        StudyError: None or several fit.
+        StudyError: None or several match.
     """
     names = ("task", "weak", "strong", "method", "seed")
     own = [c for c in comparisons if c.control is None]
@@ -199,9 +212,9 @@ def _one(comparisons: Sequence[Comparison], chosen: Mapping[str, Any]) -> Compar
     said = "; ".join(
         f"--{name} {' | '.join(values)}" for name, values in left.items() if len(values) > 1 or not fitting
     )
-    asked = " ".join(f"--{name} {value}" for name, value in chosen.items()) or "what was asked"
-    what = f"{len(fitting)} students fit" if fitting else "no student fits"
-    raise StudyError(f"{what} {asked}. To choose from: {said}")
+    asked = " ".join(f"--{name} {value}" for name, value in chosen.items()) or "the request"
+    found = f"{len(fitting)} students match" if fitting else "no student matches"
+    raise StudyError(f"{found} {asked}. Choose with: {said}")
 
 
 def _study_figures(study: Study, store: Store, of: Comparison) -> tuple[dict[str, str], tuple[float, str] | None]:
@@ -213,17 +226,17 @@ def _study_figures(study: Study, store: Store, of: Comparison) -> tuple[dict[str
         None,
     )
     if row is None:
-        return {"Accuracy": "not known yet: the study is not finished"}, None
-    level = f"{100 * results.level:g} % interval"
+        return {"Accuracy": "unknown (the study is not finished)"}, None
+    level = f"{100 * results.level:g}% CI"
     figures = {
-        f"Accuracy of {who}": f"{percent(row[f'{who}_accuracy'])} % ({level} {span(row, f'{who}_accuracy')})"
+        f"Accuracy of {who}": f"{percent(row[f'{who}_accuracy'])}% ({level} {span(row, f'{who}_accuracy')})"
         for who in ("student", "supervisor", "ceiling")
     }
     reason = row["pgr_reason"]
     figures["Performance gap recovered"] = (
-        f"{percent(row['pgr'], 0)} % ({level} {span(row, 'pgr', 0)})" if reason is None else f"undefined: {reason}"
+        f"{percent(row['pgr'], 0)}% ({level} {span(row, 'pgr', 0)})" if reason is None else f"undefined: {reason}"
     )
-    figures["Intervals cover"] = str(row["interval_covers"])
+    figures["Confidence intervals (CI) over"] = str(row["interval_covers"])
     return figures, (row["student_accuracy"], of.task)
 
 

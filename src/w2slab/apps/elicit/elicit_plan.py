@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from w2slab import registry
-from w2slab.apps.elicit.request import Request
+from w2slab.apps.elicit.elicit_request import Request
 from w2slab.errors import StudyError
 from w2slab.experiment.pinning import model_spec
 from w2slab.experiment.trial import Trial

@@ -8,11 +8,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from w2slab.apps.elicit.elicit_page import write_page
+from w2slab.apps.elicit.elicit_plan import Plan, plan
+from w2slab.apps.elicit.elicit_request import Request
+from w2slab.apps.elicit.elicit_summary import summarise, write_files
 from w2slab.apps.elicit.findings import Findings, Truth, collect
-from w2slab.apps.elicit.page import write_page
-from w2slab.apps.elicit.plan import Plan, plan
-from w2slab.apps.elicit.request import Request
-from w2slab.apps.elicit.summary import summarise, write_files
 from w2slab.data.examples import Examples
 from w2slab.errors import DataError
 from w2slab.experiment import run as api
