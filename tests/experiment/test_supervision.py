@@ -381,7 +381,7 @@ def test_lengths_of_no_texts_are_told_before_anything_is_started(tmp_path):
 def test_the_card_of_an_exported_student_names_the_labels_it_learned(labelled):
     comparison = api.plan(load_study(labelled / "study.yaml")).comparisons[0]
     assert _supervisor(comparison) == "crowd: labels of votes.jsonl (not a model)"
-    assert _supervisor(api.plan(study_of("")).comparisons[0]).startswith("small, finetuned on true labels")
+    assert _supervisor(api.plan(study_of("")).comparisons[0]).startswith("small, finetuned on ground truth")
 
 
 def test_heads_learn_from_a_file_as_well(labelled):
