@@ -73,11 +73,11 @@ ELICIT = (
 )
 RENAMING = Renaming(
     # Whole values: columns, tables, controls, stopping points, kinds of jobs.
-    names={"told_truth": "uses_truth", "weak-is-strong": "self-training"},
+    names={"weak-is-strong": "self-training", "told_truth": "uses_truth"},
     # Patterns in all text, in order, and what takes their place.
-    words=(("weak-is-strong", "self-training"), *COMPARE, *RANKING, *ELICIT),
+    words=((r"weak-is-strong", "self-training"), *COMPARE, *RANKING, *ELICIT),
 )
 # Words of the studies in this folder that the new tree writes otherwise.
-WRITTEN = {"weak-is-strong": "self-training"}
+WRITTEN: dict[str, str] = {"weak-is-strong": "self-training"}
 # The command that ranks methods.
 RANK = {"old": ("bench", "methods"), "new": ("rank",)}

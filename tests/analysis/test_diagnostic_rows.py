@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from tests.analysis.conftest import of
+from w2slab import registry
 from w2slab.analysis import collect
 from w2slab.analysis.diagnostics import GAINS, overlap_density, rankings
 from w2slab.data.artifacts import read_predictions
-from w2slab.specs import PluginSpec, RelabelSpec, job
+from w2slab.jobs.relabel import RelabelSpec
+from w2slab.jobs.spec import job
 
 PAIRS = {"student": ("supervisor", "student"), "ceiling": ("supervisor", "ceiling")}
 
@@ -122,7 +124,7 @@ def test_the_nearest_overlap_density_is_read(tmp_path):
     inputs = {"data": comparison.data, "labels": comparison.supervisor}
 
     def relabelled(name, facts, **inputs):
-        made = job(RelabelSpec(relabeling=PluginSpec(name=name), seed=0), title=name, **inputs)
+        made = job(RelabelSpec(relabeling=registry.build("relabelings", name, {}), seed=0), title=name, **inputs)
         store.records[made.key] = {"facts": facts}
         return made
 

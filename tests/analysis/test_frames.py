@@ -23,7 +23,7 @@ from w2slab.data.artifacts import read_examples, read_predictions, read_truth, w
 from w2slab.data.examples import Truth
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.job import Graph
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 ROLES = ("supervisor", "student", "ceiling")
 

@@ -15,11 +15,18 @@ import numpy as np
 import pyarrow as pa
 from scipy.special import ndtri
 
+from w2slab import registry
 from w2slab.analysis import Results
 from w2slab.data.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
 from w2slab.data.examples import Examples, Truth
+from w2slab.data.splits import Splits
 from w2slab.graph.job import Graph, Job
-from w2slab.specs import Comparison, FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, RelabelSpec, job
+from w2slab.jobs.comparison import Comparison
+from w2slab.jobs.finetune import FinetuneSpec
+from w2slab.jobs.prepare import PrepareSpec
+from w2slab.jobs.relabel import RelabelSpec
+from w2slab.jobs.spec import job
+from w2slab.training.recipe import Recipe
 
 # Position after the set-up move, the set-up move, the solution, some other legal moves.
 PUZZLES = [
@@ -158,7 +165,11 @@ class Simulation:
 
     def _data(self, seed: int) -> Job:
         made = job(
-            PrepareSpec(task=PluginSpec(name=self.task.name), sizes={"test": len(self.task.examples)}, seed=seed),
+            PrepareSpec(
+                task=registry.build("tasks", self.task.name, {}),
+                sizes=Splits(**{"test": len(self.task.examples)}),
+                seed=seed,
+            ),
             title=f"data {self.task.name} seed {seed}",
         )
         folder = self._record(made, seconds=1.3, facts={})
@@ -181,8 +192,8 @@ class Simulation:
         self, rung: str, seed: int, data: Job, *, on: str, labels: Job | None, objective: str = "cross-entropy"
     ) -> Job:
         spec = FinetuneSpec(
-            model=PluginSpec(name=rung), train_split=on, labels="true" if labels is None else "soft",
-            objective=PluginSpec(name=objective), recipe=RecipeSpec(), seed=seed,
+            model=registry.build("models", rung, {}), train_split=on, labels="true" if labels is None else "soft",
+            objective=registry.build("objectives", objective, {}), recipe=Recipe(), seed=seed,
         )  # fmt: skip
         inputs = {"data": data} | ({} if labels is None else {"labels": labels})
         return job(spec, title=f"{rung} ← {'true labels' if labels is None else labels.title}", **inputs)
@@ -227,7 +238,7 @@ class Simulation:
         accuracy = self.accuracies[weak]
         if control != "self-training":
             labels = job(
-                RelabelSpec(relabeling=PluginSpec(name=control), seed=seed),
+                RelabelSpec(relabeling=registry.build("relabelings", control, {}), seed=seed),
                 title=f"{control} labels",
                 data=data,
                 labels=supervisor,

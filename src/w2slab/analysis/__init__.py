@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 __all__ = ["ROLES", "Missing", "Results", "collect", "render", "write_csv"]
 

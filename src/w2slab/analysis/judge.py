@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.analysis.outcomes import Asked, Judgement, stopping_point
-from w2slab.data.artifacts import STOPPING_POINTS
+from w2slab.data.layout import STOPPING_POINTS
 from w2slab.stats.comparing import detectable
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ratio import Ratio
@@ -17,7 +17,7 @@ from w2slab.stats.resampling import Estimate, mean_estimate
 from w2slab.stats.seeds import BySeed, mean_draws, noise
 
 if TYPE_CHECKING:
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Row = dict[str, Any]
 ROLES = ("supervisor", "student", "ceiling")

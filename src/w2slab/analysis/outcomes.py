@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
-from w2slab.data.artifacts import STOPPING_POINTS, Predictions, read_examples, read_predictions, read_truth
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions, read_stopping, stopping_points
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
 from w2slab.randomness import rng
 from w2slab.stats.calibration import brier_scores, log_losses
@@ -21,7 +24,7 @@ from w2slab.stats.seeds import BySeed
 
 if TYPE_CHECKING:
     from w2slab.graph.job import Job
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 
 class Reading(Protocol):
@@ -76,6 +79,8 @@ class TestSet:
 
     Attributes:
         ids: Stable names, in order.
+        positions: Their rows in the task's table, int64 [N].
+        examples: What a model may read.
         table: What can be read of them, a row each.
         has_classes: Whether all have the same candidates.
         is_right: Which candidates count as right, bool [N, K].
@@ -87,9 +92,9 @@ class TestSet:
 
     __test__ = False  # not a test case, whatever its name says to pytest
 
-    def __init__(self, folder: Path) -> None:
-        truth = read_truth(folder, "test")
-        examples = read_examples(folder, "test")
+    def __init__(self, data: TaskData) -> None:
+        truth, examples = data.truth("test"), data.examples("test")
+        self.positions, self.examples, self.right = data.positions("test"), examples, truth.right
         n_candidates = examples.n_candidates
         self.ids, self.table, self.has_classes = truth.ids, examples.table, examples.classes is not None
         self.n_candidates = n_candidates
@@ -97,7 +102,7 @@ class TestSet:
         lengths = np.fromiter(map(len, truth.right), np.int64, len(truth.right))
         self.is_right[np.repeat(np.arange(len(lengths)), lengths), [r for row in truth.right for r in row]] = True
         self.chances = lengths / np.maximum(n_candidates, 1)
-        _, self.groups = np.unique(examples.table.column("group").to_pylist(), return_inverse=True)
+        _, self.groups = np.unique(examples.groups, return_inverse=True)
         self.n_groups = len(np.unique(self.groups))
 
     def __len__(self) -> int:
@@ -112,6 +117,8 @@ class TestSet:
         """Some of the examples alone."""
         own = copy(self)
         own.ids, own.table = [self.ids[place] for place in places], self.table.take(places)
+        own.positions, own.examples = self.positions[places], self.examples.take(places)
+        own.right = [self.right[place] for place in places]
         own.is_right, own.chances = self.is_right[places], self.chances[places]
         own.n_candidates = self.n_candidates[places]
         _, own.groups = np.unique(self.groups[places], return_inverse=True)
@@ -119,14 +126,15 @@ class TestSet:
         return own
 
 
-def predictions_for(test: TestSet, path: Path, task: str) -> Predictions:
-    """A model's predictions for the test examples of a task.
+def predictions_for(test: TestSet, folder: Path, task: str, point: str = "") -> Labels:
+    """A model's predictions for the test examples of a task, perhaps at another stopping point than its own.
 
     Raises:
         DataError: They are of other examples.
     """
-    predictions = read_predictions(path)
-    if predictions.ids != test.ids or predictions.probs.shape[1] > test.is_right.shape[1]:
+    path = layout.stopping(folder, point) if point else layout.predictions(folder, "test")
+    predictions = read_stopping(folder, point) if point else read_predictions(folder, "test")
+    if not np.array_equal(predictions.positions, test.positions) or predictions.probs.shape[1] > test.is_right.shape[1]:
         raise DataError(
             f"{path}: these are not predictions for the test examples of task {task}. "
             "Remove its folder and run the study again."
@@ -145,7 +153,7 @@ class Judgement:
         self._n_resamples = n_resamples
         self._test: TestSet | None = None
         self._seen: set[str] = set()
-        self._last: dict[str, Predictions] = {}
+        self._last: dict[str, Labels] = {}
         self._choices: dict[tuple[str, str], np.ndarray] = {}
         self._confidence: dict[str, np.ndarray] = {}
         self._rows: dict[Asked, int] = {}
@@ -164,7 +172,7 @@ class Judgement:
         Raises:
             DataError: Test examples differ between seeds, or predictions are of other examples.
         """
-        self._read_test(comparison.data.key)
+        self._read_test(comparison.data)
         supervisor, student, ceiling = comparison.supervisor.key, comparison.student.key, comparison.ceiling.key
         asked = {
             "supervisor": self._right(supervisor),
@@ -190,12 +198,10 @@ class Judgement:
             **self._alike(student, supervisor),
         }
         asked |= {f"ceiling-{name}": each for name, each in self._alike(ceiling, supervisor).items()}
-        folder = self._store.folder(student) / "stopping"
-        if folder.is_dir():
-            own = stopping_point(comparison.student)
-            for point in STOPPING_POINTS:
-                if point != own and (folder / f"{point}.parquet").exists():
-                    asked[point] = self._right(student, point)
+        own = stopping_point(comparison.student)
+        for point in stopping_points(self._store.folder(student)):
+            if point != own:
+                asked[point] = self._right(student, point)
         return asked
 
     def _alike(self, key: str, supervisor: str) -> dict[str, Asked]:
@@ -229,35 +235,35 @@ class Judgement:
         missing = self.test.is_right.shape[1] - probs.shape[1]
         return np.pad(probs, ((0, 0), (0, missing))) if missing else probs
 
-    def _read(self, key: str) -> Predictions:
+    def _read(self, key: str) -> Labels:
         """A model's predictions; those that were read last are kept."""
         known = self._last.pop(key, None)
         if known is None:
-            path = self._store.folder(key) / "predictions" / "test.parquet"
-            known = predictions_for(self.test, path, self._task)
+            known = predictions_for(self.test, self._store.folder(key), self._task)
         self._last[key] = known
         while len(self._last) > _MOST_READ:
             del self._last[next(iter(self._last))]
         return known
 
-    def _read_test(self, key: str) -> None:
-        if key in self._seen:
+    def _read_test(self, data: Job) -> None:
+        if data.key in self._seen:
             return
-        test = TestSet(self._store.folder(key))
+        test = TestSet(TaskData.made_by(data, self._store.folder))
         if self._test is None:
             self._test = test
         elif test.ids != self._test.ids:
             raise DataError(
-                f"{self._store.folder(key)}: its {len(test)} test examples are not the {len(self._test)} of the other "
-                f"seeds of task {self._task}. The test split must not depend on the seed; run the data jobs again."
+                f"{self._store.folder(data.key)}: its {len(test)} test examples are not the {len(self._test)} of the "
+                f"other seeds of task {self._task}. The test split must not depend on the seed; run the data jobs "
+                "again."
             )
-        self._seen.add(key)
+        self._seen.add(data.key)
 
     def choices(self, key: str, point: str = "") -> np.ndarray:
         """The candidate a model chooses for each test example, int [N]."""
         if (key, point) not in self._choices:
-            path = self._store.folder(key) / "stopping" / f"{point}.parquet"
-            predictions = predictions_for(self.test, path, self._task) if point else self._read(key)
+            folder = self._store.folder(key)
+            predictions = predictions_for(self.test, folder, self._task, point) if point else self._read(key)
             self._choices[key, point] = predictions.choices
             if not point:
                 self._score(key, predictions.probs)

@@ -10,13 +10,12 @@ import numpy as np
 from w2slab.analysis.judge import ROLES, Cell, Judge, Row, columns
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from w2slab.data.examples import Examples
 
 N_BINS = 5
 MOST_SLICES = 12
 LONGEST_NAME = 60  # characters; what is longer is text
 UNKNOWN = "not known"
-_NOT_SLICES = {"id", "group", "text", "answer", "fen", "setup", "candidates", "features"}
 
 
 class Slice(NamedTuple):
@@ -43,7 +42,7 @@ def slice_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:
     students = [cell for cell in cells if cell.is_reported and cell.identity["control"] is None]
     asked = [each for cell in students for role in ROLES for each in cell.of(role)]
     rows = []
-    for each in slices_of(judge.judgement.test.table):
+    for each in slices_of(judge.judgement.test.examples):
         own = Judge(judge.judgement.part(f"{each.by}: {each.name}", each.places, asked), judge.level, judge.min_gap)
         names = {"slice_by": each.by, "slice": each.name, "slice_rank": each.rank}
         sizes = {"n_test": len(each.places), "n_groups": own.n_units}
@@ -61,7 +60,7 @@ def slice_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:
     return rows
 
 
-def slices_of(table: pa.Table) -> Iterator[Slice]:
+def slices_of(examples: Examples) -> Iterator[Slice]:
     """What test examples can be told apart by.
 
     `difficulty`, where it is a number of at least five values: five bins of equal size, as far as equal values, which
@@ -71,15 +70,15 @@ def slices_of(table: pa.Table) -> Iterator[Slice]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for name in table.column_names:
-        column = table.column(name)
+    for name in examples.own_columns:
+        column = examples.table.column(name)
         kind = column.type
         if pa.types.is_dictionary(kind):
             column = column.cast(kind.value_type)
             kind = kind.value_type
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
         is_word = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
-        if name in _NOT_SLICES or not (is_number or is_word):
+        if not (is_number or is_word):
             continue
         if is_number and name == "difficulty":
             values = column.to_numpy().astype(float)

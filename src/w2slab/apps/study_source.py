@@ -45,7 +45,8 @@ def open_source(
         StudyError: The study or an override is wrong, or a study object has overrides.
     """
     from w2slab.experiment.run import open_store
-    from w2slab.study.study import Study, load_study
+    from w2slab.study.reading import load_study
+    from w2slab.study.study import Study
 
     if isinstance(study, Study):
         if settings:

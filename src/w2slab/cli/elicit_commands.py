@@ -13,7 +13,7 @@ import typer
 from w2slab.errors import StudyError
 
 if TYPE_CHECKING:
-    from w2slab.apps.elicit.elicit_run import Files
+    from w2slab.apps.elicit.elicit_run import OwnFiles
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="E.g. --set recipe.lr=1e-4.")]
 
@@ -91,7 +91,7 @@ def elicit(
 
 
 def _layout(kind: str, *, candidates: list[str] | None, **fields: Any) -> Any:
-    from w2slab.tasks.text.identified import Layout
+    from w2slab.data.readers.texts import Layout
 
     if kind == "classification" and candidates:
         raise StudyError("--candidate goes with --kind preference; classes are common to all texts")
@@ -104,12 +104,12 @@ def _layout(kind: str, *, candidates: list[str] | None, **fields: Any) -> Any:
 
 def _files(
     data: Path, labels: Path, truth: Path | None, more: Path | None, layout: Any, classes: tuple[str, ...] | None
-) -> Files:
-    from w2slab.apps.elicit.elicit_run import Files
+) -> OwnFiles:
+    from w2slab.apps.elicit.elicit_run import OwnFiles
 
     if classes is not None and (len(set(classes)) < max(2, len(classes)) or "" in classes):
         raise StudyError(f"--classes {','.join(classes)}: two or more names, all different, with commas between them")
-    return Files(texts=data, labels=labels, truth=truth, more=more, layout=layout, classes=classes)
+    return OwnFiles(texts=data, labels=labels, truth=truth, more=more, layout=layout, classes=classes)
 
 
 def _whole_numbers(text: str | None) -> list[int] | None:

@@ -48,7 +48,7 @@ def rank(
     from w2slab.apps.rank.rank_run import rank as rank_methods
     from w2slab.apps.rank.rank_table import sentences, table, write_ranking
     from w2slab.cli.progress import Display
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     with as_file(files("w2slab") / "assets" / "methods.yaml") as shipped:
         loaded = load_study(study or shipped, settings or [])

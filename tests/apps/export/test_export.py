@@ -15,18 +15,20 @@ from tests.apps.elicit.conftest import write_lines
 from tests.models.small_models import pairs, reviews, save
 from w2slab.apps.elicit.elicit_plan import plan
 from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.student_record import StudentRecord
 from w2slab.apps.export import export
 from w2slab.apps.export.export_source import Student, of_study
 from w2slab.apps.export.hf_folder import _Loaded, texts_of, write
-from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.data.artifacts import read_predictions
+from w2slab.data.readers.texts import Layout
+from w2slab.data.task_data import TaskData
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline
-from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
-from w2slab.study.study import load_study
-from w2slab.tasks.text.identified import Layout
+from w2slab.jobs.own_labels import OwnLabelsSpec
+from w2slab.study.reading import load_study
 
 
 def trained(root, kind, settings=(), candidates=False):
@@ -39,13 +41,14 @@ def trained(root, kind, settings=(), candidates=False):
     labels = write_lines(root / "weak.jsonl", labels)
     save(root / kind, kind)
     request = make_request(str(root / kind), "naive", {}, ["recipe.lr=0.01", "recipe.epochs=1", *settings])
-    layout = vars(Layout(candidates="candidates" if candidates else None))
-    planned = plan(request, texts, labels, None, layout, None if candidates else ("0", "1"))
+    layout = Layout(candidates="candidates" if candidates else None)
+    classes = None if candidates else ("0", "1")
+    planned = plan(request, OwnLabelsSpec(texts=texts, labels=labels, layout=layout, classes=classes))
     store, final = Store(root / "store"), planned.finals[0]
     outcome = runner.run(planned.graph, store, Inline(), targets=[final], options={"device": "cpu"})
     assert not outcome.failed, outcome.failed
     return Student(
-        store, final.key, transport(final.spec), "a <b>student</b>", {"Method": "naive `x`"}, how="w2slab elicit"
+        store, final.key, StudentRecord.of(final.spec), "a <b>student</b>", {"Method": "naive `x`"}, how="w2slab elicit"
     )
 
 
@@ -63,8 +66,9 @@ def said_by_the_card(folder):
 
 def compare(student, folder):
     """The largest difference of a probability that the card's code gives from what the student left."""
-    stored = read_predictions(student.store.folder(student.key) / "predictions" / "student_train.parquet")
-    examples = read_examples(student.store.folder(student.inputs["data"]), "student_train")
+    folders = {name: student.store.folder(key) for name, key in student.inputs.items()}
+    stored = read_predictions(student.store.folder(student.key), "student_train")
+    examples = TaskData(folders["task"], folders["data"]).examples("student_train")
     logits = said_by_the_card(folder)["logits"](texts_of(examples)).numpy()
     if examples.classes is None:
         assert logits.shape[1] == 1
@@ -141,7 +145,7 @@ def test_a_folder_is_not_replaced_unless_asked(tmp_path):
 
 def test_a_student_of_mixed_heads_is_refused_in_words(tmp_path):
     student = trained(tmp_path, "gpt2")
-    mixed = replace(student, spec=student.spec | {"mixture": 3})
+    mixed = replace(student, network=replace(student.network, n_heads=3))
     with pytest.raises(StudyError, match="mixes 3 heads"):
         write(mixed, tmp_path / "out", command="")
 

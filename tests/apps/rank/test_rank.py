@@ -19,7 +19,7 @@ from w2slab.experiment import run as api
 from w2slab.experiment.plan import plan
 from w2slab.experiment.run import load_results, run
 from w2slab.graph.store import Store
-from w2slab.study.study import label, load_study
+from w2slab.study.reading import load_study
 
 STUDY = """
     name: small
@@ -46,11 +46,11 @@ def study(tmp_path: Path) -> Path:
 
 def test_all_methods_that_fit_are_ranked_and_those_that_do_not_say_why(study):
     fast, left = on_features(load_study(study), None, 3)
-    names = [label(entry) for entry in fast.methods]
+    names = [method.label for method in fast.methods]
     assert names[0] == "naive"
     assert {"bootstrapping", "wide", "window", "reverse-kl", "confidence-filter"} <= set(names)
-    assert fast.seeds == [0, 1, 2]
-    assert fast.controls == []
+    assert fast.seeds == (0, 1, 2)
+    assert fast.controls == ()
     reasons = dict(left)
     assert "continue a text" in reasons["prompting"]
     assert "tuning: head" in reasons["representation-anchor"]
@@ -67,10 +67,10 @@ def test_a_method_asked_for_by_name_must_fit(study):
 def test_the_finetuned_study_has_the_leading_methods_with_their_fields(study):
     fast, _ = on_features(load_study(study), None, 3)
     full, left = finetuned_study(load_study(study), fast, ["wide", "reverse-kl"], 2)
-    assert [label(entry) for entry in full.methods] == ["naive", "reverse-kl", "wide"]
-    assert full.methods[2].fields["radius"] == 0.4
+    assert [method.label for method in full.methods] == ["naive", "reverse-kl", "wide"]
+    assert full.methods[2].objective.radius == 0.4
     assert full.tuning is None
-    assert full.seeds == [0, 1]
+    assert full.seeds == (0, 1)
     assert left == []
 
 
@@ -78,7 +78,7 @@ def test_what_heads_cannot_have_can_be_finetuned_and_an_unknown_name_is_told_fir
     loaded = load_study(study)
     fast, _ = on_features(loaded, ("reverse-kl",), 3)
     full, _ = finetuned_study(loaded, fast, ["lp-ft"], 2)
-    assert [label(entry) for entry in full.methods] == ["naive", "lp-ft"]
+    assert [method.label for method in full.methods] == ["naive", "lp-ft"]
     assert "lp-ft" in dict(on_features(loaded, None, 3)[1])
     with pytest.raises(StudyError, match=r"unknown method \"lpft\""):
         finetuned_study(loaded, fast, ["lpft"], 2)
@@ -91,7 +91,7 @@ def test_what_a_study_puts_together_is_ranked_with_or_without_a_name_or_said_to_
     composed = "{name: composed, relabelings: [hard-labels]}, {name: lp-ft, called: early-head}, {name: window"
     study.write_text(study.read_text().replace("{name: window", composed))
     fast, left = on_features(load_study(study, ["tuning=full"]), None, 2)
-    assert "composed" in [label(entry) for entry in fast.methods]
+    assert "composed" in [method.label for method in fast.methods]
     assert "tuning: head" in dict(left)["early-head"]
 
 

@@ -28,7 +28,7 @@ from w2slab.apps.compare.match_rows import judged, match_row
 from w2slab.apps.compare.matching import Identity, Match, match
 from w2slab.apps.compare.shared_examples import SharedJudgement
 from w2slab.apps.compare.sides import Side, changed, open_side
-from w2slab.specs import Comparison
+from w2slab.jobs.comparison import Comparison
 from w2slab.stats.resampling import DEFAULT_RESAMPLES
 
 if TYPE_CHECKING:

@@ -61,7 +61,7 @@ def open_side(
     import yaml
 
     from w2slab.experiment.plan import plan
-    from w2slab.study.study import to_yaml
+    from w2slab.study.writing import to_yaml
 
     try:
         source = open_source(study, settings, store)

@@ -9,17 +9,17 @@ from typing import Any
 
 from w2slab.apps.elicit import elicit_text
 from w2slab.apps.elicit.elicit_figures import draw
-from w2slab.apps.elicit.elicit_request import Request
+from w2slab.apps.elicit.elicit_request import ElicitRequest
 from w2slab.apps.elicit.elicit_summary import contradicted_rows
 from w2slab.apps.elicit.findings import Findings
-from w2slab.graph.store import write_atomically
+from w2slab.graph.atomic import write_atomically
 from w2slab.report.html import render
 
 MOST_SHOWN = 24
 
 
 def write_page(
-    findings: Findings, summary: Mapping[str, Any], request: Request, out: Path, *, name: str, command: str
+    findings: Findings, summary: Mapping[str, Any], request: ElicitRequest, out: Path, *, name: str, command: str
 ) -> Path:
     """Write `index.html` and `figures/`; the page is returned.
 
@@ -52,12 +52,12 @@ def write_page(
     return page
 
 
-def _made(summary: Mapping[str, Any], request: Request) -> list[tuple[str, str]]:
+def _made(summary: Mapping[str, Any], request: ElicitRequest) -> list[tuple[str, str]]:
     rows = [
         ("Report by", f"w2slab {summary['w2slab']}"),
         ("Student", summary["model"]),
-        ("Method", f"{request.method.name}, on {request.weak_labels} labels"),
-        ("Recipe", elicit_text.recipe(request.recipe.model_dump())),
+        ("Method", f"{request.method.label}, on {request.weak_labels} labels"),
+        ("Recipe", elicit_text.recipe(summary["recipe"])),
         (
             "Cross-fitting",
             f"{request.folds} folds of {summary['n_groups']:,} groups; seeds {', '.join(map(str, request.seeds))}",

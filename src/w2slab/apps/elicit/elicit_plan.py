@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from w2slab import registry
-from w2slab.apps.elicit.elicit_request import Request
+from w2slab.apps.elicit.elicit_request import ElicitRequest
 from w2slab.errors import StudyError
-from w2slab.experiment.pinning import model_spec
 from w2slab.experiment.trial import Trial
-from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Graph, Job
-from w2slab.specs import FinetuneSpec, FoldSpec, OwnLabelsSpec, PluginSpec, job
-from w2slab.study.study import TaskEntry
+from w2slab.jobs.comparison import StudentWithReferences
+from w2slab.jobs.finetune import FinetuneSpec
+from w2slab.jobs.own_labels import FoldSpec, OwnLabelsSpec
+from w2slab.jobs.probe import ProbeSpec
+from w2slab.jobs.prompt import PromptSpec
+from w2slab.jobs.spec import FileDigests, LearningSpec, job
+from w2slab.methods.method import Method
+
+if TYPE_CHECKING:
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class Plan:
-    """Jobs by what they are for.
+class ElicitPlan:
+    """Jobs by their purpose.
 
     Args:
+        graph: All of them.
         own: Texts and weak labels.
         folds: By seed: a student for each fold, in order.
         finals: By seed: the student of all labels; that of the first seed is the one that is exported.
@@ -34,76 +38,49 @@ class Plan:
     finals: dict[int, Job]
 
 
-def plan(
-    request: Request,
-    texts: Path,
-    labels: Path,
-    more: Path | None,
-    layout: Mapping[str, Any],
-    classes: tuple[str, ...] | None,
-) -> Plan:
-    """The graph of a request.
+def plan(request: ElicitRequest, labels: OwnLabelsSpec) -> ElicitPlan:
+    """Return the graph of a request.
 
     Args:
-        request: What is asked.
-        texts: The file of texts.
-        labels: The file of labels.
-        more: A file of texts without labels.
-        layout: Fields of `tasks.text.identified.Layout`.
-        classes: Their names; `None` where each text has its own candidates.
+        request: The request.
+        labels: The user's files.
 
     Raises:
-        StudyError: The method does not suit the model, or asks for true labels.
+        StudyError: The method asks for ground truth.
         UnavailableError: The model is missing on this machine.
     """
-    own = job(
-        OwnLabelsSpec(
-            texts=LocalFile.of(texts),
-            labels=LocalFile.of(labels),
-            more=None if more is None else LocalFile.of(more),
-            layout=dict(layout),
-            classes=classes,
-        ),
-        title=f"labels of {texts.name}",
-    )
-    model = model_spec(request.model)
-    method = registry.build("methods", request.method.name, request.method.fields)
-    problems = list(method.problems(request.study()))
-    if problems:
-        raise StudyError("; ".join(f"{request.method.name}: {problem}" for problem in problems))
+    files = FileDigests()
+    own = job(labels, title=f"labels of {labels.texts.name}", files=files)
+    study = request.study(request.model.resolved(), labels.labels)
     graph, by_seed, finals = Graph(), {}, {}
     for seed in request.seeds:
-
-        def student(fold: int | None, seed: int = seed) -> Job:
-            return _student(request, method, model, own, fold, seed)
-
-        by_seed[seed] = [student(fold) for fold in range(request.folds)]
-        finals[seed] = _with_weights(student(None))
+        by_seed[seed] = [_student(request, study, own, fold, seed, files) for fold in range(request.folds)]
+        finals[seed] = _with_weights(_student(request, study, own, None, seed, files), files)
         for each in (*by_seed[seed], finals[seed]):
             graph.add(each, wanted=True)
-    if any(getattr(each.spec, "labels", None) == "true" for each in graph):
-        raise StudyError(f"{request.method.name}, as it is set, learns from true labels, of which there are none here")
-    return Plan(graph, own, by_seed, finals)
+    if any(_learns_truth(each) for each in graph):
+        raise StudyError(f"{request.method.label}, as it is set, uses ground truth, and there is none here")
+    return ElicitPlan(graph, own, by_seed, finals)
 
 
-def _student(request: Request, method: Any, model: PluginSpec, own: Job, fold: int | None, seed: int) -> Job:
+def _learns_truth(of: Job) -> bool:
+    return isinstance(of.spec, LearningSpec | ProbeSpec | PromptSpec) and of.spec.labels == "true"
+
+
+def _student(request: ElicitRequest, study: Study, own: Job, fold: int | None, seed: int, files: FileDigests) -> Job:
     """The method's student of the labels outside a fold, or of all."""
     kept = "all labels" if fold is None else f"labels but fold {fold + 1} of {request.folds}"
-    data = job(
-        FoldSpec(fold=fold, n_folds=request.folds, validation_frac=request.validation_frac, seed=seed),
-        title=f"{kept}, seed {seed}",
-        own=own,
-    )
-    rung = request.model
-    own_labels = TaskEntry(name="own-labels")  # its `prepare` job is not asked for: the fold stands in its place
-    trial = Trial(request.study(), own_labels, PluginSpec(name=own_labels.name), {rung.name: model}, seed)
-    trial.data = data
-    found = method.student(trial, rung, rung, data)
-    return found if isinstance(found, Job) else found.student
+    spec = FoldSpec(fold=fold, n_folds=request.folds, validation_frac=request.validation_frac, seed=seed)
+    data = job(spec, title=f"{kept}, seed {seed}", files=files, task=own)
+    trial = Trial(study, study.tasks[0], seed, files, data=data)
+    ((weak, strong),) = study.all_pairs()
+    assert isinstance(request.method, Method)  # what a study holds, under the name by which it knows it
+    found = request.method.student(trial, weak, strong, data)
+    return found.student if isinstance(found, StudentWithReferences) else found
 
 
-def _with_weights(student: Job) -> Job:
+def _with_weights(student: Job, files: FileDigests) -> Job:
     """The same job, which keeps its weights, so that they can be exported."""
     if not isinstance(student.spec, FinetuneSpec):
         return student
-    return job(replace(student.spec, keep_weights=True), title=student.title, **student.inputs)
+    return job(replace(student.spec, keep_weights=True), title=student.title, files=files, **student.inputs)

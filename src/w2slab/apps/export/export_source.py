@@ -11,15 +11,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from w2slab.apps.elicit.elicit_text import interval, points, recipe
+from w2slab.apps.elicit.student_record import StudentRecord
 from w2slab.apps.study_source import open_source
 from w2slab.errors import StudyError, UnavailableError
-from w2slab.graph.fingerprint import transport
+from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.store import Store
+from w2slab.jobs.finetune import FinetuneSpec
 from w2slab.report.words import percent, span
-from w2slab.specs import FinetuneSpec
 
 if TYPE_CHECKING:
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
     from w2slab.study.study import Study
 
 WEIGHTS = Path("checkpoint") / "model.safetensors"
@@ -32,7 +33,7 @@ class Student:
     Args:
         store: Where it is.
         key: Its job.
-        spec: The spec of that job, as a worker received it.
+        network: The record of its network.
         name: Heading of the card.
         facts: Supervisor, base model, method and recipe, by term.
         figures: Accuracy and other metrics, with confidence intervals, by term.
@@ -43,7 +44,7 @@ class Student:
 
     store: Store
     key: str
-    spec: Mapping[str, Any]
+    network: StudentRecord
     name: str
     facts: Mapping[str, str]
     figures: Mapping[str, str] = field(default_factory=dict)
@@ -55,6 +56,17 @@ class Student:
     def inputs(self) -> dict[str, str]:
         """Keys of the job's inputs."""
         return dict(self.store.record(self.key)["payload"]["inputs"])
+
+    def require_unchanged(self) -> None:
+        """Refuse a model whose files have changed.
+
+        Raises:
+            UnavailableError: One has changed since the student was trained.
+        """
+        trained_with = self.store.record(self.key)["payload"]["files"]
+        for path in self.network.model.files():
+            if not any(LocalFile(str(path), digest).is_unchanged() for digest in trained_with):
+                raise UnavailableError(f"{path} has changed since the student was trained; restore the file as it was")
 
     @property
     def weights(self) -> Path:
@@ -83,25 +95,25 @@ def of_elicited(folder: Path) -> Student:
     try:
         summary = json.loads(path.read_text(encoding="utf-8"))
         student = summary["student"]
-        store, key, spec = Store(student["store"]), str(student["key"]), student["spec"]
+        store, key, written = Store(student["store"]), str(student["key"]), student["network"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise StudyError(f"{path}: not what `w2slab elicit` writes ({error}); name its --out folder") from None
     _require(store, key)
     kind = store.record(key)["payload"]["kind"]
     if kind != FinetuneSpec.KIND:
         raise StudyError(f"{summary['method']}: its student is a {kind} job, not a finetuned model; nothing to export")
-    seeds = ", ".join(map(str, summary["seeds"]))
+    network, seeds = StudentRecord.read(written, path), ", ".join(map(str, summary["seeds"]))
     facts = {
         "Supervisor": f"user-provided labels of {summary['n_texts']:,} texts; their accuracy is unknown",
         "Base model": str(summary["model"]),
         "Method": f"{summary['method']}, on {summary['weak_labels']} labels",
         "Recipe": recipe(summary["recipe"]),
-        "Seed": str(student["seed"]),
+        "Seed": str(network.seed),
     }
     return Student(
         store=store,
         key=key,
-        spec=spec,
+        network=network,
         name=f"{summary['model']}, finetuned on weak labels",
         facts=facts,
         figures=_elicited_figures(summary),
@@ -168,7 +180,7 @@ def of_study(
     return Student(
         store=opened,
         key=job.key,
-        spec=transport(job.spec),
+        network=StudentRecord.of(job.spec),
         name=f"{comparison.strong}, finetuned on labels of {comparison.weak}",
         facts=facts,
         figures=figures,

@@ -18,16 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from w2slab import registry
 from w2slab.apps.export import model_card
 from w2slab.apps.export.export_source import Student
 from w2slab.apps.export.model_card import ExportedFolder, ModelFacts
-from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions
 from w2slab.data.examples import Examples
-from w2slab.errors import JobError, StudyError, UnavailableError
-from w2slab.graph.fingerprint import LocalFile
-from w2slab.jobs import plugins
+from w2slab.data.task_data import TaskData
+from w2slab.errors import JobError, StudyError
 from w2slab.jobs.setup import prepare_worker
-from w2slab.specs import FinetuneSpec, restore
+from w2slab.models.hf.huggingface import HuggingFace
 
 if TYPE_CHECKING:
     import torch
@@ -53,13 +54,13 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
     """
     if out.exists() and not (replace and out.is_dir()):
         raise StudyError(f"{out} exists already; choose another folder" + (", or add --force" if out.is_dir() else ""))
-    spec = restore(FinetuneSpec, student.spec)
-    if spec.model.name != "hf":
-        raise StudyError(f"{spec.model.name}: only text models (family hf) can be exported as Hugging Face folders")
-    if spec.mixture > 1:
-        raise StudyError(f"this student mixes {spec.mixture} heads; a Hugging Face folder holds one")
+    if not isinstance(student.network.model, HuggingFace):
+        family = registry.name_of(student.network.model)
+        raise StudyError(f"{family}: only text models (family hf) can be exported as Hugging Face folders")
+    if student.network.n_heads > 1:
+        raise StudyError(f"this student mixes {student.network.n_heads} heads; a Hugging Face folder holds one")
     prepare_worker()
-    loaded = _Loaded(student, spec)
+    loaded = _Loaded(student, student.network.model)
     unfinished = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
     unfinished.mkdir(parents=True)
     try:
@@ -78,25 +79,21 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
 class _Loaded:
     """A student's network with its weights, its tokenizer, and examples with the predictions that it left."""
 
-    def __init__(self, student: Student, spec: FinetuneSpec) -> None:
+    def __init__(self, student: Student, model: HuggingFace) -> None:
         from safetensors.torch import load_model
 
         weights, inputs, store = student.weights, student.inputs, student.store
-        for file in spec.model.files:
-            if not LocalFile(file["path"], file["file"]).is_unchanged():
-                raise UnavailableError(
-                    f"{file['path']}: has changed since the student was trained; restore the file as it was"
-                )
-        self.spec = spec
-        self.family = plugins.build("models", spec.model)
+        student.require_unchanged()
+        self.tolerance = TOLERANCE[student.network.recipe.precision]
+        self.family = model
         if "start" in inputs:
-            self.family = self.family.starting_from(store.folder(inputs["start"]) / "base")
-        examples = read_examples(store.folder(inputs["data"]), LEARNED)
-        stored = read_predictions(store.folder(student.key) / "predictions" / f"{LEARNED}.parquet")
+            self.family = model.starting_from(layout.base(store.folder(inputs["start"])))
+        data = TaskData(store.folder(inputs["task"]), store.folder(inputs["data"]))
+        examples, stored = data.examples(LEARNED), read_predictions(store.folder(student.key), LEARNED)
         chosen = np.unique(np.linspace(0, len(examples) - 1, min(CHECKED, len(examples))).astype(int))
         kept = [int(i) for i in chosen if self._is_plain(examples.take(np.array([i])))]
         self.examples, self.stored = examples.take(np.array(kept, dtype=int)), stored.probs[kept]
-        self.network: Any = self.family.build(examples.take(np.arange(min(2, len(examples)))), spec.seed)
+        self.network: Any = self.family.build(examples.take(np.arange(min(2, len(examples)))), student.network.seed)
         load_model(self.network, str(weights))
         self.network.eval()
 
@@ -115,13 +112,13 @@ class _Loaded:
         if model is not None:
             model.save_pretrained(folder)
             largest = self._largest(classified(folder, texts_of(self.examples)))
-            if largest <= TOLERANCE[self.spec.recipe.precision]:
+            if largest <= self.tolerance:
                 return ExportedFolder(True, len(self.examples), largest)
             for file in [*folder.glob("*.safetensors*"), folder / "config.json"]:
                 file.unlink(missing_ok=True)
         self._save_with_head(folder)
         largest = self._largest(read_with_head(folder, texts_of(self.examples)))
-        if not largest <= TOLERANCE[self.spec.recipe.precision]:
+        if not largest <= self.tolerance:
             raise JobError(
                 f"probabilities of the exported model differ from the stored ones by {largest:.2g}; this is a bug"
             )
@@ -223,15 +220,9 @@ class _Loaded:
 
 
 def texts_of(examples: Examples) -> list[str]:
-    """The text of each example; of those with candidates one text per candidate, example after example."""
-    columns = examples.table.column_names
-    first = "text" if "text" in columns else "fen"
-    heads = [str(text) + (" " if first == "fen" else "") for text in examples.table.column(first).to_pylist()]
-    if examples.classes is None:
-        several = examples.table.column("candidates").to_pylist()
-        return [head + candidate for head, candidates in zip(heads, several, strict=True) for candidate in candidates]
-    answers = examples.table.column("answer").to_pylist() if "answer" in columns else [""] * len(heads)
-    return [head + answer for head, answer in zip(heads, answers, strict=True)]
+    """Return the text of each example; of those with candidates a text for each of these, example by example."""
+    texts = examples.texts or []
+    return [text + answer for text, answers in zip(texts, examples.answers, strict=True) for answer in answers]
 
 
 def probabilities(scores: np.ndarray, examples: Examples) -> np.ndarray:

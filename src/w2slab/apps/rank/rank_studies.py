@@ -2,103 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from w2slab import registry
 from w2slab.errors import StudyError
 from w2slab.study.parts import HeadTuning
-from w2slab.study.study import MethodEntry, Study, label
+from w2slab.study.study import Study, StudyMethod
 
 BASELINE = "naive"
-_NOTHING_BY_ITSELF = {"composed"}  # what it is made of stands in a study, if anywhere
+_NOTHING_BY_ITSELF = {"composed"}  # its parts are those of a study, if anything's
 
 
 class NotRanked(NamedTuple):
-    """A method that is not ranked, and why."""
+    """A method that is not ranked, and the reason."""
 
     method: str
     reason: str
 
 
 def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tuple[Study, list[NotRanked]]:
-    """The study with heads in place of models, its methods and those asked for, and as many seeds.
+    """Return the study with heads in place of models, its methods and those requested, and as many seeds.
 
     Args:
         study: Tasks, ladder, pairs, splits; methods that it names keep the fields that it gives them.
-        methods: Which are ranked; `None` is all rows of the table that the study allows.
+        methods: Names of the methods to rank; `None` is all rows of the table that the study allows.
         n_seeds: Seeds 0 to `n_seeds` - 1.
 
     Raises:
-        StudyError: A method is unknown, or cannot be ranked here and was asked for by name.
+        StudyError: A method is unknown, or cannot be ranked here and was requested by name.
     """
-    fast = study.model_copy(
-        update={
-            "tuning": study.tuning or HeadTuning(features_of="task"),
-            "seeds": list(range(n_seeds)),
-            "controls": [],
-        }
-    )
-    written = {entry.name: entry for entry in study.methods if entry.called is None}
+    written = {method.label: method for method in study.methods if method.called is None}
+    baseline = written.get(BASELINE) or _with_defaults(BASELINE)
+    tuning = study.tuning or HeadTuning(features_of="task")
+    fast = replace(study, tuning=tuning, seeds=tuple(range(n_seeds)), controls=(), methods=(baseline,))
     every = [name for name in registry.table("methods") if name not in _NOTHING_BY_ITSELF or name in written]
-    names = list(dict.fromkeys([BASELINE, *(methods or every)]))
-    entries: list[MethodEntry] = []
+    chosen: dict[str, StudyMethod] = {}
     left: list[NotRanked] = []
-    for name in names:
-        entry = written.get(name) or _with_defaults(name)
-        reasons = list(_obstacles(fast, entry))
+    for name in dict.fromkeys([BASELINE, *(methods or every)]):
+        method, reasons = _tried(fast, written.get(name), name)
         if reasons and methods is not None:
             raise StudyError(f"{name}: {'; '.join(reasons)}")
-        if reasons:
+        if method is None or reasons:
             left.append(NotRanked(name, reasons[0]))
         else:
-            entries.append(entry)
-    for entry in study.methods:
-        reasons = [] if entry.called is None else list(_obstacles(fast, entry))
+            chosen[method.label] = method
+    for method in study.methods:
+        reasons = [] if method.called is None else list(method.problems(fast))
         if reasons:
-            left.append(NotRanked(label(entry), reasons[0]))
-        elif entry.called is not None:
-            entries.append(entry)
-    return fast.model_copy(update={"methods": _once(entries)}), left
+            left.append(NotRanked(method.label, reasons[0]))
+        elif method.called is not None:
+            chosen[method.label] = method
+    return replace(fast, methods=tuple(chosen.values())), left
 
 
 def finetuned_study(study: Study, fast: Study, methods: Sequence[str], n_seeds: int) -> tuple[Study, list[NotRanked]]:
-    """The study as it finetunes, with the baseline and these methods, by their names in the results.
+    """Return the study as it finetunes, with the baseline and these methods, by their names in the results.
 
     Args:
-        study: What `on_features` was given.
-        fast: What it made of that; methods that heads cannot have (`lp-ft`) are taken from the study or the table.
-        methods: Which are finetuned.
+        study: The study given to `on_features`.
+        fast: The study that it returned; methods that heads cannot have are those of the study or the table.
+        methods: Names of the methods to finetune.
         n_seeds: Seeds 0 to `n_seeds` - 1.
 
     Raises:
         StudyError: A method is unknown.
     """
-    full = study.model_copy(update={"tuning": None, "seeds": list(range(n_seeds)), "controls": []})
-    known = {label(entry): entry for entry in fast.methods}
-    known |= {label(entry): entry for entry in study.methods if label(entry) not in known}
+    known = {method.label: method for method in (*fast.methods, *study.methods)}
+    known |= {method.label: method for method in fast.methods}
     known |= {name: _with_defaults(name) for name in methods if name not in known}
-    chosen = [entry for name, entry in known.items() if name in (BASELINE, *methods)]
-    left = [NotRanked(label(entry), reasons[0]) for entry in chosen if (reasons := list(_obstacles(full, entry)))]
+    baseline = known[BASELINE]
+    full = replace(study, tuning=None, seeds=tuple(range(n_seeds)), controls=(), methods=(baseline,))
+    chosen = [method for name, method in known.items() if name in (BASELINE, *methods)]
+    left = [NotRanked(each.label, reasons[0]) for each in chosen if (reasons := list(each.problems(full)))]
     names = {each.method for each in left}
-    return full.model_copy(update={"methods": [entry for entry in chosen if label(entry) not in names]}), left
+    return replace(full, methods=tuple(method for method in chosen if method.label not in names)), left
 
 
-def _with_defaults(name: str) -> MethodEntry:
-    if name not in registry.table("methods"):
-        raise StudyError(f'unknown method "{name}".{registry.closest(name, registry.table("methods"))}')
-    return MethodEntry(name=name)
-
-
-def _obstacles(study: Study, entry: MethodEntry) -> Iterator[str]:
-    """Why the study does not allow a method."""
+def _tried(study: Study, written: StudyMethod | None, name: str) -> tuple[StudyMethod | None, list[str]]:
+    """A method as the study writes it or with its defaults, and the reasons why the study does not allow it."""
     try:
-        method = registry.build("methods", entry.name, entry.fields)
+        method = written or _with_defaults(name)
     except StudyError as error:
-        yield str(error)
-        return
-    yield from method.problems(study)
+        return None, [str(error)]
+    return method, list(method.problems(study))
 
 
-def _once(entries: list[MethodEntry]) -> list[MethodEntry]:
-    return list({label(entry): entry for entry in entries}.values())
+def _with_defaults(name: str) -> StudyMethod:
+    method: StudyMethod = registry.build("methods", name, {})
+    return method if method.label == name else replace(method, called=name)
