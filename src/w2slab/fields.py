@@ -34,6 +34,9 @@ Number: TypeAlias = Annotated[float, Strict(), AllowInfNan(False)]
 Size: TypeAlias = Annotated[Whole, Field(ge=1)]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 
+OBJECT = "object of"
+"""Key of a JSON Schema in the place of an object of ours; its value is the name of the class."""
+
 _SHOWN = 200  # characters of a wrong value
 
 
@@ -181,7 +184,7 @@ def checker(kind: type) -> type[BaseModel]:
 def _own(annotation: Any) -> Any:
     """The annotation, with a plain check of its class in the place of each of our own classes."""
     if isinstance(annotation, type) and issubclass(annotation, Checked):
-        schema = WithJsonSchema({"$ref": f"#/$defs/{annotation.__name__}"})
+        schema = WithJsonSchema({OBJECT: annotation.__name__})
         return Annotated[Any, AfterValidator(partial(_require, annotation)), schema]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None or not any(mentions(each, Checked) for each in arguments):

@@ -213,7 +213,19 @@ def add_file(path: Path) -> None:
     if not found:
         raise StudyError(f"{path}: it defines no task, model, method, objective or relabeling")
     for kind in found:
-        _from_files[kind.TABLE][kebab(kind.__name__)] = f"{Path(module.__file__ or path).resolve()}:{kind.__name__}"
+        add_row(kind.TABLE, kebab(kind.__name__), f"{Path(module.__file__ or path).resolve()}:{kind.__name__}")
+
+
+def add_row(table_name: str, name: str, place: str) -> None:
+    """Add a row to a table of this process: `module:Class` or `file.py:Class` under a name."""
+    _from_files[table_name][name] = place
+    for cached in (table, _own_rows, _row_of_table, _names):
+        cached.cache_clear()
+
+
+def remove_row(table_name: str, name: str) -> None:
+    """Remove a row that `add_row` added."""
+    del _from_files[table_name][name]
     for cached in (table, _own_rows, _row_of_table, _names):
         cached.cache_clear()
 

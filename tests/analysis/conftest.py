@@ -31,10 +31,7 @@ def told(chess):
 
     def read(comparison, store=store):
         folder = store.folder(comparison.data.key)
-        said = {
-            role: read_predictions(store.folder(getattr(comparison, role).key) / "predictions" / "test.parquet")
-            for role in ROLES
-        }
+        said = {role: read_predictions(store.folder(getattr(comparison, role).key), "test") for role in ROLES}
         return read_examples(folder, "test").table.to_pylist(), read_truth(folder, "test").right, said
 
     return read

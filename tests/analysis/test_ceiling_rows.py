@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from w2slab.analysis import collect, render
-from w2slab.data.artifacts import Predictions, read_predictions, write_predictions
+from w2slab.data.artifacts import read_predictions, write_predictions
 from w2slab.stats.ceilings import noise_floor
 
 
@@ -37,7 +37,7 @@ def failed(tmp_path):
     path = store.folder(ceiling.key) / "predictions" / "test.parquet"
     said = read_predictions(path)
     probs = (np.arange(said.probs.shape[1]) < said.n_candidates[:, None]) / said.n_candidates[:, None]
-    write_predictions(path, Predictions(said.ids, probs.astype(np.float32), said.n_candidates))
+    write_predictions(path, Labels(said.ids, probs.astype(np.float32), said.n_candidates))
     return collect(plan, store, resamples=200)
 
 
@@ -63,7 +63,7 @@ def test_always_the_same_class_is_guessing(tmp_path):
     path = store.folder(ceiling.key) / "predictions" / "test.parquet"
     said = read_predictions(path)
     probs = np.tile(np.array([0.3, 0.7], dtype=np.float32), (len(said), 1))
-    write_predictions(path, Predictions(said.ids, probs, said.n_candidates))
+    write_predictions(path, Labels(said.ids, probs, said.n_candidates))
     row = next(r for r in collect(plan, store, resamples=100).ceilings if r["model"] == "medium")
     assert row["low_mode_seeds"] == (0,)
     assert np.isnan([row["sd"], row["difference"]]).all()

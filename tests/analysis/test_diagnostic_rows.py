@@ -101,7 +101,7 @@ def test_classes_have_shares(tmp_path):
 
 
 def probs_of(store, made):
-    return read_predictions(store.folder(made.key) / "predictions" / "test.parquet").probs.astype(float)
+    return read_predictions(store.folder(made.key), "test").probs.astype(float)
 
 
 def test_a_copy_of_the_supervisor_has_no_misfit_and_no_gain(tmp_path):

@@ -10,7 +10,7 @@ from scipy import stats
 from w2slab.analysis import collect
 from w2slab.analysis.judge import Pgr
 from w2slab.analysis.over_tasks import OnTask, over_tasks_rows
-from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, read_truth, write_predictions
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate
 from w2slab.stats.seeds import BySeed
@@ -33,7 +33,7 @@ def copied(tmp_path, n_errors, seeds):
             path = store.folder(job.key) / "predictions" / "test.parquet"
             said = read_predictions(path)
             probs = (0.1 + 0.8 * np.eye(2))[chosen].astype(np.float32)
-            write_predictions(path, Predictions(said.ids, probs, said.n_candidates))
+            write_predictions(path, Labels(said.ids, probs, said.n_candidates))
     return collect(plan, store, resamples=500)
 
 

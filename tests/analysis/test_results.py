@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
 from w2slab.analysis import collect, render
-from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, read_truth, write_predictions
 from w2slab.errors import DataError
 from w2slab.report import words
 from w2slab.stats.agreement import agreement
@@ -193,7 +193,7 @@ def test_predictions_of_other_examples_are_refused_by_name(text):
     plan, store = text
     path = store.folder(plan.comparisons[0].student.key) / "predictions" / "test.parquet"
     whole = read_predictions(path)
-    write_predictions(path, Predictions(whole.ids[:10], whole.probs[:10], whole.n_candidates[:10]))
+    write_predictions(path, Labels(whole.ids[:10], whole.probs[:10], whole.n_candidates[:10]))
     with pytest.raises(DataError, match=r"test\.parquet: these are not predictions for the test examples of task"):
         collect(plan, store)
 

@@ -27,7 +27,6 @@ from w2slab.apps.compare.compare_text import notes
 from w2slab.apps.compare.side_by_side import compare, compare_sides
 from w2slab.apps.compare.sides import Side
 from w2slab.data.artifacts import (
-    Predictions,
     read_predictions,
     read_truth,
     write_predictions,
@@ -82,9 +81,7 @@ def fake(
         is_right = np.random.default_rng([*map(ord, title), *draw, data.spec.seed]).random(1000)[ids] < accuracy
         probs = np.eye(2, dtype=np.float32)[np.where(is_right, right, 1 - right)] * 0.6 + 0.2
         names = [f"x-{i}" for i in ids]
-        write_predictions(
-            store.folder(made.key) / "predictions" / "test.parquet", Predictions(names, probs, np.full(len(ids), 2))
-        )
+        write_predictions(store.folder(made.key), "test", Labels(names, probs, np.full(len(ids), 2)))
         return made
 
     for task in tasks:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.jobs.conftest import file_bytes
-from w2slab.data.artifacts import Predictions, read_predictions, write_predictions, write_prepared, write_split
+from w2slab.data.artifacts import read_predictions, write_predictions, write_prepared, write_split
 from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
@@ -60,11 +60,11 @@ def _write(folders, splits):
         for role, said in (("like", each.like), ("ceiling", each.ceiling)):
             if said is not None:
                 probs = np.eye(widths.max())[said] if role == "like" else np.array(said)
-                write_predictions(folders[role] / "predictions" / f"{name}.parquet", Predictions(ids, probs, widths))
+                write_predictions(folders[role], name, Labels(ids, probs, widths))
 
 
 def said(folder: Path, split: str = "test") -> list[int]:
-    return read_predictions(folder / "predictions" / f"{split}.parquet").choices.tolist()
+    return read_predictions(folder, split).choices.tolist()
 
 
 # Lengths 1, 3, 2, 3, 5; true labels 0, 0, 1, 1, 0. The named supervisor is wrong on two of five, and on none of one.
@@ -115,7 +115,7 @@ def test_the_ceiling_is_matched_by_id(tmp_path):
     run(tmp_path, {"test": Split(FIVE.texts, FIVE.right, ceiling=SURE)}, choose="least-sure", rate=0.2, out="first")
     path = tmp_path / "ceiling" / "predictions" / "test.parquet"
     found = read_predictions(path)
-    write_predictions(path, Predictions(found.ids[::-1], found.probs[::-1], found.n_candidates[::-1]))
+    write_predictions(path, Labels(found.ids[::-1], found.probs[::-1], found.n_candidates[::-1]))
     folder = run(tmp_path, {}, choose="least-sure", rate=0.2)
     assert said(folder) == said(tmp_path / "first")
 
@@ -164,7 +164,7 @@ def test_there_are_exactly_as_many_errors_and_the_same_seed_gives_the_same_bytes
         folder = run(Path(root), {"student_train": split}, choose=choose, seed=seed)
         again = run(Path(root), {}, choose=choose, seed=seed, out="again")
         assert file_bytes(folder) == file_bytes(again)
-        labels = read_predictions(folder / "predictions" / "student_train.parquet")
+        labels = read_predictions(folder, "student_train")
     is_wrong = np.array([c not in right for c, right in zip(labels.choices, split.right, strict=True)])
     assert is_wrong.sum() == sum(c not in right for c, right in zip(split.like, split.right, strict=True))
     assert all(c == right[0] for c, right, w in zip(labels.choices, split.right, is_wrong, strict=True) if not w)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.data import artifacts
-from w2slab.data.artifacts import read_examples, read_prepared
+from w2slab.data.artifacts import read_prepared
 from w2slab.data.splits import SPLITS
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
@@ -39,14 +39,14 @@ def test_a_pool_holds_every_example_that_any_seed_may_split(bench):
     task = Toy(n_examples=300, majority=0.8)
     out = bench.run(pool, PoolSpec(task=task), {}, "pool")
     assert {path.name for path in out.iterdir()} == {"pool.parquet", "prepared.json"}
-    pooled = read_examples(out, "pool")
+    pooled = data_in(out).examples("pool")
     assert read_prepared(out)["n_examples"] == {"pool": len(pooled)}
     assert len(pooled) < 300  # balanced
     sizes = {"student_train": 20, "validation": 20, "test": 20}
     for seed in (0, 1):
         data = bench.run(prepare, PrepareSpec(task=task, sizes=sizes, seed=seed), {}, f"data {seed}")
         for split in sizes:
-            assert set(read_examples(data, split).ids) <= set(pooled.ids)
+            assert set(data_in(data).examples(split).ids) <= set(pooled.ids)
 
 
 def test_features_of_every_split_are_what_the_head_reads(bench):
@@ -54,7 +54,7 @@ def test_features_of_every_split_are_what_the_head_reads(bench):
     out = bench.run(embed, EmbedSpec(model=LINEAR), {"data": data}, "features")
     assert {path.stem for path in (out / "features").iterdir()} == set(SPLITS)
     for split in SPLITS:
-        examples = read_examples(data, split)
+        examples = data_in(data).examples(split)
         stored = artifacts.read_features(out, split)
         assert stored.ids == examples.ids
         assert (stored.n_rows == 1).all()
@@ -62,7 +62,7 @@ def test_features_of_every_split_are_what_the_head_reads(bench):
         np.testing.assert_array_equal(stored.values, expected)
         assert isinstance(stored.values, np.memmap)
         assert not stored.values.flags.writeable
-    n_rows = {split: len(read_examples(data, split)) for split in SPLITS}
+    n_rows = {split: len(data_in(data).examples(split)) for split in SPLITS}
     total = sum(n_rows.values())
     expected_facts = {"n_features": 32, "n_rows": n_rows, "bytes": 4 * 32 * total, "n_parameters": 66, "device": "cpu"}
     assert expected_facts.items() <= bench.facts.items()
@@ -74,7 +74,7 @@ def test_features_are_found_by_id_in_the_order_of_the_examples(bench):
     pooled = bench.run(embed, EmbedSpec(model=LINEAR), {"data": bench.run(pool, PoolSpec(task=task), {}, "p")}, "pe")
     data = bench.prepare()
     own = bench.run(embed, EmbedSpec(model=LINEAR), {"data": data}, "own")
-    turned = read_examples(data, "test").take(np.arange(300)[::-1])
+    turned = data_in(data).examples("test").take(np.arange(300)[::-1])
     for folder in (pooled, own):
         found = read_features(folder, "test", turned)
         np.testing.assert_array_equal(found[::-1], artifacts.read_features(own, "test").values)
@@ -86,7 +86,7 @@ def test_a_candidate_has_a_row_and_a_position_may_have_one(bench):
         readout: bench.run(embed, EmbedSpec(model=RUNG, readout=readout), {"data": data}, readout)
         for readout in ("head", "state", "with-state")
     }
-    examples = read_examples(data, "test")
+    examples = data_in(data).examples("test")
     moves, positions, both = (artifacts.read_features(folder, "test") for folder in given.values())
     assert (moves.n_rows == examples.n_candidates).all()
     assert (positions.n_rows == 1).all()
@@ -107,7 +107,7 @@ def llama(tmp_path_factory):
 @pytest.mark.parametrize("task", [reviews, pairs])
 def test_texts_are_read_where_it_was_asked(bench, llama, task):
     data = folder_of(bench.root / "data", task(40))
-    examples = read_examples(data, "test")
+    examples = data_in(data).examples("test")
     family = plugins.build("models", llama)
     running = running_of(JobContext(inputs={}, out=bench.root, work=bench.root), "fp32")
     encoded = reading.encoded(family, examples, data, "test", None)

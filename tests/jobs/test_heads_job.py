@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from w2slab.objectives.plain import CrossEntropy
 
 from w2slab.data.artifacts import Features as Stored
-from w2slab.data.artifacts import read_curve, read_examples, read_predictions, read_truth, write_features, write_weights
+from w2slab.data.artifacts import read_curve, read_predictions, write_features, write_weights
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs.embed import EmbedSpec, embed
@@ -21,7 +22,6 @@ from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
 from w2slab.objectives.anchor import RepresentationAnchor
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.objectives.plain import CrossEntropy
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.tasks.toy import Toy
 from w2slab.training.recipe import HeadShape, Recipe
@@ -68,11 +68,11 @@ def test_it_leaves_predictions_curve_and_stopping_points(bench, inputs):
     splits = {f"predictions/{s}.parquet" for s in ("student_train", "validation", "test", "reserve")}
     points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "true-labels")}
     assert files == splits | points | {"curve.json"}
-    test = read_predictions(out / "predictions" / "test.parquet")
-    assert test.ids == read_examples(inputs["data"], "test").ids
+    test = read_predictions(out, "test")
+    assert test.ids == data_in(inputs["data"]).examples("test").ids
     np.testing.assert_allclose(test.probs.sum(axis=1), 1, atol=1e-6)
     assert (out / "stopping" / "last.parquet").read_bytes() == (out / "predictions" / "test.parquet").read_bytes()
-    is_right = read_truth(inputs["data"], "test").is_right
+    is_right = data_in(inputs["data"]).truth("test").is_right
     assert is_right(test.choices).mean() == read_curve(out)[-1]["test_accuracy"] > 0.6
     facts = {name: bench.facts[name] for name in ("n_examples", "n_features", "steps", "n_parameters", "chance")}
     assert facts == {"n_examples": 200, "n_features": 32, "steps": 14, "n_parameters": 66, "chance": 0.5}
@@ -131,7 +131,7 @@ def test_features_of_the_pool_serve_every_split_of_every_seed(bench, inputs, byt
 
 
 def weighted(bench, inputs, name, weights):
-    ids = read_examples(inputs["data"], "student_train").ids
+    ids = data_in(inputs["data"]).examples("student_train").ids
     write_weights(bench.root / name, "student_train", ids, weights)
     return bench.root / name
 
@@ -194,7 +194,7 @@ def test_features_of_other_examples_are_refused(bench, inputs):
     other = bench.run(embed, EmbedSpec(model=BIG), {"data": bench.prepare("x", seed=7)}, "xe")
     with pytest.raises(JobError, match=r"of 200 examples have no features, the first is \"toy-"):
         bench.run(head, SPEC, inputs | {"features": other}, "other")
-    ids = read_examples(inputs["data"], "student_train").ids
+    ids = data_in(inputs["data"]).examples("student_train").ids
     wide = Stored(ids, np.full(200, 3), np.zeros((600, 4), np.float32))
     (bench.root / "wide").mkdir()
     write_features(bench.root / "wide", "student_train", wide)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from w2slab.specs import FoldSpec, OwnLabelsSpec
 
-from w2slab.data.artifacts import read_examples, read_predictions, read_votes
+from w2slab.data.artifacts import read_predictions, read_votes
+from w2slab.data.readers.texts import Layout
 from w2slab.errors import DataError
 from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
 from w2slab.jobs.own_labels import fold, folds, own_labels
-from w2slab.specs import FoldSpec, OwnLabelsSpec
-from w2slab.data.readers.texts import Layout
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.integers(2, 5), st.integers(0, 9))
@@ -52,11 +52,11 @@ def run(root, name, job, spec, inputs):
 
 
 def ids(folder, split):
-    return read_examples(folder, split).ids
+    return data_in(folder).examples(split).ids
 
 
 def test_texts_labels_and_votes_are_kept_and_no_truth_is_made(own):
-    assert read_predictions(own / "predictions" / "student_train.parquet").probs[:2].tolist() == [[1, 0], [0.5, 0.5]]
+    assert read_predictions(own, "student_train").probs[:2].tolist() == [[1, 0], [0.5, 0.5]]
     names, votes = read_votes(own)
     assert names == ["annotator 1", "annotator 2"]
     assert votes[:, :2].tolist() == [[0, 1], [0, 0]]
@@ -68,10 +68,10 @@ def test_a_student_does_not_learn_what_it_is_asked(own, tmp_path):
     asked = []
     for number in range(3):
         folder = run(tmp_path, f"fold{number}", fold, FoldSpec(fold=number, n_folds=3, seed=0), {"own": own})
-        learned, kept = read_examples(folder, "student_train"), read_examples(folder, "reserve")
+        learned, kept = data_in(folder).examples("student_train"), data_in(folder).examples("reserve")
         assert not set(learned.table.column("group").to_pylist()) & set(kept.table.column("group").to_pylist())
         assert len(learned) + len(kept) == 24
-        assert read_predictions(folder / "predictions" / "student_train.parquet").ids == learned.ids
+        assert read_predictions(folder, "student_train").ids == learned.ids
         asked += kept.ids
     assert sorted(asked) == sorted(ids(own, "student_train"))
 
@@ -86,6 +86,8 @@ def test_the_student_of_all_labels_is_asked_about_new_texts(own, tmp_path):
 def test_early_stopping_has_groups_of_its_own(own, tmp_path):
     spec = FoldSpec(fold=0, n_folds=3, validation_frac=0.25, seed=0)
     folder = run(tmp_path, "stopping", fold, spec, {"own": own})
-    parts = [set(read_examples(folder, s).table.column("group").to_pylist()) for s in ("student_train", "validation")]
+    parts = [
+        set(data_in(folder).examples(s).table.column("group").to_pylist()) for s in ("student_train", "validation")
+    ]
     assert len(parts[1]) == 2  # a quarter of eight groups
     assert not parts[0] & parts[1]

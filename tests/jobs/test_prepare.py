@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.data.artifacts import read_examples, read_prepared, read_truth
+from w2slab.data.artifacts import read_prepared
 from w2slab.data.examples import Examples, Labelled, Truth
 from w2slab.errors import DataError
 from w2slab.jobs.prepare import balance, check, split
@@ -25,7 +25,7 @@ def labelled(labels, *, group_size=1, in_test=None) -> Labelled:
 # "Ids unique and splits disjoint in ids and groups"; "groups are kept whole."
 def test_no_example_and_no_group_is_in_two_splits(bench):
     data = bench.prepare(group_size=3)
-    splits = {name: read_examples(data, name) for name in NAMES}
+    splits = {name: data_in(data).examples(name) for name in NAMES}
     for field in ("id", "group"):
         sets = [set(examples.table[field].to_pylist()) for examples in splits.values()]
         assert len(set.union(*sets)) == sum(map(len, sets))
@@ -37,7 +37,7 @@ def test_no_example_and_no_group_is_in_two_splits(bench):
 
 def test_examples_are_stored_apart_from_their_true_labels(bench):
     data = bench.prepare()
-    examples, truth = read_examples(data, "test"), read_truth(data, "test")
+    examples, truth = data_in(data).examples("test"), data_in(data).truth("test")
     assert truth.ids == examples.ids
     assert set(examples.table.column_names) == {"id", "group", "features"}
     assert read_prepared(data)["classes"] == ["class 0", "class 1"]
@@ -47,8 +47,8 @@ def test_examples_are_stored_apart_from_their_true_labels(bench):
 # "The test split does not depend on the seed."
 def test_the_seed_moves_the_training_splits_and_not_the_test_split(bench):
     first, second = bench.prepare("a", seed=0), bench.prepare("b", seed=1)
-    assert read_examples(first, "test").ids == read_examples(second, "test").ids
-    assert read_examples(first, "student_train").ids != read_examples(second, "student_train").ids
+    assert data_in(first).examples("test").ids == data_in(second).examples("test").ids
+    assert data_in(first).examples("student_train").ids != data_in(second).examples("student_train").ids
 
 
 def test_the_same_seed_gives_the_same_bytes(bench, bytes_of):

@@ -10,15 +10,15 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
+from w2slab.objectives.plain import CrossEntropy
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
 from w2slab.jobs.finetune import FinetuneSpec, finetune
 from w2slab.jobs.probe import ProbeSpec, probe
 from w2slab.models.linear.linear import Linear
-from w2slab.objectives.plain import CrossEntropy
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
@@ -114,7 +114,7 @@ def encoded_of(counts, lengths):
 
 def test_features_come_back_in_order_whatever_shared_a_batch():
     counts, lengths = np.array([2, 1, 3, 2]), np.array([5, 9, 1, 7])
-    running = Running(placement=Placement({"device": "cpu"}), prediction_batch=2)
+    running = Running(placement=Placement("cpu"), prediction_batch=2)
     numbers = np.arange(8.0)
     expected = np.stack([numbers, numbers**2], axis=1)
     np.testing.assert_array_equal(features(Counting(), encoded_of(counts, lengths), False, running), expected)
@@ -124,7 +124,7 @@ def test_features_come_back_in_order_whatever_shared_a_batch():
 
 
 def test_a_network_that_gives_other_rows_or_no_numbers_is_an_error():
-    running = Running(placement=Placement({"device": "cpu"}))
+    running = Running(placement=Placement("cpu"))
     counts = np.array([2, 1])
     with pytest.raises(JobError, match="3 rows of features where 2 are wanted"):
         features(Counting(), encoded_of(counts, counts), True, running)
@@ -139,7 +139,7 @@ def llama(tmp_path_factory):
 
 
 def accuracy(out, data):
-    return read_truth(data, "test").is_right(read_predictions(out / "predictions" / "test.parquet").choices).mean()
+    return data_in(data).truth("test").is_right(read_predictions(out, "test").choices).mean()
 
 
 @pytest.mark.parametrize("task", [reviews, pairs])
@@ -148,7 +148,7 @@ def test_a_probe_on_true_labels_finds_what_is_plain_in_the_features(bench, llama
     spec = ProbeSpec(model=llama, train_split="student_train", labels="true", seed=0)
     out = bench.run(probe, spec, {"data": data}, "probe")
     assert {path.stem for path in (out / "predictions").iterdir()} == {"student_train", "validation", "test"}
-    found = read_predictions(out / "predictions" / "test.parquet")
+    found = read_predictions(out, "test")
     np.testing.assert_allclose(found.probs.sum(axis=1), 1, atol=1e-6)
     assert accuracy(out, data) >= 0.9
     assert (bench.facts["n_features"], bench.facts["n_examples"]) == (32, 120)
@@ -195,6 +195,8 @@ def test_a_probe_may_start_from_weights_that_a_finetuning_kept(bench, llama):
 
 class Bare(Linear):
     """A family whose networks have no features."""
+
+    has_features = False
 
     def build(self, examples, seed):
         return torch.nn.Linear(8, 2)

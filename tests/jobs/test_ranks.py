@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,14 @@ from w2slab.errors import JobError, UnavailableError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.perform import PEAKS
 from w2slab.jobs import ranks
+from w2slab.jobs.options import RunOptions
 from w2slab.jobs.prepare import PrepareSpec, prepare
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.objectives.confidence import AuxiliaryConfidence
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.training.recipe import Recipe
 
-TWO = {"gpus_per_job": 2, "device": "cpu"}
+TWO = RunOptions(gpus_per_job=2, device="cpu")
 
 
 def context(folder: Path, **changes) -> JobContext:
@@ -82,7 +84,7 @@ def test_a_sharded_network_gives_the_predictions_of_one_process(tmp_path):
         keep_weights=True,
     )
     one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
-    sharded = TWO | {"sharded": True, "micro_batch": 4, "prediction_batch": 8}
+    sharded = replace(TWO, sharded=True, micro_batch=4, prediction_batch=8)
     bench.finetune("two", {"data": data}, spec, options=sharded)
     assert_alike(one, tmp_path / "two")
     a, b = (load_file(tmp_path / name / "checkpoint" / "model.safetensors") for name in ("one", "two"))
@@ -103,7 +105,7 @@ def test_a_sharded_text_model_gives_the_predictions_of_one_process(tmp_path):
     model = plugin(tmp_path / "model", max_length=64)
     spec = bench.spec(model=model, recipe=Recipe(epochs=1, batch_size=8, curve_points=0))
     one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
-    assert_alike(one, bench.finetune("two", {"data": data}, spec, options=TWO | {"sharded": True}))
+    assert_alike(one, bench.finetune("two", {"data": data}, spec, options=replace(TWO, sharded=True)))
 
 
 def test_each_process_is_told_all_of_the_job_and_its_place_in_it(tmp_path, monkeypatch):
@@ -111,12 +113,15 @@ def test_each_process_is_told_all_of_the_job_and_its_place_in_it(tmp_path, monke
     monkeypatch.setenv("MASTER_PORT", "1")
     heard = []
     (tmp_path / "data").mkdir()
-    asked = context(tmp_path, inputs={"data": tmp_path / "data"}, progress=lambda *said: heard.append(said))
+    options = RunOptions(gpus_per_job=2, micro_batch=3)
+    asked = context(
+        tmp_path, options=options, inputs={"data": tmp_path / "data"}, progress=lambda *said: heard.append(said)
+    )
     facts = ranks.spread("tests.jobs.rank_jobs:tell", {"x": [1, None, "é"]}, asked)
     assert facts["spec"] == {"x": [1, None, "é"]}
     assert facts["rank"] == 0
     assert facts["inputs"] == ["data"]
-    assert facts["options"] == {"gpus_per_job": 1, "device": "cpu"}
+    assert facts["options"] == asdict(RunOptions(gpus_per_job=2, device="cpu", micro_batch=3))
     assert heard == [(0.5, "half, says 0")]
     assert {p.name: p.read_text() for p in asked.out.iterdir()} == {"rank-0": "2 0 2", "rank-1": "2 1 2"}
 

@@ -14,7 +14,6 @@ import pytest
 
 from tests.jobs.language import folder_of, plugin, reviews
 from tests.models import small_models
-from w2slab.data.artifacts import read_examples
 from w2slab.errors import DataError
 from w2slab.jobs import plugins, reading
 from w2slab.models.hf.huggingface import HuggingFace
@@ -46,7 +45,7 @@ def family(tmp_path):
 
 
 def read(family, data: Path, shared: Path | None, split: str = "test"):
-    return reading.encoded(family, read_examples(data, split), data, split, shared)
+    return reading.encoded(family, data_in(data).examples(split), data, split, shared)
 
 
 def entries(shared: Path) -> list[Path]:

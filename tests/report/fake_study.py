@@ -17,7 +17,7 @@ from scipy.special import ndtri
 
 from w2slab import registry
 from w2slab.analysis import Results
-from w2slab.data.artifacts import Predictions, write_curve, write_predictions, write_prepared, write_split
+from w2slab.data.artifacts import write_curve, write_predictions, write_prepared, write_split
 from w2slab.data.examples import Examples, Truth
 from w2slab.data.splits import Splits
 from w2slab.graph.job import Graph, Job
@@ -219,7 +219,7 @@ class Simulation:
     def choices(self, made: Job) -> np.ndarray:
         from w2slab.data.artifacts import read_predictions
 
-        return read_predictions(self.store.folder(made.key) / "predictions" / "test.parquet").choices
+        return read_predictions(self.store.folder(made.key), "test").choices
 
     def _student(self, weak, strong, method, seed, data, supervisor: Job, ceiling: Job) -> Job:
         made = self._job(strong, seed, data, on="student_train", labels=supervisor, objective=method)
@@ -277,7 +277,7 @@ class Simulation:
         logits[np.arange(logits.shape[1]) >= n[:, None]] = -np.inf
         probs = np.exp(logits - logits.max(axis=1, keepdims=True))
         probs /= probs.sum(axis=1, keepdims=True)
-        write_predictions(path, Predictions(self.task.examples.ids, probs.astype(np.float32), n))
+        write_predictions(path, Labels(self.task.examples.ids, probs.astype(np.float32), n))
 
 
 STUDY_TEXT = """\

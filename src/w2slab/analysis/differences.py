@@ -8,11 +8,11 @@ from math import nan
 import numpy as np
 
 from w2slab.analysis.judge import ROLES, Cell, Judge, Row, columns
-from w2slab.stats.comparing import detectable, holm, p_value, verdict
+from w2slab.stats.comparing import holm_verdicts, minimum_detectable_effect, p_value
 from w2slab.stats.paired import Pairs, mcnemar
 from w2slab.stats.pgr import UNDEFINED
 from w2slab.stats.ratio import Ratio
-from w2slab.stats.resampling import Estimate, covers, interval
+from w2slab.stats.resampling import Estimate, covers, percentile_estimate
 from w2slab.stats.seeds import BySeed, Noise, noise
 
 _NONE = Estimate(0.0, 0.0, 0.0)  # of a student and itself
@@ -39,12 +39,10 @@ def difference_rows(judge: Judge, cells: Sequence[Cell], against: str) -> list[R
 
 def correct(rows: Sequence[Row], level: float) -> None:
     """Add corrected p-values and verdicts; what is the same student twice is no comparison and is not corrected for."""
-    tested = [row for row in rows if row["test"] != "none"]
-    for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
-        row |= {"p_adjusted": p, "verdict": verdict(row["accuracy_difference"], p, level)}
-    for row in rows:
-        if row["test"] == "none":
-            row |= {"p_adjusted": float("nan"), "verdict": "same student"}
+    differences, p_values = ([row[name] for row in rows] for name in ("accuracy_difference", "p"))
+    untested = ["same student" if row["test"] == "none" else None for row in rows]
+    for row, found in zip(rows, holm_verdicts(differences, p_values, level, untested), strict=True):
+        row |= found._asdict()
 
 
 def difference_row(judge: Judge, own: Cell, base: Cell) -> Row:
@@ -81,7 +79,9 @@ def difference_row(judge: Judge, own: Cell, base: Cell) -> Row:
 
 
 def _detectable(judge: Judge, error: Noise) -> float:
-    return detectable(error.standard_error, degrees=error.degrees, level=judge.level, n_units=judge.n_units)
+    return minimum_detectable_effect(
+        error.standard_error, degrees=error.degrees, level=judge.level, n_units=judge.n_units
+    )
 
 
 def _test(is_exact: bool, n_seeds: int) -> str:
@@ -108,7 +108,7 @@ def _pgr_difference(judge: Judge, own: Cell, base: Cell, difference: BySeed) -> 
         return ratio.estimate(ratio.draws(seed_draws)), None
     error = noise(pgr.ratio.linear - base_pgr.ratio.linear, n_units=judge.n_units)
     draws = minus(*(of.ratio.draws(seed_draws, error) for of in (pgr, base_pgr)))
-    return Estimate(pgr.ratio.value - base_pgr.ratio.value, *interval(draws, judge.level)), None
+    return percentile_estimate(pgr.ratio.value - base_pgr.ratio.value, draws, judge.level), None
 
 
 def minus(a: np.ndarray, b: np.ndarray) -> np.ndarray:

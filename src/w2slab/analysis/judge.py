@@ -10,7 +10,7 @@ import numpy as np
 
 from w2slab.analysis.outcomes import Asked, Judgement, stopping_point
 from w2slab.data.layout import STOPPING_POINTS
-from w2slab.stats.comparing import detectable
+from w2slab.stats.comparing import minimum_detectable_effect
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, mean_estimate
@@ -189,7 +189,9 @@ class Judge:
 
     def _detectable(self, pgr: Pgr) -> Row:
         error = noise(pgr.ratio.numerator, n_units=self.n_units)
-        smallest = detectable(error.standard_error, degrees=error.degrees, level=self.level, n_units=self.n_units)
+        smallest = minimum_detectable_effect(
+            error.standard_error, degrees=error.degrees, level=self.level, n_units=self.n_units
+        )
         of_gap = float("nan") if pgr.reason else smallest / pgr.gap.value
         return {"detectable_accuracy": smallest, "detectable_pgr": of_gap}
 

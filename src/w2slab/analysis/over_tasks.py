@@ -10,7 +10,7 @@ import numpy as np
 from w2slab.analysis.judge import ROLES, Cell, Judge, Pgr, Row, columns
 from w2slab.stats.pgr import UNDEFINED, performance_gap_recovered, undefined_reason
 from w2slab.stats.ratio import ratio_draws
-from w2slab.stats.resampling import Estimate, interval
+from w2slab.stats.resampling import Estimate, percentile_estimate
 from w2slab.stats.seeds import mean_draws
 
 _BEYOND = 1e12  # a resample without a gap is infinite; a median needs it as a number beyond all others
@@ -88,7 +88,7 @@ def _median_pgr(defined: list[OnTask], level: float) -> Estimate:
     value = float(np.median([each.pgr.estimate.value for each in defined]))
     medians = np.median(draws, axis=0)
     medians[np.abs(medians) >= _BEYOND / 4] *= np.inf  # half of it is the mean of two middle ones
-    return Estimate(value, *interval(medians, level))
+    return percentile_estimate(value, medians, level)
 
 
 def _pgr_of_medians(
@@ -98,9 +98,9 @@ def _pgr_of_medians(
     if len(own) == 1:
         return own[0].pgr.estimate, own[0].pgr.reason
     supervisor, student, ceiling = np.median([each.draws for each in own], axis=0)
-    gap = Estimate(medians[2] - medians[0], *interval(ceiling - supervisor, level))
+    gap = percentile_estimate(medians[2] - medians[0], ceiling - supervisor, level)
     reason = undefined_reason(gap, min_gap=min_gap, n_units=min(each.row["n_groups"] for each in own))
     if reason is not None:
         return UNDEFINED, reason
     draws = ratio_draws(student - supervisor, ceiling - supervisor)
-    return Estimate(performance_gap_recovered(*medians), *interval(draws, level)), None
+    return percentile_estimate(performance_gap_recovered(*medians), draws, level), None

@@ -59,6 +59,7 @@ def elicit(
     from w2slab.apps.elicit.elicit_request import make_request
     from w2slab.cli.progress import Display, summary
     from w2slab.graph.store import Store
+    from w2slab.jobs.options import RunOptions
 
     values = {"seeds": _whole_numbers(seeds), "folds": folds, "weak_labels": weak_labels}
     request = make_request(model, method, values, settings or [])
@@ -73,7 +74,7 @@ def elicit(
             executor=executor,
             workers=workers,
             threads=threads,
-            options={"device": device},
+            options=RunOptions(device=device),
             on_event=display.on_event,
             max_seconds=None if max_hours is None else max_hours * 3600,
         )

@@ -150,6 +150,7 @@ def run(
     from w2slab.cli.progress import Display, summary
     from w2slab.experiment import run as api
     from w2slab.jobs import ranks
+    from w2slab.jobs.options import RunOptions
     from w2slab.study.reading import load_study
 
     launch = ranks.taken_from_launcher(os.environ)
@@ -162,15 +163,15 @@ def run(
     if sharded and gpus_per_job == 1:
         raise typer.BadParameter("it needs --gpus-per-job 2 or more", param_hint="--sharded")
     loaded, opened = load_study(study, settings or []), _store(study, store)
-    options = {
-        "device": device,
-        "gpus_per_job": gpus_per_job,
-        "sharded": sharded,
-        "micro_batch": micro_batch,
-        "gradient_checkpointing": gradient_checkpointing,
-        "keep_checkpoint": keep_checkpoints,
-        "checkpoint_every_s": checkpoint_every,
-    }
+    options = RunOptions(
+        device=device,
+        gpus_per_job=gpus_per_job,
+        sharded=sharded,
+        micro_batch=micro_batch,
+        gradient_checkpointing=gradient_checkpointing,
+        keep_checkpoint=keep_checkpoints,
+        checkpoint_every_s=checkpoint_every,
+    )
     started = time.monotonic()
     with Display(enabled=progress) as display:
         outcome = api.run(

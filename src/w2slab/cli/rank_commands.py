@@ -48,6 +48,7 @@ def rank(
     from w2slab.apps.rank.rank_run import rank as rank_methods
     from w2slab.apps.rank.rank_table import sentences, table, write_ranking
     from w2slab.cli.progress import Display
+    from w2slab.jobs.options import RunOptions
     from w2slab.study.reading import load_study
 
     with as_file(files("w2slab") / "assets" / "methods.yaml") as shipped:
@@ -64,7 +65,7 @@ def rank(
             finetuned_seeds=finetuned_seeds,
             also=_names(also),
             workers=workers,
-            options={"device": device},
+            options=RunOptions(device=device),
             max_seconds=None if max_hours is None else max_hours * 3600,
             on_event=display.on_event,
         )

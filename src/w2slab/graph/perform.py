@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +54,7 @@ class Ticket:
         spec: What is computed, as `codec.encode` gives it.
         payload: What decides the result, for the record.
         inputs: Key of each input by name.
+        options: How and where to compute, as `encode` writes it.
     """
 
     store: str
@@ -63,11 +64,11 @@ class Ticket:
     spec: Any
     payload: Mapping[str, Any]
     inputs: Mapping[str, str]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Any = None
     fused: str = ""
 
     @classmethod
-    def of(cls, job: Job, store: Store, options: Mapping[str, Any]) -> Ticket:
+    def of(cls, job: Job, store: Store, options: Any) -> Ticket:
         """A job of a graph, to be done for a store."""
         return cls(
             store=str(store.root),
@@ -183,7 +184,7 @@ class _Attempt:
             out=self._out,
             work=work,
             shared=self._store.shared,
-            options=self.ticket.options,
+            options=decode(self.ticket.options),
             progress=_throttled(self.ticket.key, self._on_message, n_together),
             stop_requested=stop_requested,
         )

@@ -10,15 +10,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from w2slab.errors import W2SError
+from w2slab.graph.codec import encode
 from w2slab.graph.ending import Ending, Interruption
 from w2slab.graph.executors import Executor
-from w2slab.graph.fingerprint import canonical
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.locks import Lock, most_locks
 from w2slab.graph.order import Order
@@ -102,7 +102,7 @@ def run(
     executor: Executor,
     *,
     targets: Iterable[Job] | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Any = None,
     on_event: Callable[[Event], None] = lambda event: None,
     max_seconds: float | None = None,
 ) -> Outcome:
@@ -115,7 +115,7 @@ def run(
         store: Where results are, and are put.
         executor: Does the jobs.
         targets: The jobs whose results are needed; `None` is the graph's wanted jobs.
-        options: How and where to compute; every job is given them, and no key depends on them.
+        options: How and where to compute, as the jobs take it; every job is given it, and no key depends on it.
         on_event: Called in this process with what happens to each job.
         max_seconds: After this time the run stops as upon a signal; `None` is never.
 
@@ -124,7 +124,7 @@ def run(
         UnavailableError: The executor cannot work here.
     """
     cached, needed = _survey(graph, targets, store.check)
-    flow = _Flow(store, executor, needed, canonical(options or {}), on_event, max_seconds)
+    flow = _Flow(store, executor, needed, encode(options), on_event, max_seconds)
     try:
         for job in cached:
             flow.outcome.cached.append(job.key)
@@ -171,7 +171,7 @@ class _Flow:
         store: Store,
         executor: Executor,
         needed: list[Job],
-        options: Mapping[str, Any],
+        options: Any,
         on_event: Callable[[Event], None],
         max_seconds: float | None,
     ) -> None:

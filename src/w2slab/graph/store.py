@@ -28,7 +28,7 @@ from typing import Any
 
 from w2slab.errors import StoreError
 from w2slab.graph.atomic import write_atomically
-from w2slab.graph.contents import RECORD, contents, damages, signature
+from w2slab.graph.contents import RECORD, contents, damages, flush, signature
 from w2slab.graph.job import Job
 from w2slab.graph.locks import Lock
 
@@ -252,7 +252,7 @@ class Store:
         return path
 
     def publish(self, key: str, folder: Path, record: Mapping[str, Any]) -> bool:
-        """Put a finished temporary folder into its place, its record written last.
+        """Put a finished temporary folder into its place, flushed to the disk, its record written last.
 
         Returns:
             False if another process was faster: its result stays and `folder` is removed.
@@ -263,8 +263,7 @@ class Store:
         files = contents(folder)
         with open(folder / RECORD, "wb") as file:
             file.write(_record_text({**record, "files": files}).encode("utf-8"))
-            file.flush()
-            os.fsync(file.fileno())
+        flush(folder)
         target = self._path(key)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if os.path.exists(target) and not self.has(key):

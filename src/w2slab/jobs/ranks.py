@@ -22,7 +22,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from w2slab.graph.executors.worker import die_with, sender
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.locks import Lock
 from w2slab.graph.perform import PEAKS, named_function, peak_memory_bytes
+from w2slab.jobs.setup import options_of
 
 _NOTICE_SECONDS = 0.2
 _GRACE_SECONDS = 1.0  # in which the one at fault is told from those that miss it
@@ -95,7 +96,7 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
     Args:
         run: The function that each of them calls, as `module:function`; only the first may write files.
         spec: As the function takes it.
-        context: As the function takes it, with the option `gpus_per_job`.
+        context: As the function takes it.
 
     Returns:
         The facts that the first process returned, with the peak memory of each.
@@ -106,8 +107,9 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
     """
     import torch
 
-    n_ranks = int(context.options["gpus_per_job"])
-    on_gpus = context.options.get("device", "auto") in ("auto", "cuda") and torch.cuda.is_available()
+    options = options_of(context)
+    n_ranks = options.gpus_per_job
+    on_gpus = options.device in ("auto", "cuda") and torch.cuda.is_available()
     job = {
         "run": run,
         "spec": encode(spec),
@@ -115,7 +117,7 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
         "out": str(context.out),
         "work": str(context.work),
         "shared": None if context.shared is None else str(context.shared),
-        "options": {**context.options, "gpus_per_job": 1, "device": "cuda" if on_gpus else "cpu"},
+        "options": encode(replace(options, device="cuda" if on_gpus else "cpu")),
     }
     # The meeting place lives here, on a port that the kernel chose, as it does under torchrun.
     meeting = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -325,7 +327,7 @@ def main(parent: int, control: int, report: int) -> None:
         out=Path(job["out"]),
         work=Path(job["work"]),
         shared=None if job["shared"] is None else Path(job["shared"]),
-        options=job["options"],
+        options=decode(job["options"]),
         progress=progress,
         stop_requested=stop.is_set,
     )

@@ -20,14 +20,16 @@ from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Stopped
 from w2slab.jobs.setup import prepare_worker
 from w2slab.randomness import derived_seed
+from w2slab.training.schedules import WarmupStableDecay
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from w2slab.training.language import Course
+    from w2slab.training.placement import Device
 
 END, PAD = "<|end|>", "<|pad|>"
 BLOCK = 1 << 20  # characters encoded at a time
+LOG_EVERY = 200  # steps between two lines of the log
 # Windows are held out in runs of 64, of which every 128th; so they lie within few texts.
 HELD_OUT_RUN, HELD_OUT_EVERY = 64, 128
 
@@ -74,18 +76,11 @@ class TextLadderSpec:
     batch_size: int = 16
     seed: int = 0
 
-    def course(self) -> Course:
-        """How the network learns."""
-        from w2slab.training.language import Course
-
+    @property
+    def schedule(self) -> WarmupStableDecay:
+        """Steps and learning rates."""
         steps = max(1, self.rung.tokens // (self.batch_size * self.context))
-        return Course(
-            steps=steps,
-            batch_size=self.batch_size,
-            lr=self.rung.lr,
-            warmup_steps=min(200, max(1, steps // 10)),
-            seed=self.seed,
-        )
+        return WarmupStableDecay(steps=steps, lr=self.rung.lr, warmup_steps=min(200, max(1, steps // 10)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +97,7 @@ class TextLadderOptions:
         command: Written into the card.
     """
 
-    device: str = "auto"
+    device: Device = "auto"
     threads: int = 1
     micro_batch: int | None = None
     checkpoint_every_s: float = 120.0
@@ -185,9 +180,9 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
     training, held_out = _windows(corpus, spec.context)
     if len(training.starts) < spec.batch_size or not len(held_out.starts):
         raise DataError(f"{', '.join(spec.corpora)}: {len(corpus)} tokens are too few; bring longer texts")
-    course, network = spec.course(), _network(spec)
+    schedule, network = spec.schedule, _network(spec)
     running = Running(
-        placement=Placement({"device": options.device}),
+        placement=Placement(options.device),
         micro_batch=options.micro_batch,
         work=out / f"{spec.name}.work",
         checkpoint_every_s=options.checkpoint_every_s,
@@ -196,19 +191,31 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
     # All but the length: until the cool-down begins, it decides nothing.
     identity = {k: v for k, v in asdict(spec).items() if k not in ("corpora", "rung")}
     identity |= {k: v for k, v in asdict(spec.rung).items() if k != "tokens"} | _made_of(spec)
-    log = out / f"{spec.name}.log.jsonl"
+    log, steps = out / f"{spec.name}.log.jsonl", schedule.steps
 
-    def write_line(line: dict[str, float]) -> None:
+    def line(step: int, loss: float) -> dict[str, float]:
+        return {"step": step, "loss": loss, "lr": schedule.rate(step - 1)}
+
+    def write(line: dict[str, float]) -> None:
         with log.open("a") as file:
-            file.write(json.dumps(line | {"of": course.steps, "seconds": round(time.monotonic() - started, 1)}) + "\n")
+            file.write(json.dumps(line | {"of": steps, "seconds": round(time.monotonic() - started, 1)}) + "\n")
 
-    learned = language.learn_language(network, training, course, running, identity, write_line)
+    learned = language.learn_language(
+        network,
+        training,
+        schedule,
+        running,
+        identity,
+        batch_size=spec.batch_size,
+        seed=spec.seed,
+        callbacks=[language.LossLog(LOG_EVERY, steps, line, write)],
+    )
     if learned is None:
-        raise Stopped(f"{spec.name}: stopped before step {course.steps}; its place is saved")
+        raise Stopped(f"{spec.name}: stopped before step {steps}; its place is saved")
     card = {
         "name": spec.name,
         "n_parameters": sum(p.numel() for p in network.parameters()),
-        "tokens_seen": course.steps * spec.batch_size * spec.context,
+        "tokens_seen": steps * spec.batch_size * spec.context,
         "tokens_of_corpus": len(corpus),
         "corpora": [Path(path).name for path in spec.corpora],
         "held_out_loss": round(language.mean_loss(network, held_out, running, 64), 4),

@@ -1,4 +1,4 @@
-"""Intervals of a ratio of two means, as PGR is one: percentile, BCa, and Fieller's as a check on both.
+"""Confidence intervals of a ratio of two means, such as PGR: percentile, BCa, and Fieller's as a check on both.
 
 To first order a ratio N / D errs as (N - ratio * D) / D does: that combination says how many degrees of freedom count,
 and how much of what seeds differ by is theirs.
@@ -13,6 +13,7 @@ from math import isfinite, nan, sqrt
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
+from w2slab.shapes import Array, Float, Float64
 from w2slab.stats.resampling import Estimate, interval, largest_unseen
 from w2slab.stats.seeds import BySeed, Noise, mean_draws, noise
 
@@ -21,8 +22,8 @@ _NOTHING = (nan, nan)
 _ROUNDING = 1e-12
 
 
-def ratio_draws(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Ratios of resampled numbers, [R].
+def ratio_draws(numerator: Float[Array, " R"], denominator: Float[Array, " R"]) -> Float64[Array, " R"]:
+    """Divide resampled numbers.
 
     A resample without a gap says that the ratio is beyond any number on the side of its numerator; a plain division
     would put it on the other side of 0 and make the interval look narrow.
@@ -37,10 +38,10 @@ class Ratio:
     """A ratio of two means over seeds and examples.
 
     Args:
-        numerator: What was recovered.
-        denominator: Of what.
+        numerator: The mean above the line.
+        denominator: The mean below the line.
         n_units: Independent test examples, or groups of them.
-        level: Coverage of intervals.
+        level: Coverage of confidence intervals.
     """
 
     numerator: BySeed
@@ -55,7 +56,7 @@ class Ratio:
 
     @cached_property
     def linear(self) -> BySeed:
-        """(N - ratio * D) / D: what the ratio errs by to first order."""
+        """(N - ratio * D) / D, the error of the ratio to first order."""
         return (self.numerator - self.denominator * self.value) * (1 / (self.denominator.value or nan))
 
     @cached_property
@@ -63,12 +64,12 @@ class Ratio:
         """The error of the ratio to first order."""
         return noise(self.linear, n_units=self.n_units)
 
-    def draws(self, seed_draws: np.ndarray, error: Noise | None = None) -> np.ndarray:
-        """Resampled ratios, whose order statistics make an interval: float64 [R].
+    def draws(self, seed_draws: Float64[Array, "R S"], error: Noise | None = None) -> Float64[Array, " R"]:
+        """Return resampled ratios, whose order statistics make a confidence interval.
 
         Args:
-            seed_draws: What `resample_seeds` gave, [R, S].
-            error: The error that counts where the ratio is part of something larger; otherwise its own.
+            seed_draws: Made by `resample_seeds`.
+            error: The error of a larger quantity that the ratio is part of; `None` is its own.
         """
         of = error or self.error
         numerator, denominator = (
@@ -77,8 +78,8 @@ class Ratio:
         )
         return ratio_draws(numerator, denominator)
 
-    def estimate(self, draws: np.ndarray) -> Estimate:
-        """The ratio with its percentile interval.
+    def estimate(self, draws: Float64[Array, " R"]) -> Estimate:
+        """Return the ratio with its percentile interval.
 
         Where all draws are equal (a student that never differs from its supervisor, or never from its ceiling) the
         exact bound for a difference that n units never showed stands in its place, over the denominator.
@@ -89,17 +90,17 @@ class Ratio:
             low, high = self.value - unseen, self.value + unseen
         return Estimate(self.value, low, high)
 
-    def bca(self, draws: np.ndarray, unit_scores: np.ndarray) -> tuple[float, float]:
-        """The bias-corrected and accelerated interval (Efron 1987); NaN where it is not well behaved.
+    def bca(self, draws: Float64[Array, " R"], unit_scores: Float64[Array, " U"]) -> tuple[float, float]:
+        """Return the bias-corrected and accelerated interval (Efron 1987); NaN where it is not well behaved.
 
         The bias is read off the draws, the acceleration is that of the influence of units and of seeds (Efron &
         Tibshirani 1993, equation 14.15, over both samples). It is well behaved where no draw is infinite, the bias is
         below half a standard deviation, and both ends lie inside the draws.
 
         Args:
-            draws: What `draws` gave.
-            unit_scores: The first-order error `linear` of each unit, summed over its examples and meaned over seeds,
-                any multiple of it: float [U].
+            draws: Made by `draws`.
+            unit_scores: The first-order error `linear` of each unit, summed over its examples and averaged over seeds,
+                or any multiple of it.
         """
         if len(draws) == 0 or not np.isfinite(draws).all() or np.ptp(draws) == 0:
             return _NOTHING
@@ -119,7 +120,7 @@ class Ratio:
             ends.append(float(np.quantile(draws, place, method="inverted_cdf")))
         return ends[0], ends[1]
 
-    def _acceleration(self, unit_scores: np.ndarray) -> float:
+    def _acceleration(self, unit_scores: Float64[Array, " U"]) -> float:
         units = unit_scores - unit_scores.mean()
         spread = float((units**2).sum())
         # On the scale of the ratio: the influences of all units make up the variance from examples.
@@ -130,7 +131,7 @@ class Ratio:
         return float((influences**3).sum()) / (6 * variance**1.5) if variance > 0 else 0.0
 
     def fieller(self) -> tuple[float, float]:
-        """Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
+        """Return Fieller's interval (1954), the ratios r for which N - r D does not differ from 0; NaN without ends.
 
         It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0,
         and none where the ratio has no error that could be seen.
@@ -149,7 +150,7 @@ class Ratio:
         return (middle - sqrt(inside)) / square, (middle + sqrt(inside)) / square
 
     def _covariance(self) -> tuple[float, float, float]:
-        """Variances of N and D and their covariance, by polarisation of the components of `noise`."""
+        """Return variances of N and D and their covariance, by polarisation of the components of `noise`."""
         parts = (self.numerator + self.denominator, self.numerator, self.denominator)
         both, n, d = (noise(part, n_units=self.n_units) for part in parts)
         total_n, total_d, total = (each.examples + each.seeds for each in (n, d, both))

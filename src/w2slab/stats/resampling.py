@@ -1,8 +1,8 @@
-"""Intervals by resampling: test examples inside seeds, everything that is compared drawn together.
+"""Confidence intervals by resampling test examples and seeds; all that is compared is drawn together.
 
-Models are judged on the same examples, so one draw of examples serves them all: that is what pairs supervisor,
+Models are evaluated on the same examples, so one draw of examples serves them all: that is what pairs supervisor,
 student, ceiling and every method. Examples of one group (positions of one game, questions on one passage) are drawn
-together. How seeds come in stands in `stats.seeds`; with one seed an interval speaks of test examples only.
+together. `stats.seeds` adds seeds; with one seed an interval covers the variation of test examples only.
 """
 
 from __future__ import annotations
@@ -12,15 +12,17 @@ from typing import NamedTuple
 
 import numpy as np
 
+from w2slab.shapes import Array, Bool, Float, Float32, Float64, Int, Shaped
+
 DEFAULT_RESAMPLES = 2000
 FEW_SEEDS = 5
-# Up to here each example is drawn, so that an interval does not move when another method is judged beside it.
+# Up to here each example is drawn, so that an interval does not move when another method is evaluated beside it.
 _MANY_EXAMPLES = 20_000
 _MOST_WEIGHTS = 8_000_000  # at once, so that 2,000 resamples of 100,000 examples fit into memory
 
 
 class Estimate(NamedTuple):
-    """A number with its interval; NaN where there is none."""
+    """A number with its confidence interval; NaN if undefined."""
 
     value: float
     low: float
@@ -28,19 +30,19 @@ class Estimate(NamedTuple):
 
 
 def resample_means(
-    values: np.ndarray,
+    values: Shaped[Array, "M N"],
     *,
     rng: np.random.Generator,
-    groups: np.ndarray | None = None,
+    groups: Shaped[Array, " N"] | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
-) -> np.ndarray:
-    """Means of every row of `values` over resampled examples: float64 [R, M]; a draw is shared by all rows.
+) -> Float64[Array, "{n_resamples} M"]:
+    """Return means of every row of `values` over resampled examples; a draw is shared by all rows.
 
     Args:
-        values: [M, N]: for each model and each test example, whether it was right (bool), or a score (float).
-        rng: Where randomness comes from.
-        groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
-        n_resamples: How often examples are drawn.
+        values: For each of M models and N test examples, true if it was right (bool), or a score (float).
+        rng: Source of randomness.
+        groups: The group of each example; a group is drawn as a whole. `None` where each is a single example.
+        n_resamples: Number of draws.
     """
     if values.shape[1] == 0:
         return np.full((n_resamples, values.shape[0]), np.nan)
@@ -60,10 +62,10 @@ def resample_means(
     return means
 
 
-def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct columns, [M, cells], and how often each occurs.
+def _cells(values: Bool[Array, "M N"]) -> tuple[Bool[Array, "M C"], Int[Array, " C"]]:
+    """Return distinct columns (cells) and the number of times that each occurs.
 
-    Examples with equal columns are interchangeable, so that drawing how often each *cell* comes up is drawing the
+    Examples with equal columns are interchangeable, so that drawing counts of *cells* is drawing the
     examples: exact, and at three models there are eight cells however many examples.
     """
     packed = np.ascontiguousarray(np.packbits(values, axis=0).T)
@@ -73,8 +75,10 @@ def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return values[:, first], counts
 
 
-def _draw_units(totals: np.ndarray, sizes: np.ndarray, rng: np.random.Generator, n_resamples: int) -> np.ndarray:
-    """Means over resampled units (examples or groups), from each unit's totals [M, U] and its size [U]."""
+def _draw_units(
+    totals: Float32[Array, "M U"], sizes: Float32[Array, " U"], rng: np.random.Generator, n_resamples: int
+) -> Float64[Array, "{n_resamples} M"]:
+    """Return means over resampled units (examples or groups), from each unit's totals and its size."""
     n_units = len(sizes)
     step = max(1, _MOST_WEIGHTS // n_units)
     means = []
@@ -86,8 +90,10 @@ def _draw_units(totals: np.ndarray, sizes: np.ndarray, rng: np.random.Generator,
     return np.concatenate(means)
 
 
-def resample_seeds(n_seeds: int, *, rng: np.random.Generator, n_resamples: int = DEFAULT_RESAMPLES) -> np.ndarray:
-    """By how much each seed's weight differs from 1/S in each resample: float64 [R, S], rows sum to zero.
+def resample_seeds(
+    n_seeds: int, *, rng: np.random.Generator, n_resamples: int = DEFAULT_RESAMPLES
+) -> Float64[Array, "{n_resamples} {n_seeds}"]:
+    """Draw the difference of each seed's weight from 1/S in each resample; rows sum to zero.
 
     Weights are normal rather than counts of draws from S seeds: a handful of seeds has few distinct draws, and they
     spread too little by (S - 1) / S. The weighted sum of the seeds' metrics has their variance over S.
@@ -100,8 +106,8 @@ def resample_seeds(n_seeds: int, *, rng: np.random.Generator, n_resamples: int =
     return centred
 
 
-def interval(draws: np.ndarray, level: float) -> tuple[float, float]:
-    """The middle `level` of the draws, by order statistics, so that infinite draws stay at their end."""
+def interval(draws: Float[Array, " R"], level: float) -> tuple[float, float]:
+    """Return the middle `level` of the draws, by order statistics, so that infinite draws stay at their end."""
     # What np.quantile's "inverted_cdf" gives, in a fraction of its time; NaN sorts to the end and makes both ends NaN.
     last = len(draws) - 1
     places = [max(0, ceil(len(draws) * tail - 1)) for tail in ((1 - level) / 2, (1 + level) / 2)]
@@ -110,15 +116,26 @@ def interval(draws: np.ndarray, level: float) -> tuple[float, float]:
     return float(low), float(high)
 
 
+def percentile_estimate(value: float, draws: Float[Array, " R"], level: float) -> Estimate:
+    """Return a number with the middle `level` of its draws as confidence interval."""
+    return Estimate(value, *interval(draws, level))
+
+
 def largest_unseen(n_units: int, level: float) -> float:
-    """The exact bound of the share of something that n units never showed: a larger one shows itself more often."""
+    """Return the exact upper bound of the rate of an event that none of n units showed (Clopper & Pearson 1934)."""
     return float(1 - ((1 - level) / 2) ** (1 / n_units))
 
 
 def mean_estimate(
-    value: float, draws: np.ndarray, *, level: float, n_units: int, lowest: float = 0.0, highest: float = 1.0
+    value: float,
+    draws: Float[Array, " R"],
+    *,
+    level: float,
+    n_units: int,
+    lowest: float = 0.0,
+    highest: float = 1.0,
 ) -> Estimate:
-    """A mean with its interval inside its bounds.
+    """Return a mean with its confidence interval, clipped to its bounds.
 
     Where all draws are equal (all right, all wrong, two methods that never differ) resampling cannot see that another
     sample would have differed; the exact bound for an event that n units never showed stands in its place: that share
@@ -126,8 +143,8 @@ def mean_estimate(
 
     Args:
         value: The observed mean.
-        draws: Resampled means, [R].
-        level: Coverage of the interval.
+        draws: Resampled means.
+        level: Coverage of the confidence interval.
         n_units: Independent examples, or groups of them.
         lowest: Smallest possible mean.
         highest: Largest possible mean.
@@ -142,7 +159,7 @@ def mean_estimate(
 
 
 def covers(n_seeds: int) -> str:
-    """What an interval over that many seeds speaks of, in words."""
+    """Describe in words the variation that an interval over that many seeds covers."""
     if n_seeds == 1:
         return "test examples only: there is one seed"
     few = f", fewer than {FEW_SEEDS}" if n_seeds < FEW_SEEDS else ""

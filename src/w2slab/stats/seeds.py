@@ -1,4 +1,4 @@
-"""Seeds and test examples together: how far the mean of a metric over seeds may be from its truth.
+"""Seeds and test examples together: the error of the mean of a metric over seeds.
 
 A metric y of S seeds on one test set of n examples varies for three reasons: seeds differ, test examples differ, and
 each seed errs on examples of its own. Their variances are those of a two-way layout with random rows and columns
@@ -20,18 +20,21 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from w2slab.shapes import Array, Float64
+from w2slab.stats.resampling import Estimate, mean_estimate
+
 
 @dataclass(frozen=True)
 class BySeed:
     """A metric under each of S seeds: metrics add, subtract and scale.
 
     Args:
-        observed: As it is, [S].
-        draws: In each resample of test examples, which all seeds share: [R, S].
+        observed: On the test examples.
+        draws: In each of R resamples of test examples, which all seeds share.
     """
 
-    observed: np.ndarray
-    draws: np.ndarray
+    observed: Float64[Array, " S"]
+    draws: Float64[Array, "R S"]
 
     @cached_property
     def value(self) -> float:
@@ -39,8 +42,8 @@ class BySeed:
         return float(self.observed.mean())
 
     @cached_property
-    def pooled(self) -> np.ndarray:
-        """The mean over seeds in each resample, [R]."""
+    def pooled(self) -> Float64[Array, " R"]:
+        """The mean over seeds in each resample."""
         mean: np.ndarray = self.draws[:, 0] if len(self.observed) == 1 else self.draws.mean(axis=1)
         return mean
 
@@ -62,9 +65,9 @@ class Noise(NamedTuple):
 
     Args:
         examples: Its variance from test examples.
-        seeds: Its variance from seeds, what each errs on alone left out.
+        seeds: Its variance from seeds, without the part that comes from each erring on its own examples.
         degrees: Degrees of freedom of the sum.
-        seed_scale: By how much draws of seeds are scaled to have that variance.
+        seed_scale: Factor of draws of seeds that gives them that variance.
     """
 
     examples: float
@@ -78,13 +81,13 @@ class Noise(NamedTuple):
         return sqrt(self.examples + self.seeds)
 
     def stretch(self, level: float) -> float:
-        """Student's quantile over the normal one: by how much an interval widens for few degrees."""
+        """Return Student's quantile over the normal one, the factor by which few degrees widen an interval."""
         tail = (1 + level) / 2
         return float(stdtrit(self.degrees, tail) / ndtri(tail)) if isfinite(self.degrees) else 1.0
 
 
 def noise(metric: BySeed, *, n_units: int) -> Noise:
-    """The components of a metric's error.
+    """Estimate the components of a metric's error.
 
     Args:
         metric: Of S seeds.
@@ -106,14 +109,16 @@ def noise(metric: BySeed, *, n_units: int) -> Noise:
     return Noise(examples, between / n_seeds, max(1.0, degrees), scale)
 
 
-def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: float, n_units: int) -> np.ndarray:
-    """Resampled means over seeds, whose order statistics make an interval at `level`: float64 [R].
+def mean_draws(
+    metric: BySeed, seed_draws: Float64[Array, "R S"], error: Noise, *, level: float, n_units: int
+) -> Float64[Array, " R"]:
+    """Return resampled means over seeds, whose order statistics make a confidence interval at `level`.
 
     Args:
         metric: Whose mean is resampled.
-        seed_draws: What `resample_seeds` gave, [R, S].
-        error: What `noise` says of the metric, or of that linear combination of metrics which counts.
-        level: Coverage of the interval.
+        seed_draws: Made by `resample_seeds`.
+        error: The `noise` of the metric, or of the linear combination of metrics that it is part of.
+        level: Coverage of the confidence interval.
         n_units: As for `noise`.
     """
     correction = sqrt(n_units / (n_units - 1)) if n_units > 1 else 1.0
@@ -122,3 +127,26 @@ def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: f
         off += error.seed_scale * (seed_draws @ metric.observed)
     draws: np.ndarray = metric.value + error.stretch(level) * off
     return draws
+
+
+def mean_over_seeds(
+    metric: BySeed,
+    seed_draws: Float64[Array, "R S"],
+    *,
+    level: float,
+    n_units: int,
+    lowest: float = 0.0,
+    highest: float = 1.0,
+) -> Estimate:
+    """Return the mean of a metric over seeds with its confidence interval over seeds and test examples.
+
+    Args:
+        metric: Under each of S seeds.
+        seed_draws: Made by `resample_seeds`.
+        level: Coverage of the confidence interval.
+        n_units: As for `noise`.
+        lowest: Smallest possible mean.
+        highest: Largest possible mean.
+    """
+    draws = mean_draws(metric, seed_draws, noise(metric, n_units=n_units), level=level, n_units=n_units)
+    return mean_estimate(metric.value, draws, level=level, n_units=n_units, lowest=lowest, highest=highest)

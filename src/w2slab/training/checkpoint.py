@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -81,9 +81,7 @@ def save(
     tensors["rng"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng cuda"] = torch.cuda.get_rng_state()
-    facts = {
-        name: getattr(progress, name) for name in ("step", "loss_sum", "loss_steps", "curve", "best", "micro_batch")
-    }
+    facts = {field.name: vars(progress)[field.name] for field in fields(progress) if field.name != "snapshots"}
     metadata = {"progress": json.dumps(facts), "identity": json.dumps(identity, sort_keys=True)}
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{FILE}.unfinished"

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from w2slab.errors import JobError
 from w2slab.objectives import Objective
+from w2slab.training.head_training import HeadTraining, objective_key
 from w2slab.training.logistic import Scale
 from w2slab.training.rows import Rows, rows_of
-from w2slab.training.stacked_heads import HeadTraining, objective_key
 
 
 class Scaled(NamedTuple):

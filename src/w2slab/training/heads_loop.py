@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from w2slab.errors import JobError
+from w2slab.models.network import HIDDEN
 from w2slab.randomness import derived_seed
 from w2slab.training import batches, schedules
+from w2slab.training.classification import STOPPING_METRICS
+from w2slab.training.head_training import FittedHead, HeadTraining, n_parameters
 from w2slab.training.heads_data import Bank, Labels, Scaled, not_finite, places_of, slots
 from w2slab.training.heads_network import Layout, Views, mix
 from w2slab.training.heads_optimizer import AdamW
-from w2slab.training.loop import STOPPING_METRICS
-from w2slab.training.stacked_heads import FittedHead, HeadTraining, n_parameters
 
 if TYPE_CHECKING:
     from w2slab.training.placement import Placement
 
-HIDDEN = -1e9  # the logit of a candidate that an example does not have; finite, so that gradients stay numbers
 _EXAMPLES = 1024  # predicted at a time
 # Candidates of a batch are padded to a multiple: so sums over them are rounded alike however many more a wider batch
 # brings along.

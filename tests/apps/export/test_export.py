@@ -27,6 +27,7 @@ from w2slab.experiment import run as api
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline
 from w2slab.graph.store import Store
+from w2slab.jobs.options import RunOptions
 from w2slab.jobs.own_labels import OwnLabelsSpec
 from w2slab.study.reading import load_study
 
@@ -45,7 +46,7 @@ def trained(root, kind, settings=(), candidates=False):
     classes = None if candidates else ("0", "1")
     planned = plan(request, OwnLabelsSpec(texts=texts, labels=labels, layout=layout, classes=classes))
     store, final = Store(root / "store"), planned.finals[0]
-    outcome = runner.run(planned.graph, store, Inline(), targets=[final], options={"device": "cpu"})
+    outcome = runner.run(planned.graph, store, Inline(), targets=[final], options=RunOptions(device="cpu"))
     assert not outcome.failed, outcome.failed
     return Student(
         store, final.key, StudentRecord.of(final.spec), "a <b>student</b>", {"Method": "naive `x`"}, how="w2slab elicit"

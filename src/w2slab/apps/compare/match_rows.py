@@ -7,11 +7,11 @@ from math import nan
 
 from w2slab.analysis.differences import difference_row, minus
 from w2slab.analysis.judge import ROLES, Cell, Judge, Row, columns
-from w2slab.stats.comparing import detectable, holm, p_value, verdict
+from w2slab.stats.comparing import holm_verdicts, minimum_detectable_effect, p_value
 from w2slab.stats.independent import difference_noise
 from w2slab.stats.paired import Pairs, mcnemar
 from w2slab.stats.pgr import UNDEFINED
-from w2slab.stats.resampling import Estimate, covers, interval, mean_estimate
+from w2slab.stats.resampling import Estimate, covers, mean_estimate, percentile_estimate
 from w2slab.stats.seeds import mean_draws
 
 SAME_JOB = "same job"
@@ -73,7 +73,7 @@ def _pgr_difference(judge: Judge, a: Cell, b: Cell) -> Estimate:
         pgr.ratio.draws(judge.judgement.seed_draws(cell.seeds), error)
         for pgr, cell, error in zip((of_a, of_b), (a, b), errors, strict=True)
     )
-    return Estimate(of_b.ratio.value - of_a.ratio.value, *interval(minus(draws_b, draws_a), judge.level))
+    return percentile_estimate(of_b.ratio.value - of_a.ratio.value, minus(draws_b, draws_a), judge.level)
 
 
 def _tested(judge: Judge, a: Cell, b: Cell) -> Row:
@@ -93,7 +93,7 @@ def _tested(judge: Judge, a: Cell, b: Cell) -> Row:
     return {
         "n_only_a": None if pairs is None else pairs.first_only,
         "n_only_b": None if pairs is None else pairs.second_only,
-        "detectable_accuracy": detectable(
+        "detectable_accuracy": minimum_detectable_effect(
             error.standard_error, degrees=error.degrees, level=judge.level, n_units=judge.n_units
         ),
         "test": "exact McNemar" if is_exact else "resampled examples" + (" and seeds" if pairs is None else ""),
@@ -130,10 +130,9 @@ def _same_jobs(row: Row, a: Cell, b: Cell) -> Row:
 
 def judged(rows: Sequence[Row]) -> list[Row]:
     """Rows with p-values corrected (Holm) over all matches that are not the same job, and with their verdicts."""
-    adjusted = iter(holm([row["p"] for row in rows if not row["same_student"]]))
-    found = []
-    for row in rows:
-        p = nan if row["same_student"] else next(adjusted)
-        said = SAME_JOB if row["same_student"] else verdict(row["student_difference"], p, row["level"])
-        found.append({**row, "p_adjusted": p, "verdict": said})
-    return found
+    if not rows:
+        return []
+    differences, p_values = ([row[name] for row in rows] for name in ("student_difference", "p"))
+    untested = [SAME_JOB if row["same_student"] else None for row in rows]
+    found = holm_verdicts(differences, p_values, rows[0]["level"], untested)
+    return [{**row, **each._asdict()} for row, each in zip(rows, found, strict=True)]

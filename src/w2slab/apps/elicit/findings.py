@@ -17,7 +17,7 @@ from w2slab.graph.store import Store
 from w2slab.randomness import rng
 from w2slab.stats.calibration import Calibration, bins_of_equal_numbers
 from w2slab.stats.comparing import p_value
-from w2slab.stats.paired import Pairs, labels_needed, mcnemar, paired_difference, smallest_shown
+from w2slab.stats.paired import Pairs, labels_needed, mcnemar, minimum_detectable_difference, paired_difference
 from w2slab.stats.resampling import Estimate, mean_estimate, resample_means
 from w2slab.stats.shares import clopper_pearson
 
@@ -172,7 +172,7 @@ class Findings:
             facts["p"] = p_value(value, float(own.std()), degrees=n_groups - 1, n_units=n_groups)
         facts["needed"] = labels_needed(pairs, self.level)
         discordant = (pairs.first_only + pairs.second_only) / pairs.n or USUAL_DISCORDANCE
-        facts["shown_by_twice_as_many"] = smallest_shown(discordant, 2 * pairs.n, self.level)
+        facts["shown_by_twice_as_many"] = minimum_detectable_difference(discordant, 2 * pairs.n, self.level)
         facts["n_tied"] = int(self.tied[rows].sum())
         return facts
 

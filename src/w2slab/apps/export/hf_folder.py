@@ -104,7 +104,7 @@ class _Loaded:
 
     def write(self, folder: Path) -> ExportedFolder:
         """Model and tokenizer, as the class of transformers if that gives the stored predictions."""
-        from w2slab.models.hf.hf_network import merge_adapters
+        from w2slab.models.hf.hf_loading import merge_adapters
 
         merge_adapters(self.network.base)
         self._save_tokenizer(folder)

@@ -13,9 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from w2slab.errors import DataError
-from w2slab.models.chessformer.chessformer import Architecture
-
-HIDDEN = -1e9  # the logit of a candidate that an example does not have; finite, so that gradients stay numbers
+from w2slab.models.chessformer.architecture import Architecture
+from w2slab.models.network import HIDDEN, Network
 
 
 class FeedForward(nn.Module):
@@ -28,7 +27,7 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(expansion * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The states `[..., D]` after it."""
+        """Return the states `[..., D]` behind the block."""
         return x + self.down(F.relu(self.up(self.norm(x))))
 
 
@@ -46,7 +45,7 @@ class PieceBlock(nn.Module):
         self.feed = FeedForward(a.width, a.expansion)
 
     def forward(self, x: Tensor, bias: Tensor | None, relations: Tensor) -> Tensor:
-        """The states `[B, T, D]` after it; `bias` `[B, 1, 1, T]` hides padding, `relations` are `[B, 4, T, T]`."""
+        """Return the states `[B, T, D]` behind the block; `bias` is `[B, 1, 1, T]`, `relations` are `[B, 4, T, T]`."""
         B, T, _ = x.shape
         projected = self.project(self.norm(x))
         queries_keys_values, values = projected.split([3 * self.inner, 4 * self.relation_width], dim=-1)
@@ -67,7 +66,7 @@ class PieceBlock(nn.Module):
         return (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(B, T, self.inner)
 
 
-class ChessformerNetwork(nn.Module):
+class ChessformerNetwork(Network):
     """One logit per legal move."""
 
     def __init__(self, a: Architecture) -> None:
@@ -115,9 +114,8 @@ class ChessformerNetwork(nn.Module):
         _, y = self._states(pieces, squares, states, relations, movers, captured, destinations, becomes, touches)
         return self.logit(y).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
 
-    @property
-    def head(self) -> nn.Linear:
-        """What reads the states of moves."""
+    def head_layer(self) -> nn.Linear:
+        """Return the layer that reads the states of moves."""
         return self.logit
 
     def features(self, *, readout: str = "head", layer: int | None = None, **batch: Tensor) -> Tensor:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tests.methods.planning import comparison, planned, problems, student
+from w2slab import registry
+from w2slab.relabelings.co_supervised import CoSupervised
+from w2slab.relabelings.reliability import ReliabilityFilter, ReliabilityWeights
+from w2slab.relabelings.student_labels import EarlyLearningRelabel
+from w2slab.relabelings.trust import TrustFunction
 
 
 def others(job):
@@ -16,7 +21,7 @@ def others(job):
 def test_reliability_is_judged_by_copies_of_the_supervisor(method):
     of = planned(f"methods=[naive, supervisor-vote, {{name: {method}, n: 5}}]")
     labels = student(of).inputs["labels"]
-    assert labels.spec.relabeling.name == method
+    assert registry.name_of(labels.spec.relabeling) == method
     assert labels.inputs["labels"] is comparison(of).supervisor
     vote = student(of, method="supervisor-vote").inputs["labels"]
     assert others(labels) == [vote.inputs[f"member_{i}"] for i in range(1, 5)]
@@ -24,13 +29,13 @@ def test_reliability_is_judged_by_copies_of_the_supervisor(method):
 
 def test_fields_go_to_the_relabeling():
     def relabeling(method):
-        return student(planned(f"methods=[{method}]")).inputs["labels"].spec.relabeling.fields
+        return student(planned(f"methods=[{method}]")).inputs["labels"].spec.relabeling
 
-    assert relabeling("{name: reliability-filter, quantile: 0.3, n: 3}") == {"quantile": 0.3}
-    assert relabeling("{name: reliability-weights, temperature: 1.0}") == {"temperature": 1.0}
-    assert relabeling("{name: co-supervised, by: agreement}") == {"by": "agreement", "reject": 0.1}
-    assert relabeling("{name: early-learning-relabel, weight: 0.3}") == {"weight": 0.3, "momentum": 0.7}
-    assert relabeling("{name: trust-function, keep: 0.4, n_trusted: 20}")["keep"] == 0.4
+    assert relabeling("{name: reliability-filter, quantile: 0.3, n: 3}") == ReliabilityFilter(quantile=0.3)
+    assert relabeling("{name: reliability-weights, temperature: 1.0}") == ReliabilityWeights(temperature=1.0)
+    assert relabeling("{name: co-supervised, by: agreement}") == CoSupervised(by="agreement", reject=0.1)
+    assert relabeling("{name: early-learning-relabel, weight: 0.3}") == EarlyLearningRelabel(weight=0.3, momentum=0.7)
+    assert relabeling("{name: trust-function, keep: 0.4, n_trusted: 20}") == TrustFunction(keep=0.4)
 
 
 # "student on the mean labels, then assign ..., a fresh student, ..."

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from w2slab.errors import JobError
-from w2slab.jobs.passes import passes
+from w2slab.training.passes import passes
 from w2slab.training.placement import Placement
 
 
@@ -20,7 +20,7 @@ def done(lengths, size, largest):
             raise torch.OutOfMemoryError("CUDA out of memory")
         batches.append(indices.tolist())
 
-    passes(np.array(lengths), size, Placement({"device": "cpu"}), work)
+    passes(np.array(lengths), size, Placement("cpu"), work)
     return batches
 
 
@@ -42,4 +42,4 @@ def test_other_errors_are_not_taken_for_it():
         raise RuntimeError("shapes do not match")
 
     with pytest.raises(RuntimeError, match="shapes"):
-        passes(np.ones(2), 2, Placement({"device": "cpu"}), work)
+        passes(np.ones(2), 2, Placement("cpu"), work)

@@ -1,4 +1,4 @@
-"""Examples through a network in batches of like length, as many at a time as fit into memory."""
+"""Passes over examples in batches of similar length, as large as fit into memory."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from w2slab.training import memory
+from w2slab.training.batches import bucketed, cut
 
 if TYPE_CHECKING:
     from w2slab.training.placement import Placement
@@ -25,9 +28,6 @@ def passes(lengths: np.ndarray, size: int, placement: Placement, work: Callable[
     Raises:
         JobError: A single example does not fit.
     """
-    from w2slab.training import memory
-    from w2slab.training.batches import bucketed, cut
-
     todo = bucketed(lengths, size)
     while todo:
         indices = todo.pop(0)
