@@ -115,6 +115,6 @@ def _ranked(
     s, comparisons = study.statistics, plan(study).comparisons
     found = ranking(comparisons, store, BASELINE, level=s.level, min_gap=s.min_gap, n_resamples=s.resamples)
     with_truth = tuple(dict.fromkeys(c.method for c in comparisons if c.uses_truth))
-    failed = [name for name in (method.label for method in study.methods) if name not in found.methods]
+    failed = [name for name in (method.display_name for method in study.methods) if name not in found.methods]
     left = left + [NotRanked(name, "a job of it failed") for name in failed]
     return RankedStudy(found, found.rows(with_truth), left, round(time.monotonic() - started, 1)), outcome
