@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from w2slab.objectives.plain import CrossEntropy
 
 from tests.small_data import data_in, hide_truth
 from w2slab.data.artifacts import Features as Stored
@@ -21,6 +20,7 @@ from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.jobs.heads import HeadSpec, head, heads
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
+from w2slab.objectives import CrossEntropy
 from w2slab.objectives.anchor import RepresentationAnchor
 from w2slab.objectives.confidence import AuxiliaryConfidence
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles

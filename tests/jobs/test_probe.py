@@ -10,7 +10,6 @@ import pytest
 import torch
 from scipy.optimize import minimize
 from scipy.special import log_softmax
-from w2slab.objectives.plain import CrossEntropy
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
 from tests.small_data import data_in
@@ -21,6 +20,7 @@ from w2slab.jobs.features import features
 from w2slab.jobs.finetune import FinetuneSpec, finetune
 from w2slab.jobs.probe import ProbeSpec, probe
 from w2slab.models.linear.linear import Linear
+from w2slab.objectives import CrossEntropy
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
