@@ -135,7 +135,7 @@ def folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     names, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < n_folds:
         raise DataError(
-            f"{len(names)} groups of texts cannot be dealt into {n_folds} folds; ask for fewer folds, or bring more "
+            f"{len(names)} groups of texts cannot be divided into {n_folds} folds; ask for fewer folds, or bring more "
             "texts"
         )
     filled = np.zeros(n_folds, dtype=np.int64)
