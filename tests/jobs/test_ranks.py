@@ -217,7 +217,7 @@ def test_a_launched_run_does_each_job_in_as_many_processes(toy_study):
     command = [*launch, "--main_process_port", "0", "-m", "w2slab", *arguments, "methods=[naive, auxiliary-confidence]"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("1 made, 4 cached") == 1, done.stderr
+    assert done.stderr.count("1 made, 5 cached") == 1, done.stderr
     assert before.items() < result_bytes(toy_study.parent / ".w2slab").items()
     records = [path.read_text() for path in (toy_study.parent / ".w2slab").rglob("record.json")]
     assert sum('"processes": 2' in record for record in records) == 1
