@@ -46,7 +46,7 @@ _LAUNCHER = (
 
 @dataclass(frozen=True)
 class Launch:
-    """The way in which a launcher such as `accelerate launch` started this process.
+    """The way a launcher such as `accelerate launch` started this process.
 
     Args:
         rank: Number of this process; 0 does the run.
@@ -62,7 +62,7 @@ class Launch:
 
 
 def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:
-    """Return how a launcher started this process, `None` if none did; its variables leave the environment.
+    """Return the way a launcher started this process, or `None`, and remove its variables from the environment.
 
     Raises:
         UnavailableError: It started processes on several machines.
@@ -135,7 +135,7 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
 
 @contextmanager
 def taken_gpus(n_gpus: int, context: JobContext, names: list[str] | None = None) -> Iterator[list[str]]:
-    """Wait for GPUs that no other job in several processes uses; named as `CUDA_VISIBLE_DEVICES` takes them.
+    """GPUs that no other job in several processes uses, by the names that `CUDA_VISIBLE_DEVICES` takes; waited for.
 
     Raises:
         JobError: There are fewer than that.
@@ -162,7 +162,7 @@ def taken_gpus(n_gpus: int, context: JobContext, names: list[str] | None = None)
 
 
 def visible_gpus() -> list[str]:
-    """Return the GPUs that this process may use, by the names that `CUDA_VISIBLE_DEVICES` takes."""
+    """The GPUs that this process may use, by the names that `CUDA_VISIBLE_DEVICES` takes."""
     import torch
 
     named = [name for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name]
@@ -237,7 +237,7 @@ class _Rank:
             pass  # it is dead, as will be seen
 
     def read(self) -> list[dict[str, Any]]:
-        """Return the progress that has arrived, and note the end."""
+        """Progress that has arrived; the end is noted."""
         try:
             while chunk := os.read(self.report, 65536):
                 self._unread += chunk
@@ -249,8 +249,8 @@ class _Rank:
             self.end = message.get("end", self.end)
         return [message["progress"] for message in messages if "progress" in message]
 
-    def obituary(self) -> str:
-        """Return in words why the process is gone, and what it printed last."""
+    def exit_reason(self) -> str:
+        """Return the reason for the exit of the process, with its last output."""
         code = self.process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
         hint = ", perhaps because memory ran out" if code == -signal.SIGKILL else ""
@@ -260,7 +260,7 @@ class _Rank:
 
 
 def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
-    """Return how each rank ended, once all have; the first failure is raised instead."""
+    """Return the end of each rank, once all have ended; raise the first failure instead."""
     was_told = False
     deadline = float("inf")
     with selectors.DefaultSelector() as selector:
@@ -286,7 +286,7 @@ def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
 
 
 def _fault(rank: _Rank) -> tuple[int, str] | None:
-    """Return what went wrong with a rank and, before it, how little others can be the cause of it."""
+    """Return the failure of a rank and, before it, how unlikely other ranks caused it."""
     if rank.end is None and rank.process.poll() is not None:
         rank.read()  # what it said before it died
     if rank.end is not None:
@@ -295,7 +295,7 @@ def _fault(rank: _Rank) -> tuple[int, str] | None:
         return (0 if rank.end["is_explained"] else 2), rank.end["message"]
     if rank.process.returncode is None:
         return None
-    return (3 if rank.process.returncode == -signal.SIGABRT else 1), rank.obituary()
+    return (3 if rank.process.returncode == -signal.SIGABRT else 1), rank.exit_reason()
 
 
 def main(parent: int, control: int, report: int) -> None:

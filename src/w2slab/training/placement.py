@@ -1,4 +1,4 @@
-"""The device of a network and the processes that share its batches; nothing else knows Accelerate."""
+"""Device, number type and processes of a job: the only module that knows Accelerate."""
 
 from __future__ import annotations
 
@@ -74,16 +74,16 @@ class Placement:
 
     @property
     def is_main(self) -> bool:
-        """Return whether this process writes files."""
+        """True for the process that writes files."""
         return self.rank == 0
 
     @property
     def is_mixed(self) -> bool:
-        """Return whether forward passes compute in half precision."""
+        """True if forward passes compute in half precision."""
         return self._precision != "fp32"
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
-        """Return the network, or this process's part of it, on its device.
+        """The network, or this process's part of it, on its device.
 
         Raises:
             JobError: It does not fit there.
@@ -105,13 +105,13 @@ class Placement:
             torch.cuda.empty_cache()
 
     def peak_gpu_memory_bytes(self) -> int:
-        """Return the most memory that tensors of this process have taken on the GPU since the job began."""
+        """The most memory that tensors of this process have taken on the GPU since the job began."""
         import torch
 
         return torch.cuda.max_memory_allocated(self.device)
 
     def autocast(self) -> AbstractContextManager[Any]:
-        """Return the context of every forward pass."""
+        """Context of every forward pass."""
         import torch
 
         if self._precision == "fp32":
@@ -120,17 +120,17 @@ class Placement:
         return context
 
     def to_device(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Return the batch on the device."""
+        """The batch on the device."""
         if self.device.type == "cpu":
             return batch
         return {name: tensor.to(self.device, non_blocking=True) for name, tensor in batch.items()}
 
     def share(self, indices: np.ndarray) -> np.ndarray:
-        """Return the examples of an optimizer batch that this process computes; may be empty."""
+        """The examples of an optimizer batch that this process computes; may be empty."""
         return indices if self.world == 1 else indices[self.rank :: self.world]
 
     def sum(self, tensor: Tensor) -> Tensor:
-        """Return the sum over processes."""
+        """The sum over processes."""
         return tensor if self.world == 1 else self._accelerator.reduce(tensor, reduction="sum")
 
     def sum_gradients(self, parameters: Iterable[Any]) -> None:
@@ -151,11 +151,11 @@ class Placement:
                 bucket = []
 
     def idle_passes(self, n_passes: int, n_own: int) -> int:
-        """Return in how many of `n_passes` by all this process has nothing to do but to keep step with others."""
+        """Passes in which this process must keep step with others that have more to do, of `n_passes` by all."""
         return -(-n_passes // self.world) - n_own if self.sharded else 0
 
     def agree(self, flag: bool) -> bool:
-        """Return what the main process says; a clock may tell each process something else."""
+        """Return the main process's flag in all processes, whose clocks may differ."""
         return flag if self.world == 1 else self._any(flag and self.is_main)
 
     def together(self, work: Callable[[], T]) -> T:
@@ -184,7 +184,7 @@ class Placement:
 
 
 def cuda_has_bf16() -> bool:
-    """Return whether the GPU computes in bf16 by itself."""
+    """Return True if the GPU computes in bf16 natively."""
     import torch
 
     return torch.cuda.is_bf16_supported(including_emulation=False)

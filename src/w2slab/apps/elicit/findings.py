@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.apps.elicit import quality
-from w2slab.apps.elicit.plan import Plan
+from w2slab.apps.elicit import label_quality
+from w2slab.apps.elicit.elicit_plan import ElicitPlan
 from w2slab.data.artifacts import read_predictions, read_votes
 from w2slab.data.examples import Examples
 from w2slab.data.task_data import TaskData
@@ -27,7 +27,7 @@ USUAL_DISCORDANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """A few true labels.
 
     Args:
@@ -60,7 +60,7 @@ class Findings:
     by_seed: np.ndarray
     votes: tuple[list[str], np.ndarray] | None
     more: tuple[Examples, np.ndarray] | None
-    truth: Truth | None
+    truth: GroundTruth | None
     level: float
 
     @cached_property
@@ -86,27 +86,27 @@ class Findings:
     @cached_property
     def tied(self) -> np.ndarray:
         """Where the weak label has no single likeliest candidate, bool [N]."""
-        return quality.tied(self.weak)
+        return label_quality.tied(self.weak)
 
     @cached_property
     def thresholds(self) -> np.ndarray | None:
         """How much is confident, by class; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
+        return label_quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def contradicted(self) -> np.ndarray:
         """Positions of the texts on which a confident student contradicts the label, most confident first."""
-        found = np.flatnonzero(quality.contradicts(self.student, self.weak, self.thresholds))
+        found = np.flatnonzero(label_quality.contradicts(self.student, self.weak, self.thresholds))
         return found[np.argsort(-self.confidence[found], kind="stable")]
 
     @cached_property
-    def joint(self) -> quality.Joint | None:
+    def joint(self) -> label_quality.Joint | None:
         """Weak labels against what the student holds for true; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
+        return label_quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def weak_calibration(self) -> Calibration:
@@ -136,7 +136,7 @@ class Findings:
         """How the annotators agree; `None` where there are no votes."""
         if self.votes is None:
             return None
-        return quality.annotators(*self.votes, student=self.choice, majority=self.label)
+        return label_quality.annotators(*self.votes, student=self.choice, majority=self.label)
 
     def _mean(self, flags: np.ndarray, groups: np.ndarray, name: str) -> Estimate:
         draws = resample_means(flags[None], rng=rng(0, "elicit", name), groups=groups)[:, 0]
@@ -177,7 +177,7 @@ class Findings:
         return facts
 
 
-def collect(plan: Plan, store: Store, truth: Truth | None, level: float) -> Findings:
+def collect(plan: ElicitPlan, store: Store, truth: GroundTruth | None, level: float) -> Findings:
     """Read what the jobs of a plan left."""
     own = store.folder(plan.own.key)
     data = TaskData(own, own)

@@ -152,18 +152,18 @@ class Ranking:
         base = self._by_seed[self.baseline]
         return {name: self._by_seed[name] - base for name in self.methods}
 
-    def rows(self, told_truth: Sequence[str] = ()) -> list[Row]:
+    def rows(self, uses_truth: Sequence[str] = ()) -> list[Row]:
         """A row per method, the best first; verdicts are corrected (Holm) over all but the baseline and its equals.
 
         Args:
-            told_truth: Methods whose students were told true labels: references, which have no rank and no verdict.
+            uses_truth: Methods whose students use ground truth: references, which have no rank and no verdict.
         """
-        rows = [self._row(name) | {"told_truth": name in told_truth} for name in self.methods]
+        rows = [self._row(name) | {"uses_truth": name in uses_truth} for name in self.methods]
         differences, p_values = ([row[name] for row in rows] for name in ("difference", "p"))
         untested = [self._untested(row) for row in rows]
         for row, found in zip(rows, holm_verdicts(differences, p_values, self.level, untested), strict=True):
             row |= found._asdict()
-        ranks = self._ranks([row["method"] for row in rows if not row["told_truth"]])
+        ranks = self._ranks([row["method"] for row in rows if not row["uses_truth"]])
         for row in rows:
             row |= columns("rank", ranks.get(row["method"], UNDEFINED))
         return sorted(rows, key=lambda row: (-row["accuracy"], row["method"]))

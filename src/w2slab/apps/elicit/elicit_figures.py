@@ -1,4 +1,4 @@
-"""The figures of the report: how sure the student is, and how often that was borne out."""
+"""The figures of the report: confidence of the student, and its calibration."""
 
 from __future__ import annotations
 
@@ -20,19 +20,17 @@ _AGREES, _DIFFERS = SUPERVISORS[1], SUPERVISORS[5]
 
 
 def draw(findings: Findings, folder: Path) -> dict[str, Drawing]:
-    """Write the figures and return them by what they show: `confidence`, `weak`, and `truth` where there is enough."""
+    """Write the figures; return them by name: `confidence`, `weak`, and `truth` where there is enough."""
     with settings():
-        about = "How often the label says what the student says"
+        about = "Calibration against the weak labels"
         drawn = {
             "confidence": _confidence(findings, folder),
-            "weak": _calibration(
-                findings.weak_calibration, folder, "calibration-weak", about, "Label says the same, %"
-            ),
+            "weak": _calibration(findings.weak_calibration, folder, "calibration-weak", about, "Label agrees, %"),
         }
         found = findings.true_calibration
         if found is not None:
             drawn["truth"] = _calibration(
-                found, folder, "calibration-truth", "How often the student was right", "Right, %"
+                found, folder, "calibration-truth", "Calibration against the ground truth", "Accuracy, %"
             )
     return drawn
 
@@ -62,7 +60,7 @@ def _confidence(findings: Findings, folder: Path) -> Drawing:
         figure,
         folder,
         name="confidence",
-        title="How sure the student is of texts whose label it did not learn",
+        title="Confidence of the student on texts it was not trained on",
         alt="Histogram of the student's confidence, by whether the label agrees",
     )
 
@@ -76,7 +74,7 @@ def _calibration(found: Calibration, folder: Path, name: str, about: str, axis: 
     axes.set_ylabel(axis)
     _percent_ticks(axes, low)
     _percent_ticks(axes, low, of="y")
-    return publish(figure, folder, name=name, title=about, alt=f"{about}, against the student's confidence")
+    return publish(figure, folder, name=name, title=about, alt=f"{about}, by confidence of the student")
 
 
 def _percent_ticks(axes: Any, low: float, of: str = "x") -> None:

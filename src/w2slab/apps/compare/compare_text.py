@@ -1,4 +1,4 @@
-"""What a comparison of two studies says in words: the answer first, then all that was left out or taken apart."""
+"""The sentences of a comparison of two studies: the answer first, then what was left out or treated apart."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from w2slab.report.words import count
 
 if TYPE_CHECKING:
     from w2slab.analysis.judge import Row
-    from w2slab.apps.compare import Compared
     from w2slab.apps.compare.matching import Identity
+    from w2slab.apps.compare.side_by_side import Compared
 
 _MOST_NAMED = 4
 _MOST_CHANGED = 6
 
 
 def student(identity: Identity) -> str:
-    """A student as sentences name it."""
+    """The name of a student in a sentence."""
     task, weak, strong, method, control = identity
     return f"{task}: {weak} → {strong}, {method}" + (f" ({control})" if control else "")
 
 
 def answer(compared: Compared) -> str:
-    """How B differs from A, in one sentence."""
+    """The difference of B from A, in one sentence."""
     n, verdicts = compared.n_compared, [row["verdict"] for row in compared.rows]
     if n == 0:
         rows = len(verdicts)
@@ -32,20 +32,20 @@ def answer(compared: Compared) -> str:
         is_all = all(row["same_supervisor"] and row["same_ceiling"] for row in compared.rows)
         return f"{students} the same job in A and B" + ("." if is_all else "; supervisors or ceilings are not.")
     counts = {how: verdicts.count(how) for how in ("better", "worse")}
-    unshown = n - sum(counts.values())
+    others = n - sum(counts.values())
     students = "the one student compared" if n == 1 else f"the {n:,} students compared"
-    if unshown == n:
-        return f"No difference between A and B is shown for {'any of ' if n > 1 else ''}{students}."
+    if others == n:
+        return f"No significant difference between A and B for {'any of ' if n > 1 else ''}{students}."
     said = " and ".join(f"{how} for {number:,}" for how, number in counts.items() if number)
-    rest = f"; no difference is shown for the other {unshown:,}" if unshown else ""
+    rest = f"; not significant for the other {others:,}" if others else ""
     is_single = all(row["seeds_are"] == "paired" and len(row["seeds_a"]) == 1 for row in compared.rows)
-    on = " under the one seed that both have" if is_single else ""
+    on = " (one seed in common: test examples only)" if is_single else ""
     better = "better" if counts["better"] else "worse"
     return f"B is {said} of {students}{on}{rest}." if n > 1 else f"B is {better} than A{on}."
 
 
 def notes(compared: Compared) -> list[str]:
-    """What must be known before the numbers are used: who was compared with whom, over what, and who was not."""
+    """Facts to know before using the numbers: the students, examples and seeds compared, and those left out."""
     return [
         *_compared(compared),
         *_only(compared),
@@ -62,12 +62,12 @@ def _compared(compared: Compared) -> Iterator[str]:
     same = len(compared.rows) - compared.n_compared
     if same and compared.n_compared:
         are = "is" if same == 1 else "are"
-        yield f"{same:,} of {count(len(compared.rows), 'student')} {are} the same job in both: nothing to compare."
+        yield f"{same:,} of {count(len(compared.rows), 'student')} {are} the same job in both studies and not tested."
     if compared.n_compared:
         yield (
-            f"Verdicts are on student accuracy, corrected (Holm) for {count(compared.n_compared, 'comparison')}; "
-            "each interval is of its own number alone. A difference as large as the detectable one would be found with "
-            "80 % power, were there one comparison only."
+            f"Verdicts are on student accuracy, Holm-adjusted over {count(compared.n_compared, 'comparison')}; "
+            "confidence intervals are not adjusted. MDE: minimum detectable effect in points (80% power, for a single "
+            "comparison)."
         )
 
 
@@ -79,12 +79,12 @@ def _only(compared: Compared) -> Iterator[str]:
 
 def _waiting(compared: Compared) -> Iterator[str]:
     if compared.waiting:
-        yield f"Not done yet in both: {count(len(compared.waiting), 'student')}: {_named(compared.waiting)}."
+        yield f"Not done in both yet: {count(len(compared.waiting), 'student')}: {_named(compared.waiting)}."
     for side, lacking in zip((compared.a, compared.b), compared.n_lacking, strict=True):
         if lacking:
             yield (
-                f"Partial: {count(lacking, 'student')} of {side.name} (each seed counted) "
-                f"{'is' if lacking == 1 else 'are'} not done yet; go on with: {side.command('run')}"
+                f"Incomplete: {count(lacking, 'student')} of {side.name} (each seed counted) "
+                f"{'is' if lacking == 1 else 'are'} not done yet; continue with: {side.command('run')}"
             )
 
 
@@ -96,8 +96,8 @@ def _named(students: Sequence[Identity]) -> str:
 def _examples(rows: Sequence[Row]) -> Iterator[str]:
     for task, n, n_a, n_b in dict.fromkeys((r["task"], r["n_test"], r["n_test_a"], r["n_test_b"]) for r in rows):
         if n < max(n_a, n_b):
-            of = f"of {n_a:,} in A and {n_b:,} in B"
-            yield f"{task}: all numbers are over the {count(n, 'test example')} that both have, {of}."
+            common = f"the {count(n, 'test example')} common to both studies"
+            yield f"{task}: all values are over {common}, of {n_a:,} in A and {n_b:,} in B."
 
 
 def _seeds(rows: Sequence[Row]) -> Iterator[str]:
@@ -107,14 +107,12 @@ def _seeds(rows: Sequence[Row]) -> Iterator[str]:
         about = f" ({count(sum(tuple(r[n] for n in names) == seeds for r in rows), 'student')})"
         if are == "independent":
             yield (
-                f"No seed is in both{about}: {_listed(of_a)} of A and {_listed(of_b)} of B are taken as independent "
-                "samples, whose variances add up."
+                f"No common seed{about}: {_listed(of_a)} of A and {_listed(of_b)} of B are treated as independent "
+                "samples; their variances add."
             )
         elif only_a or only_b:
             left = [f"{_listed(seeds)} of {side}" for side, seeds in (("A", only_a), ("B", only_b)) if seeds]
-            yield (
-                f"Seeds are paired by number{about}: {_listed(of_a)}, which both have; left out: {' and '.join(left)}."
-            )
+            yield f"Seeds are paired by number{about}: {_listed(of_a)} in common; left out: {' and '.join(left)}."
 
 
 def _listed(seeds: Sequence[int]) -> str:
@@ -123,26 +121,26 @@ def _listed(seeds: Sequence[int]) -> str:
 
 def _statistics(compared: Compared) -> Iterator[str]:
     if any(name.startswith("statistics.") for name, _, _ in compared.changed):
-        yield "Both are judged by the statistics that A asks for."
+        yield "The `statistics` of A are used for both studies."
 
 
 def _stopping(rows: Sequence[Row]) -> Iterator[str]:
     for a, b in dict.fromkeys((r["stopping_point_a"], r["stopping_point_b"]) for r in rows):
         if a != b:
-            yield f"Predictions count at another point of training: {a} in A, {b} in B."
+            yield f"The stopping points differ: {a} in A, {b} in B."
 
 
 def _disagreeing(rows: Sequence[Row]) -> Iterator[str]:
     odd = sum(bool(row["same_student"] and (row["n_only_a"] or row["n_only_b"])) for row in rows)
     if odd:
         yield (
-            f"The predictions of {count(odd, 'student')} of the same job are not the same in the two stores: other "
-            "machines made them, or other versions of a library."
+            f"The predictions of {count(odd, 'student')} of the same job differ between the two stores: they were made "
+            "on other machines or with other versions of a library."
         )
 
 
 def changed(compared: Compared) -> str | None:
-    """In what the studies themselves differ, in one sentence."""
+    """The fields in which the studies differ, in one sentence."""
     if not compared.changed:
         return None
     shown = [f"{name} ({value(a)} in A, {value(b)} in B)" for name, a, b in compared.changed[:_MOST_CHANGED]]
@@ -152,7 +150,7 @@ def changed(compared: Compared) -> str | None:
 
 def value(of: Any) -> str:
     """The value of a field, cut to a length that can be read."""
-    text = "nothing" if of is None else str(of)
+    text = "unset" if of is None else str(of)
     return text if len(text) <= 40 else text[:39] + "…"
 
 

@@ -1,4 +1,4 @@
-"""Two studies side by side as plain tables for a terminal, all in percent or points of it."""
+"""Two studies side by side as plain tables for a terminal: values in %, differences in points."""
 
 from __future__ import annotations
 
@@ -7,30 +7,30 @@ from typing import TYPE_CHECKING, Any
 
 from w2slab.analysis.judge import IDENTITY
 from w2slab.analysis.table import aligned, percent, span
-from w2slab.apps.compare import words
-from w2slab.apps.compare.rows import SAME_JOB
+from w2slab.apps.compare import compare_text
+from w2slab.apps.compare.match_rows import SAME_JOB
 
 if TYPE_CHECKING:
     from w2slab.analysis.judge import Row
-    from w2slab.apps.compare import Compared
+    from w2slab.apps.compare.side_by_side import Compared
 
-_STUDENTS = ("task", "weak → strong", "method", "student A", "B", "B - A", "PGR A", "B", "B - A", "verdict on B")
-_REFERENCES = ("task", "model", "role", "A", "B", "B - A")
+_STUDENTS = ("task", "weak → strong", "method", "student A", "B", "B − A", "PGR A", "B", "B − A", "verdict on B")
+_REFERENCES = ("task", "model", "role", "A", "B", "B − A")
 _UNDEFINED = "undefined"
 
 
 def render(compared: Compared) -> str:
-    """Students, then their supervisors and ceilings where these differ, then what must be known of both."""
+    """Students, then their supervisors and ceilings where these differ, then notes."""
     lines = [f"{side.name}: {side.title}" for side in (compared.a, compared.b)]
-    lines += [said] if (said := words.changed(compared)) else []
+    lines += [said] if (said := compare_text.changed(compared)) else []
     lines += ["", *aligned([_STUDENTS, *map(_student, compared.rows)])]
     references = differing_references(compared.rows)
     lines += ["", *aligned([_REFERENCES, *map(_reference, references)])] if references else []
     covered = dict.fromkeys(row["interval_covers"] for row in compared.rows)
-    lines += ["", words.answer(compared)]
-    lines.append(f"In percent, with {100 * compared.level:g} % intervals over {'; '.join(covered)}.")
-    lines += [] if references else ["Supervisors and ceilings are the same in A and B."]
-    return "\n".join([*lines, *words.notes(compared), *_undefined(compared.rows)])
+    lines += ["", compare_text.answer(compared)]
+    lines.append(f"Values in %; {100 * compared.level:g}% confidence intervals over {'; '.join(covered)}.")
+    lines += [] if references else ["Supervisors and ceilings are the same jobs in A and B."]
+    return "\n".join([*lines, *compare_text.notes(compared), *_undefined(compared.rows)])
 
 
 def differing_references(rows: list[Row]) -> list[dict[str, Any]]:
@@ -83,19 +83,19 @@ def _pgr(row: Row, side: str) -> str:
 def _difference(row: dict[str, Any], name: str, digits: int = 1, *, same: bool) -> str:
     if same or isnan(row[name]):
         return "-"
-    return f"{words.signed(row[name], digits)} {span(row, name, digits)}"
+    return f"{compare_text.signed(row[name], digits)} {span(row, name, digits)}"
 
 
 def verdict(row: Row) -> str:
-    """The verdict; where no difference is shown, with the smallest that would have been found with 80 % power."""
+    """The verdict; where it is not significant, with the minimum detectable effect (80% power)."""
     if row["verdict"] in (SAME_JOB, "better", "worse"):
         return str(row["verdict"])
     least = row["detectable_accuracy"]
-    return f"{row['verdict']} ({'too few seeds or examples' if least > 1 else f'detectable: {percent(least)}'})"
+    return f"{row['verdict']} ({'too few seeds or examples' if least > 1 else f'MDE: {percent(least)}'})"
 
 
 def _undefined(rows: list[Row]) -> list[str]:
-    """Why PGRs are undefined, each reason once."""
+    """The reasons for undefined PGRs, each once."""
     lines = []
     for side in ("a", "b"):
         for row in rows:
@@ -107,7 +107,7 @@ def _undefined(rows: list[Row]) -> list[str]:
 
 
 def plain(compared: Compared) -> dict[str, Any]:
-    """Everything as JSON can say it: undefined numbers are null, infinite ends of intervals `inf` or `-inf`."""
+    """The comparison as JSON: undefined numbers are null, infinite ends of intervals `inf` or `-inf`."""
     students = {"only_a": compared.only_a, "only_b": compared.only_b, "waiting": compared.waiting}
     return {
         "a": compared.a.title,
@@ -118,8 +118,8 @@ def plain(compared: Compared) -> dict[str, Any]:
         "resamples": compared.n_resamples,
         "rows": [{name: _jsonable(value) for name, value in row.items()} for row in compared.rows],
         **{name: [dict(zip(IDENTITY, each, strict=True)) for each in own] for name, own in students.items()},
-        "answer": words.answer(compared),
-        "notes": words.notes(compared),
+        "answer": compare_text.answer(compared),
+        "notes": compare_text.notes(compared),
     }
 
 

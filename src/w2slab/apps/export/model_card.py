@@ -1,17 +1,56 @@
-"""The model card of an exported student: what made it, on whose labels, how good it is, and how to use it."""
+"""The model card of an exported student: its training, its labels, its evaluation and its usage."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
 
-from w2slab.apps.export.students import Student
+from w2slab.apps.export.export_source import Student
 from w2slab.report.words import inert
 
-if TYPE_CHECKING:
-    from w2slab.apps.export.folder import Written
+
+@dataclass(frozen=True)
+class ExportedFolder:
+    """A Hugging Face folder that was written, and how its predictions compare with the stored ones.
+
+    Args:
+        is_classifier: True if transformers' own classification class loads it, without a head of ours.
+        n_checked: Texts whose stored predictions were compared.
+        largest: The largest difference of a probability.
+    """
+
+    is_classifier: bool
+    n_checked: int
+    largest: float
+
+    @property
+    def words(self) -> str:
+        """The same in a sentence."""
+        kind = "AutoModelForSequenceClassification" if self.is_classifier else "AutoModel and a head (see README.md)"
+        return f"{kind}; reproduces the stored probabilities of {self.n_checked} examples to within {self.largest:.1e}"
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Facts of a model that its card states.
+
+    Args:
+        classes: Names of the classes; `None` for a reward model.
+        readout: The state that the head reads: `last`, `mean`, `first` or `pooler`.
+        without_pooler: True if the base is loaded without the pooler that its class would make.
+        max_length: Longest input in tokens.
+        base_model: The hub id of the base model, if it has one.
+        n_parameters: Number of parameters.
+    """
+
+    classes: tuple[str, ...] | None
+    readout: str
+    without_pooler: bool
+    max_length: int
+    base_model: str | None
+    n_parameters: int
+
 
 _CLASSIFIER = """import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -52,50 +91,49 @@ _STATES = {
 }
 
 
-def render(student: Student, model: Mapping[str, Any], written: Written, command: str) -> str:
+def render(student: Student, model: ModelFacts, written: ExportedFolder, command: str) -> str:
     """The card: YAML for the hub, and Markdown for people.
 
     Args:
-        student: What was exported.
-        model: `classes`, `readout`, `without_pooler`, `max_length`, `base_model` (a hub id or `None`), `n_parameters`.
-        written: In which form, and how well it was checked.
+        student: The exported student.
+        model: Facts of its model.
+        written: The form of the folder, and the check of its predictions.
         command: The command that wrote it.
     """
-    classes = model["classes"]
     code = _CLASSIFIER if written.is_classifier else _with_head(model)
     lines = [
         f"---\n{_front_matter(student, model)}\n---\n",
         f"# {_line(student.name)}\n",
         "This model was **trained on model-generated or otherwise weak labels**, not on ground truth: it may have "
-        "learned the errors of its supervisor. Its probabilities are as sure as those labels made it.\n",
-        "## What it is\n",
+        "learned the errors of its supervisor, and its confidence reflects those labels.\n",
+        "## Description\n",
         *(f"- {term}: {_code(value)}" for term, value in student.facts.items()),
-        f"- Parameters: {model['n_parameters']:,}",
-        f"- Reads: at most {model['max_length']} tokens, of longer texts the end",
-        f"- Says: {_says(classes)}",
-        "\n## Figures\n",
+        f"- Parameters: {model.n_parameters:,}",
+        f"- Maximum input length: {model.max_length} tokens; longer inputs are truncated on the left",
+        f"- Output: {_output(model.classes)}",
+        "\n## Evaluation\n",
         *(f"- {_line(term)}: {_line(value)}" for term, value in student.figures.items()),
-        f"\n{_line(student.judged)}",
-        "\n## How to use it\n",
+        f"\n{_line(student.evaluated_on)}",
+        "\n## Usage\n",
         f"```python\n{code}```\n",
-        _probabilities(classes),
-        f"\nChecked when it was written: this gives the stored probabilities of {written.n_checked} examples to within "
-        f"{written.largest:.1e}. A text without any token, or an answer that alone is too long, is read otherwise than "
-        "in training.\n",
-        "## How it was made\n",
+        _probabilities(model.classes),
+        f"\nVerified on export: this code reproduces the stored probabilities of {written.n_checked} examples to "
+        f"within {written.largest:.1e}. Inputs without any token, and answers longer than the maximum length, are "
+        "handled differently than in training.\n",
+        "## Reproduction\n",
         f"- Trained by: {_code(student.how)}",
         f"- Exported by: {_code(command)}, w2slab {version('w2slab')}",
-        "- Licence: that of the base model and of the data it learned from.",
+        "- License: that of the base model and of the training data.",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _with_head(model: Mapping[str, Any]) -> str:
-    options = ", add_pooling_layer=False" if model["without_pooler"] else ""
-    return _WITH_HEAD.format(state=_STATES[model["readout"]], options=options)
+def _with_head(model: ModelFacts) -> str:
+    options = ", add_pooling_layer=False" if model.without_pooler else ""
+    return _WITH_HEAD.format(state=_STATES[model.readout], options=options)
 
 
-def _front_matter(student: Student, model: Mapping[str, Any]) -> str:
+def _front_matter(student: Student, model: ModelFacts) -> str:
     from huggingface_hub import EvalResult, ModelCardData
 
     results = []
@@ -113,15 +151,15 @@ def _front_matter(student: Student, model: Mapping[str, Any]) -> str:
     data = ModelCardData(
         library_name="transformers",
         pipeline_tag="text-classification",
-        base_model=model["base_model"],
-        tags=["weak-to-strong", "weak-supervision", "w2slab", *(["reward-model"] if model["classes"] is None else [])],
+        base_model=model.base_model,
+        tags=["weak-to-strong", "weak-supervision", "w2slab", *(["reward-model"] if model.classes is None else [])],
         model_name=_line(student.name) if results else None,
         eval_results=results or None,
     )
     return str(data.to_yaml()).strip()
 
 
-def _says(classes: tuple[str, ...] | None) -> str:
+def _output(classes: tuple[str, ...] | None) -> str:
     if classes is None:
         return "one score for a text that ends with a candidate; the higher, the better"
     return "one logit for each class: " + ", ".join(_code(name) for name in classes)

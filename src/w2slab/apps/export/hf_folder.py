@@ -1,9 +1,9 @@
 """A student as a folder that transformers loads, checked by loading it again.
 
-Where transformers' own class for sequence classification can compute what our network computes, the folder holds that
-class, and nothing of this project is needed to use it. Where it cannot (BERT's class reads its pooler, and our head the
-mean of all tokens), the folder holds the base model and, beside it, `head.safetensors`; the card has the few lines that
-put them together. Which of the two it is, is found out by comparing predictions.
+If transformers' own class for sequence classification computes the same as our network, the folder holds that class,
+and nothing of this project is needed to use it. Otherwise (BERT's class reads its pooler, our head the mean of all
+tokens) the folder holds the base model and, beside it, `head.safetensors`; the card has the few lines that join them.
+Predictions decide between the two.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.apps.export import card
-from w2slab.apps.export.students import Student
+from w2slab import registry
+from w2slab.apps.export import model_card
+from w2slab.apps.export.export_source import Student
+from w2slab.apps.export.model_card import ExportedFolder, ModelFacts
 from w2slab.data import layout
 from w2slab.data.artifacts import read_predictions
 from w2slab.data.examples import Examples
 from w2slab.data.task_data import TaskData
-from w2slab.errors import JobError, StudyError, UnavailableError
-from w2slab.graph.fingerprint import LocalFile
-from w2slab.jobs import plugins
+from w2slab.errors import JobError, StudyError
 from w2slab.jobs.setup import prepare_worker
-from w2slab.specs import FinetuneSpec, restore
+from w2slab.models.hf.huggingface import HuggingFace
 
 if TYPE_CHECKING:
     import torch
@@ -39,35 +38,14 @@ TOLERANCE = {"fp32": 1e-4, "bf16": 2e-2}  # of probabilities that were stored, p
 LEARNED = "student_train"
 
 
-@dataclass(frozen=True)
-class Written:
-    """What was exported.
-
-    Args:
-        is_classifier: Whether the folder holds a class of transformers as it is.
-        n_checked: Texts whose stored predictions were compared.
-        largest: The largest difference of a probability.
-    """
-
-    is_classifier: bool
-    n_checked: int
-    largest: float
-
-    @property
-    def words(self) -> str:
-        """The same in a sentence."""
-        what = "AutoModelForSequenceClassification" if self.is_classifier else "AutoModel and a head (see README.md)"
-        return f"{what}; gives the stored probabilities of {self.n_checked} examples to within {self.largest:.1e}"
-
-
-def write(student: Student, out: Path, *, command: str, replace: bool = False) -> Written:
+def write(student: Student, out: Path, *, command: str, replace: bool = False) -> ExportedFolder:
     """Write the folder; it appears whole or not at all.
 
     Args:
-        student: What is exported.
+        student: The student to export.
         out: The folder.
         command: The command that is running, for the card.
-        replace: Whether a folder that is there may go.
+        replace: Replace a folder that exists.
 
     Raises:
         StudyError: The folder is there already, or the model is none of transformers.
@@ -75,22 +53,20 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
         JobError: What was written does not give the stored predictions.
     """
     if out.exists() and not (replace and out.is_dir()):
-        raise StudyError(
-            f"{out}: is there already; choose another folder" + (", or add --force" if out.is_dir() else "")
-        )
-    spec = restore(FinetuneSpec, student.spec)
-    if spec.model.name != "hf":
-        raise StudyError(f"{spec.model.name}: only text models (family hf) can be written as Hugging Face folders")
-    if spec.mixture > 1:
-        raise StudyError(f"this student mixes {spec.mixture} heads, and a Hugging Face folder has place for one")
+        raise StudyError(f"{out} exists already; choose another folder" + (", or add --force" if out.is_dir() else ""))
+    if not isinstance(student.network.model, HuggingFace):
+        family = registry.name_of(student.network.model)
+        raise StudyError(f"{family}: only text models (family hf) can be exported as Hugging Face folders")
+    if student.network.n_heads > 1:
+        raise StudyError(f"this student mixes {student.network.n_heads} heads; a Hugging Face folder holds one")
     prepare_worker()
-    loaded = _Loaded(student, spec)
+    loaded = _Loaded(student, student.network.model)
     unfinished = out.with_name(f".{out.name}.{uuid.uuid4().hex}")
     unfinished.mkdir(parents=True)
     try:
         written = loaded.write(unfinished)
         (unfinished / "README.md").write_text(
-            card.render(student, loaded.described(written), written, command), encoding="utf-8"
+            model_card.render(student, loaded.facts(), written, command), encoding="utf-8"
         )
         if out.exists():
             shutil.rmtree(out)
@@ -103,34 +79,30 @@ def write(student: Student, out: Path, *, command: str, replace: bool = False) -
 class _Loaded:
     """A student's network with its weights, its tokenizer, and examples with the predictions that it left."""
 
-    def __init__(self, student: Student, spec: FinetuneSpec) -> None:
+    def __init__(self, student: Student, model: HuggingFace) -> None:
         from safetensors.torch import load_model
 
         weights, inputs, store = student.weights, student.inputs, student.store
-        for file in spec.model.files:
-            if not LocalFile(file["path"], file["file"]).is_unchanged():
-                raise UnavailableError(
-                    f"{file['path']}: has changed since the student learned; put back what was there"
-                )
-        self.spec = spec
-        self.family = plugins.build("models", spec.model)
+        student.require_unchanged()
+        self.tolerance = TOLERANCE[student.network.recipe.precision]
+        self.family = model
         if "start" in inputs:
-            self.family = self.family.starting_from(layout.base(store.folder(inputs["start"])))
+            self.family = model.starting_from(layout.base(store.folder(inputs["start"])))
         data = TaskData(store.folder(inputs["task"]), store.folder(inputs["data"]))
         examples, stored = data.examples(LEARNED), read_predictions(store.folder(student.key), LEARNED)
         chosen = np.unique(np.linspace(0, len(examples) - 1, min(CHECKED, len(examples))).astype(int))
         kept = [int(i) for i in chosen if self._is_plain(examples.take(np.array([i])))]
         self.examples, self.stored = examples.take(np.array(kept, dtype=int)), stored.probs[kept]
-        self.network: Any = self.family.build(examples.take(np.arange(min(2, len(examples)))), spec.seed)
+        self.network: Any = self.family.build(examples.take(np.arange(min(2, len(examples)))), student.network.seed)
         load_model(self.network, str(weights))
         self.network.eval()
 
     def _is_plain(self, example: Examples) -> bool:
-        """Whether a tokenizer alone reads an example as the family does: it is not empty, and its answer is not cut."""
+        """Return True if a tokenizer alone reads an example as the family does: not empty, its answer not truncated."""
         rows = self.family.encode(example)
         return not rows.answers_cut.any() and all(text.strip() for text in texts_of(example))
 
-    def write(self, folder: Path) -> Written:
+    def write(self, folder: Path) -> ExportedFolder:
         """Model and tokenizer, as the class of transformers if that gives the stored predictions."""
         from w2slab.models.hf.hf_loading import merge_adapters
 
@@ -140,28 +112,28 @@ class _Loaded:
         if model is not None:
             model.save_pretrained(folder)
             largest = self._largest(classified(folder, texts_of(self.examples)))
-            if largest <= TOLERANCE[self.spec.recipe.precision]:
-                return Written(True, len(self.examples), largest)
+            if largest <= self.tolerance:
+                return ExportedFolder(True, len(self.examples), largest)
             for file in [*folder.glob("*.safetensors*"), folder / "config.json"]:
                 file.unlink(missing_ok=True)
         self._save_with_head(folder)
         largest = self._largest(read_with_head(folder, texts_of(self.examples)))
-        if not largest <= TOLERANCE[self.spec.recipe.precision]:
+        if not largest <= self.tolerance:
             raise JobError(
-                f"the folder gives probabilities that differ from the stored ones by {largest:.2g}; this is a bug"
+                f"probabilities of the exported model differ from the stored ones by {largest:.2g}; this is a bug"
             )
-        return Written(False, len(self.examples), largest)
+        return ExportedFolder(False, len(self.examples), largest)
 
-    def described(self, written: Written) -> dict[str, Any]:
-        """What the card must know of the model."""
-        return {
-            "classes": self.examples.classes,
-            "readout": self.network.readout,
-            "without_pooler": self._without_pooler,
-            "max_length": self.family.reader.max_length,
-            "base_model": self.family.model,
-            "n_parameters": sum(p.numel() for p in self.network.parameters()),
-        }
+    def facts(self) -> ModelFacts:
+        """Facts of the model for its card."""
+        return ModelFacts(
+            classes=self.examples.classes,
+            readout=self.network.readout,
+            without_pooler=self._without_pooler,
+            max_length=self.family.reader.max_length,
+            base_model=self.family.model,
+            n_parameters=sum(p.numel() for p in self.network.parameters()),
+        )
 
     @property
     def _labels(self) -> dict[str, Any]:
@@ -239,7 +211,7 @@ class _Loaded:
 
     @property
     def _without_pooler(self) -> bool:
-        """Whether the base is of a kind that would make itself a new pooler if it were not told otherwise."""
+        """True if the base would make itself a new pooler unless it is loaded without one."""
         return getattr(self.network.base, "pooler", False) is None
 
     def _largest(self, scores: np.ndarray) -> float:

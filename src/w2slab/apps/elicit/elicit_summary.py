@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.apps.elicit import quality
+from w2slab.apps.elicit import label_quality
 from w2slab.apps.elicit.findings import Findings
 from w2slab.data.examples import Examples
 from w2slab.graph.atomic import write_atomically
@@ -37,7 +37,7 @@ def summarise(findings: Findings) -> Row:
         "agreement": findings.agreement._asdict(),
         "n_disagreements": int((~findings.agrees & kept).sum()),
         "n_contradicted": len(findings.contradicted),
-        "misfit": quality.misfit(findings.student, findings.weak),
+        "misfit": label_quality.misfit(findings.student, findings.weak),
         "mean_confidence": float(findings.confidence.mean()),
         "seeds_agree": float((choices == choices[0]).all(axis=0).mean()) if n_seeds > 1 else None,
         "shares": None if classes is None else _shares(findings, classes),
@@ -57,7 +57,7 @@ def _shares(findings: Findings, classes: tuple[str, ...]) -> dict[str, Row]:
     return {name: {"weak": float(labels[i]), "student": float(chosen[i])} for i, name in enumerate(classes)}
 
 
-def _quality(joint: quality.Joint, findings: Findings, classes: tuple[str, ...]) -> Row:
+def _quality(joint: label_quality.Joint, findings: Findings, classes: tuple[str, ...]) -> Row:
     thresholds = findings.thresholds if findings.thresholds is not None else np.full(len(classes), np.nan)
     by_class = {
         name: {

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2slab.analysis.table import write_csv
-from w2slab.apps.compare import words
-from w2slab.apps.compare.table import differing_references
+from w2slab.apps.compare import compare_text
+from w2slab.apps.compare.compare_table import differing_references
 from w2slab.graph.atomic import write_atomically
 from w2slab.report.figures.methods import differences
 from w2slab.report.figures.studio import Studio
@@ -19,7 +19,7 @@ from w2slab.report.tables import write_parquet
 
 if TYPE_CHECKING:
     from w2slab.analysis.judge import Row
-    from w2slab.apps.compare import Compared
+    from w2slab.apps.compare.side_by_side import Compared
 
 _MOST_ROWS = 1000
 _NAME = "compare"
@@ -43,13 +43,13 @@ def write_page(compared: Compared, out: Path) -> Path:
         rows=compared.rows,
         references=differing_references(compared.rows),
         alone=[
-            (f"Only in {side}", [words.student(each) for each in students])
+            (f"Only in {side}", [compare_text.student(each) for each in students])
             for side, students in (("A", compared.only_a), ("B", compared.only_b))
         ]
-        + [("Not done yet in both", [words.student(each) for each in compared.waiting])],
-        changed=[(name, words.value(a), words.value(b)) for name, a, b in compared.changed],
-        answer=words.answer(compared),
-        notes=words.notes(compared),
+        + [("Not done in both yet", [compare_text.student(each) for each in compared.waiting])],
+        changed=[(name, compare_text.value(a), compare_text.value(b)) for name, a, b in compared.changed],
+        answer=compare_text.answer(compared),
+        notes=compare_text.notes(compared),
         forest=forest,
         several_tasks=len({row["task"] for row in compared.rows}) > 1,
         level=f"{100 * compared.level:g}",
@@ -91,6 +91,6 @@ def _made(compared: Compared) -> list[tuple[str, Any]]:
         ("Page by", f"w2slab {own}"),
         ("A", compared.a.command("run")),
         ("B", compared.b.command("run")),
-        ("Intervals", f"{100 * compared.level:g} %, from {compared.n_resamples:,} resamples"),
-        ("Smallest gap that counts", f"{100 * compared.min_gap:g} % of test examples"),
+        ("Confidence intervals", f"{100 * compared.level:g}%, {compared.n_resamples:,} resamples"),
+        ("Minimum gap for PGR", f"{100 * compared.min_gap:g}% of test examples"),
     ]
