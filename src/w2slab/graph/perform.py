@@ -178,13 +178,10 @@ class _Attempt:
     def context(self, stop_requested: Callable[[], bool], n_together: int) -> JobContext:
         """Return the context that the job's function is given."""
         self._out = self._store.temporary(self.ticket.key)
-        work = self._store.work(self.ticket.key)
-        if n_together == 1:  # of thousands of small jobs few need theirs, and to make and remove it takes long
-            work.mkdir(parents=True, exist_ok=True)
         return JobContext(
             inputs={name: self._store.folder(key) for name, key in self.ticket.inputs.items()},
             out=self._out,
-            work=work,
+            work=self._store.work(self.ticket.key),
             shared=self._store.shared,
             options=decode(self.ticket.options),
             progress=_throttled(self.ticket.key, self._on_message, n_together),
