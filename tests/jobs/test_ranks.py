@@ -30,6 +30,8 @@ from w2slab.objectives.confidence import AuxiliaryConfidence
 from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 TWO = RunOptions(gpus_per_job=2, device="cpu")
 
 

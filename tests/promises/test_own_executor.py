@@ -10,9 +10,13 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import w2slab
 from tests.conftest import result_bytes
 from w2slab.executors import Inline
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 

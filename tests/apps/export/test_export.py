@@ -31,6 +31,8 @@ from w2slab.jobs.options import RunOptions
 from w2slab.jobs.own_labels import OwnLabelsSpec
 from w2slab.study.reading import load_study
 
+pytestmark = pytest.mark.slow
+
 
 def trained(root, kind, settings=(), candidates=False):
     """A student of a tiny model."""
