@@ -26,8 +26,17 @@ class Tensor(metaclass=_IsTensor):
 
 
 def checked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function whose arguments and result are checked."""
+    """A function whose arguments and result are checked.
+
+    Objects without arrays are left to check their own fields, with messages for users.
+    """
+    if function.__name__ == "__init__" and not any(map(_is_array, function.__annotations__.values())):
+        return function
     return beartype(function, conf=_CONF)
+
+
+def _is_array(annotation: Any) -> bool:
+    return isinstance(annotation, type) and issubclass(annotation, jaxtyping.AbstractArray)
 
 
 def install() -> None:

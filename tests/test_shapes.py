@@ -11,7 +11,7 @@ import torch
 
 from tests.relabelings.labels import pair
 from w2slab import objectives, relabelings
-from w2slab.relabelings import HardLabels, LabelBatch, one_hot
+from w2slab.relabelings import HardLabels, LabelBatch
 from w2slab.relabelings.relabeling import confidence
 from w2slab.stats.calibration import brier_scores
 from w2slab.stats.seeds import BySeed
@@ -46,8 +46,6 @@ def test_a_relabeling_of_arrays_that_do_not_fit_is_an_error():
         confidence(pair([0.1, 0.9]), np.full(3, 2))
     with pytest.raises(TypeCheckError, match="batch"):
         HardLabels()(pair([0.1, 0.9]))
-    with pytest.raises(TypeCheckError, match="choices"):
-        one_hot(np.zeros(3), 2)
 
 
 def test_every_public_name_is_there():

@@ -10,13 +10,19 @@ COMPARE = (
     ("No difference between A and B is shown for", "No significant difference between A and B for"),
     ("; no difference is shown for the other", "; not significant for the other"),
     ("Supervisors and ceilings are the same in", "Supervisors and ceilings are the same jobs in"),
-    (r"(student|students) (is|are) the same job in both: nothing to compare", r"\1 \2 the same job in both studies and not tested"),
+    (
+        r"(student|students) (is|are) the same job in both: nothing to compare",
+        r"\1 \2 the same job in both studies and not tested",
+    ),
     (
         r"Verdicts are on student accuracy, corrected \(Holm\) for (\S+ comparisons?); each interval .* comparison only\.",
         r"Verdicts are on student accuracy, Holm-adjusted over \1; confidence intervals are not adjusted. MDE: minimum "
         r"detectable effect in points (80% power, for a single comparison).",
     ),
-    (r"Seeds are paired by number \((.*)\): (.*), which both have; left out", r"Seeds are paired by number (\1): \2 in common; left out"),
+    (
+        r"Seeds are paired by number \((.*)\): (.*), which both have; left out",
+        r"Seeds are paired by number (\1): \2 in common; left out",
+    ),
     ("Both are judged by the statistics that A asks for", "The `statistics` of A are used for both studies"),
     (r"In percent, (means over pairs, )?with 95 % intervals over", r"Values in %, \1; 95% confidence intervals over"),
     (r"Values in %, ; ", "Values in %; "),

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from w2slab.objectives.plain import CrossEntropy
 
 from w2slab.data.splits import Splits
 from w2slab.graph.job import JobContext
 from w2slab.jobs.finetune import FinetuneSpec, finetune
 from w2slab.jobs.prepare import SplitSpec, TaskSpec, split, task
 from w2slab.models.linear.linear import Linear
+from w2slab.objectives import CrossEntropy
 from w2slab.tasks.task import Task
 from w2slab.tasks.toy import Toy
 from w2slab.training.recipe import Recipe

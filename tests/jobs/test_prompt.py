@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
+from tests.small_data import data_in
+from w2slab.data import layout
 from w2slab.data.artifacts import read_predictions, write_predictions
+from w2slab.data.labels import Labels
 from w2slab.errors import JobError
 from w2slab.jobs.prompt import PromptSpec, in_turn, prompt
 from w2slab.models.linear.linear import Linear
@@ -126,8 +129,8 @@ def weak_labels(folder: Path, data: Path) -> Path:
     """Labels of which every one says class 1."""
     examples = data_in(data).examples("student_train")
     sure = np.tile(np.array([0.2, 0.8], dtype=np.float32), (len(examples), 1))
-    path = folder / "predictions" / "student_train.parquet"
-    write_predictions(path, Labels(examples.ids, sure, examples.n_candidates))
+    positions = data_in(data).positions("student_train")
+    write_predictions(folder, "student_train", Labels(positions, sure, examples.n_candidates))
     return folder
 
 
@@ -136,8 +139,7 @@ def test_weak_shots_read_no_true_label(bench, data, llama, bytes_of):
     inputs = {"data": data, "labels": weak_labels(bench.root / "weak", data)}
     spec = PromptSpec(model=llama, shots=2, labels="weak", seed=0)
     before = bench.run(prompt, spec, inputs, "before")
-    for path in data.glob("*.truth.parquet"):
-        path.unlink()
+    layout.truth(data).unlink()
     assert bytes_of(before) == bytes_of(bench.run(prompt, spec, inputs, "after"))
 
 

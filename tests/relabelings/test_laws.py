@@ -128,7 +128,7 @@ def test_no_other_relabeling_looks_at_ground_truth(name):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_a_row_says_what_it_asks_for(name):
-    row = registry.load("relabelings", name)
+    row = registry.row("relabelings", name).kind
     given = example((2, 30, 2, True))
     bare = replace(given, features=None, others=(), trusted=None)
     asks = row.needs_features, row.needs_others, row.needs_trusted

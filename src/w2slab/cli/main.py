@@ -17,6 +17,7 @@ from w2slab.cli import compare_commands as cli_compare
 from w2slab.cli import elicit_commands as cli_elicit
 from w2slab.cli import examples_command as cli_examples
 from w2slab.cli import rank_commands as cli_rank
+from w2slab.cli import why_command as cli_why
 from w2slab.cli.chess_commands import app as chess_app
 from w2slab.cli.ladder_commands import app as ladder_app
 from w2slab.errors import StudyError, W2SError
@@ -37,6 +38,7 @@ app.add_typer(chess_app, name="chess")
 cli_compare.register(app)
 cli_elicit.register(app)
 cli_examples.register(app)
+cli_why.register(app)
 app.add_typer(ladder_app, name="ladder")
 cli_rank.register(app)
 

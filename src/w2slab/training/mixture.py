@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from w2slab.errors import JobError
 from w2slab.models.network import Network
-from w2slab.objectives.parts import PADDED_BELOW
+from w2slab.objectives.loss_terms import PADDED_BELOW
 from w2slab.randomness import derived_seed
 from w2slab.training.readout import Watch
 
