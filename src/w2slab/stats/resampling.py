@@ -7,8 +7,9 @@ together. How seeds come in stands in `stats.seeds`; with one seed an interval s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import ceil, nan
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,11 +21,113 @@ _MOST_WEIGHTS = 8_000_000  # at once, so that 2,000 resamples of 100,000 example
 
 
 class Estimate(NamedTuple):
-    """A number with its interval; NaN where there is none."""
+    """A number with its interval, or arrays of them; NaN where there is none."""
 
-    value: float
-    low: float
-    high: float
+    value: Any
+    low: Any
+    high: Any
+
+
+class ExampleResamples:
+    """Resamples of test examples (or groups of them), drawn once and shared by everything that is compared.
+
+    Args:
+        n_examples: How many examples there are.
+        rng: Where randomness comes from.
+        groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
+        n_resamples: How often examples are drawn.
+    """
+
+    def __init__(
+        self, n_examples: int, *, rng: np.random.Generator, groups: np.ndarray | None = None, n_resamples: int
+    ) -> None:
+        self._n_resamples = n_resamples
+        self._order: np.ndarray | None = None
+        self._sizes = np.ones(n_examples, np.float32)
+        if groups is not None:
+            _, members = np.unique(groups, return_inverse=True)
+            sizes = np.bincount(members)
+            if sizes.max(initial=1) > 1:
+                self._order = np.argsort(members, kind="stable")
+                self._starts = np.cumsum(sizes) - sizes
+                self._sizes = sizes.astype(np.float32)
+        self._step = max(1, _MOST_WEIGHTS // max(1, len(self._sizes)))
+        self._weights = self._drawn(rng) if n_examples else np.empty((n_resamples, 0), np.uint8)
+
+    def _drawn(self, rng: np.random.Generator) -> np.ndarray:
+        """How often each unit is in each resample, in as few bytes as hold it: [R, U]."""
+        n_units = len(self._sizes)
+        weights = np.empty((self._n_resamples, n_units), np.uint8 if n_units > 1 else np.int64)
+        for start in range(0, self._n_resamples, self._step):
+            rows = min(self._step, self._n_resamples - start)
+            drawn = rng.integers(0, n_units, size=(rows, n_units)) + n_units * np.arange(rows)[:, None]
+            counts = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units)
+            if counts.max() > np.iinfo(weights.dtype).max:
+                weights = weights.astype(np.int64)
+            weights[start : start + rows] = counts
+        return weights
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Means of every row of `values`, [M, N], over the resamples: float64 [M, R]."""
+        found = np.empty((len(values), self._n_resamples))
+        if not len(self._sizes):
+            found.fill(np.nan)
+            return found
+        if self._order is None:
+            totals = values.astype(np.float32)
+        else:
+            totals = np.add.reduceat(values[:, self._order], self._starts, axis=1, dtype=np.float32)
+        for start in range(0, self._n_resamples, self._step):
+            weights = self._weights[start : start + self._step].astype(np.float32)
+            found[:, start : start + self._step] = (weights @ totals.T).T
+            found[:, start : start + self._step] /= weights @ self._sizes
+        return found
+
+
+class CellResamples:
+    """Resamples of very many examples, drawn as how often each distinct column of yes and no comes up.
+
+    Args:
+        first: The place of an example of each column, int [cells].
+        counts: How many examples have it, int [cells].
+        rng: Where randomness comes from.
+        n_resamples: How often examples are drawn.
+    """
+
+    def __init__(self, first: np.ndarray, counts: np.ndarray, *, rng: np.random.Generator, n_resamples: int) -> None:
+        self._first, self._n = first, int(counts.sum())
+        self._drawn = rng.multinomial(self._n, counts / counts.sum(), size=n_resamples)
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Means of every row of `values`, bool [M, N], over the resamples: float64 [M, R]."""
+        means: np.ndarray = (self._drawn @ values[:, self._first].T.astype(float) / self._n).T
+        return means
+
+
+def example_resamples(
+    n_examples: int,
+    *,
+    rng: np.random.Generator,
+    groups: np.ndarray | None = None,
+    n_resamples: int = DEFAULT_RESAMPLES,
+    yes_or_no: Callable[[], np.ndarray] | None = None,
+) -> ExampleResamples | CellResamples:
+    """Draw resamples of test examples.
+
+    Args:
+        n_examples: How many examples there are.
+        rng: Where randomness comes from.
+        groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
+        n_resamples: How often examples are drawn.
+        yes_or_no: All that will be resampled, bool [M, N], where it is yes or no: of very many examples those that are
+            alike are then drawn together.
+    """
+    has_groups = groups is not None and len(np.unique(groups)) < n_examples
+    if yes_or_no is not None and n_examples > _MANY_EXAMPLES and not has_groups:
+        first, counts = _cells(yes_or_no())
+        if 2 * len(counts) <= n_examples:
+            return CellResamples(first, counts, rng=rng, n_resamples=n_resamples)
+    return ExampleResamples(n_examples, rng=rng, groups=groups if has_groups else None, n_resamples=n_resamples)
 
 
 def resample_means(
@@ -42,26 +145,18 @@ def resample_means(
         groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
         n_resamples: How often examples are drawn.
     """
-    if values.shape[1] == 0:
-        return np.full((n_resamples, values.shape[0]), np.nan)
-    if groups is not None:
-        _, members = np.unique(groups, return_inverse=True)
-        sizes = np.bincount(members)
-        if sizes.max(initial=1) > 1:
-            order = np.argsort(members, kind="stable")
-            totals = np.add.reduceat(values[:, order], np.cumsum(sizes) - sizes, axis=1, dtype=np.float32)
-            return _draw_units(totals, sizes.astype(np.float32), rng, n_resamples)
-    shares_cells = values.dtype == bool and values.shape[1] > _MANY_EXAMPLES
-    cells, counts = _cells(values) if shares_cells else (values, values[0])
-    if 2 * len(counts) > values.shape[1]:
-        return _draw_units(values.astype(np.float32), np.ones(values.shape[1], np.float32), rng, n_resamples)
-    drawn = rng.multinomial(values.shape[1], counts / counts.sum(), size=n_resamples)
-    means: np.ndarray = drawn @ cells.T.astype(float) / values.shape[1]
-    return means
+    drawn = example_resamples(
+        values.shape[1],
+        rng=rng,
+        groups=groups,
+        n_resamples=n_resamples,
+        yes_or_no=(lambda: values) if values.dtype == bool else None,
+    )
+    return drawn.means(values).T
 
 
 def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Distinct columns, [M, cells], and how often each occurs.
+    """Distinct columns: the place of one example of each, and how often each occurs.
 
     Examples with equal columns are interchangeable, so that drawing how often each *cell* comes up is drawing the
     examples: exact, and at three models there are eight cells however many examples.
@@ -70,20 +165,7 @@ def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     _, first, counts = np.unique(
         packed.view(np.dtype((np.void, packed.shape[1]))).ravel(), return_index=True, return_counts=True
     )
-    return values[:, first], counts
-
-
-def _draw_units(totals: np.ndarray, sizes: np.ndarray, rng: np.random.Generator, n_resamples: int) -> np.ndarray:
-    """Means over resampled units (examples or groups), from each unit's totals [M, U] and its size [U]."""
-    n_units = len(sizes)
-    step = max(1, _MOST_WEIGHTS // n_units)
-    means = []
-    for start in range(0, n_resamples, step):
-        rows = min(step, n_resamples - start)
-        drawn = rng.integers(0, n_units, size=(rows, n_units)) + n_units * np.arange(rows)[:, None]
-        weights = np.bincount(drawn.ravel(), minlength=rows * n_units).reshape(rows, n_units).astype(np.float32)
-        means.append((weights @ totals.T).astype(float) / (weights @ sizes)[:, None])
-    return np.concatenate(means)
+    return first, counts
 
 
 def resample_seeds(n_seeds: int, *, rng: np.random.Generator, n_resamples: int = DEFAULT_RESAMPLES) -> np.ndarray:
@@ -100,14 +182,20 @@ def resample_seeds(n_seeds: int, *, rng: np.random.Generator, n_resamples: int =
     return centred
 
 
-def interval(draws: np.ndarray, level: float) -> tuple[float, float]:
-    """The middle `level` of the draws, by order statistics, so that infinite draws stay at their end."""
+def interval(draws: np.ndarray, level: float) -> tuple[Any, Any]:
+    """The middle `level` of the draws, by order statistics, so that infinite draws stay at their end.
+
+    Args:
+        draws: Resampled numbers, [..., R].
+        level: The share of them that lies between the ends.
+    """
     # What np.quantile's "inverted_cdf" gives, in a fraction of its time; NaN sorts to the end and makes both ends NaN.
-    last = len(draws) - 1
-    places = [max(0, ceil(len(draws) * tail - 1)) for tail in ((1 - level) / 2, (1 + level) / 2)]
-    ordered = np.partition(draws, [*places, last])
-    low, high = ordered[places] if ordered[last] == ordered[last] else (nan, nan)
-    return float(low), float(high)
+    last = draws.shape[-1] - 1
+    places = [max(0, ceil(draws.shape[-1] * tail - 1)) for tail in ((1 - level) / 2, (1 + level) / 2)]
+    ordered = np.partition(draws, [*places, last], axis=-1)
+    is_number = ordered[..., last] == ordered[..., last]
+    low, high = (np.where(is_number, ordered[..., place], nan) for place in places)
+    return (low, high) if low.ndim else (float(low), float(high))
 
 
 def largest_unseen(n_units: int, level: float) -> float:
@@ -116,7 +204,7 @@ def largest_unseen(n_units: int, level: float) -> float:
 
 
 def mean_estimate(
-    value: float, draws: np.ndarray, *, level: float, n_units: int, lowest: float = 0.0, highest: float = 1.0
+    value: Any, draws: np.ndarray, *, level: float, n_units: int, lowest: float = 0.0, highest: float = 1.0
 ) -> Estimate:
     """A mean with its interval inside its bounds.
 
@@ -125,20 +213,27 @@ def mean_estimate(
     of examples might have been as far off as the mean's bounds are.
 
     Args:
-        value: The observed mean.
-        draws: Resampled means, [R].
+        value: The observed mean, or an array of means.
+        draws: Resampled means, [..., R].
         level: Coverage of the interval.
         n_units: Independent examples, or groups of them.
         lowest: Smallest possible mean.
         highest: Largest possible mean.
     """
-    if n_units == 0 or np.isnan(value) or len(draws) == 0:
-        return Estimate(float("nan"), float("nan"), float("nan"))
-    low, high = interval(draws, level)
-    if low == high:
+    values = np.asarray(value, dtype=float)
+    if n_units == 0 or draws.shape[-1] == 0:
+        low = high = values = np.full(values.shape, nan)
+    else:
+        low, high = interval(draws, level)
         unseen = largest_unseen(n_units, level)
-        low, high = value - unseen * (value - lowest), value + unseen * (highest - value)
-    return Estimate(min(max(float(value), lowest), highest), max(lowest, low), min(highest, high))
+        is_point = np.equal(low, high)
+        low = np.where(is_point, values - unseen * (values - lowest), low)
+        high = np.where(is_point, values + unseen * (highest - values), high)
+        # An end that is no number is as far off as it can be.
+        low, high = np.fmax(lowest, low), np.fmin(highest, high)
+        low, high = (np.where(np.isnan(values), nan, end) for end in (low, high))
+        values = values.clip(lowest, highest)
+    return Estimate(values, low, high) if values.ndim else Estimate(float(values), float(low), float(high))
 
 
 def covers(n_seeds: int) -> str:
