@@ -13,8 +13,8 @@ from w2slab.stats.ceilings import noise_floor
 
 def test_each_row_is_the_noise_floor_of_its_seeds(chess, told):
     plan, _, results = chess
-    assert sorted(r["model"] for r in results.ceilings) == ["large", "medium", "small", "tiny"]
-    for row in results.ceilings:
+    assert sorted(r["model"] for r in results["ceilings"]) == ["large", "medium", "small", "tiny"]
+    for row in results["ceilings"]:
         accuracies = []
         for seed in row["seeds"]:
             comparison = next(c for c in plan.comparisons if (c.strong, c.seed) == (row["model"], seed))

@@ -10,7 +10,7 @@ import pytest
 
 from tests.analysis.conftest import of
 from w2slab.analysis import collect
-from w2slab.analysis.diagnostics import GAINS, overlap_density, rankings
+from w2slab.analysis.tables.diagnostics_table import GAINS, overlap_density, rankings
 from w2slab.data.artifacts import read_predictions
 from w2slab.specs import PluginSpec, RelabelSpec, job
 
@@ -58,8 +58,8 @@ def plain_row(told, comparisons):
 
 def test_each_row_is_what_a_plain_loop_finds(chess, told):
     plan, _, results = chess
-    assert len(results.diagnostics) == 6 * 3 + 4
-    for row in results.diagnostics[::7]:
+    assert len(results["diagnostics"]) == 6 * 3 + 4
+    for row in results["diagnostics"][::7]:
         for name, value in plain_row(told, of(plan, row)).items():
             assert row[name] == pytest.approx(value, abs=2e-6), name
             assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
@@ -70,10 +70,10 @@ def test_each_row_is_what_a_plain_loop_finds(chess, told):
 def test_it_says_what_the_other_tables_say(chess):
     results = chess[2]
     names = ("weak", "strong", "method", "control")
-    fates = {tuple(r[n] for n in names): r for r in results.anatomy}
-    students = {tuple(r[n] for n in names): r for r in results.calibration if r["role"] == "student"}
-    supervisors = {(r["weak"], r["strong"]): r for r in results.calibration if r["role"] == "supervisor"}
-    for row in results.diagnostics:
+    fates = {tuple(r[n] for n in names): r for r in results["anatomy"]}
+    students = {tuple(r[n] for n in names): r for r in results["calibration"] if r["role"] == "student"}
+    supervisors = {(r["weak"], r["strong"]): r for r in results["calibration"] if r["role"] == "supervisor"}
+    for row in results["diagnostics"]:
         own = tuple(row[n] for n in names)
         for name in ("corrected", "corrected_low", "inherited", "inherited_high", "new"):
             assert row[name] == fates[own][name]

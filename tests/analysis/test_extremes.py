@@ -42,7 +42,7 @@ def copied(tmp_path, n_errors, seeds):
 def test_a_share_of_few_errors_has_the_exact_interval_of_those(tmp_path, seeds):
     results = copied(tmp_path, 8, seeds)
     exact = stats.binomtest(0, 8).proportion_ci(method="exact").high
-    row, fates = results.summary[0], results.anatomy[0]
+    row, fates = results.summary[0], results["anatomy"][0]
     assert [row[f"agreement_wrong{end}"] for end in ("", "_low", "_high")] == pytest.approx([1, 1 - exact, 1])
     assert [fates[f"corrected_of_reachable{end}"] for end in ("", "_low", "_high")] == pytest.approx([0, 0, exact])
 
@@ -50,7 +50,7 @@ def test_a_share_of_few_errors_has_the_exact_interval_of_those(tmp_path, seeds):
 @pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
 def test_a_student_that_copies_its_supervisor_has_an_interval_of_pgr(tmp_path, seeds):
     results = copied(tmp_path, 100, seeds)
-    for row in (results.summary[0], results.over_tasks[0]):
+    for row in (results.summary[0], results["over_tasks"][0]):
         assert [row[f"pgr{end}"] for end in ("", "_low", "_high")] == pytest.approx([0, -4 * UNSEEN, 4 * UNSEEN])
     assert np.isnan([results.summary[0]["pgr_fieller_low"], results.summary[0]["pgr_bca_low"]]).all()
     (row,) = results.differences

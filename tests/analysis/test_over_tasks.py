@@ -41,7 +41,7 @@ def pgr(roles):
 # "the median of per-task PGRs"; "PGR of the medians beside it", each with an interval
 def test_both_numbers_and_their_intervals_are_those_of_a_plain_bootstrap(tasks):
     results, right = tasks
-    (row,) = results.over_tasks
+    (row,) = results["over_tasks"]
     accuracies = [each.mean(axis=1) for each in right]
     assert row["pgr"] == pytest.approx(np.median([pgr(each) for each in accuracies]))
     assert row["pgr_of_medians"] == pytest.approx(pgr(np.median(accuracies, axis=0)))

@@ -138,7 +138,7 @@ def test_a_method_that_was_told_the_truth_is_set_apart(chess):
     assert any("bootstrapping" in sentence for sentence in words.answer(before))
     comparisons = [dataclasses.replace(c, uses_truth=c.method == "bootstrapping") for c in plan.comparisons]
     results = collect(fake_study.FakePlan(plan.graph, comparisons), store, resamples=200)
-    assert results.told_truth == ("bootstrapping",)
+    assert results.uses_truth == ("bootstrapping",)
     assert any("bootstrapping is told true labels of student_train" in line for line in words.caveats(results))
     assert not any("bootstrapping" in sentence for sentence in words.answer(results))
 
@@ -149,7 +149,7 @@ def test_median_over_tasks_counts_the_undefined(tmp_path):
     other = [dataclasses.replace(c, task="other") for c in plan.comparisons]
     both = fake_study.FakePlan(plan.graph, plan.comparisons + other)
     results = collect(both, store, resamples=300)
-    pair = {(r["weak"], r["strong"]): r for r in results.over_tasks}
+    pair = {(r["weak"], r["strong"]): r for r in results["over_tasks"]}
     defined = [r["pgr"] for r in results.reported() if (r["weak"], r["strong"]) == ("tiny", "medium")]
     assert pair["tiny", "medium"]["pgr"] == pytest.approx(np.median(defined))
     assert (pair["tiny", "medium"]["n_tasks"], pair["tiny", "medium"]["n_undefined"]) == (2, 0)

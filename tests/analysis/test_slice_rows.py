@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.analysis.conftest import ROLES, of
 from w2slab.analysis import collect
-from w2slab.analysis.slices import slices_of
+from w2slab.analysis.tables.slices_table import slices_of
 from w2slab.data.examples import Examples
 from w2slab.graph.job import Graph
 
@@ -95,9 +95,9 @@ def test_no_example_has_no_slice():
 # Each row against a plain loop over the examples of its slice.
 def test_each_row_is_what_a_plain_loop_finds(chess, told):
     plan, _, results = chess
-    assert len(results.slices) == 6 * 3 * 5
-    assert {r["slice_by"] for r in results.slices} == {"difficulty"}
-    for row in results.slices[::7]:
+    assert len(results["slices"]) == 6 * 3 * 5
+    assert {r["slice_by"] for r in results["slices"]} == {"difficulty"}
+    for row in results["slices"][::7]:
         accuracies = []
         for comparison in of(plan, row):
             examples, right, said = told(comparison)
@@ -118,7 +118,7 @@ def test_each_row_is_what_a_plain_loop_finds(chess, told):
 def test_slices_make_up_the_test_set(chess):
     results = chess[2]
     for row in results.reported():
-        own = [r for r in results.slices if all(r[n] == row[n] for n in ("weak", "strong", "method"))]
+        own = [r for r in results["slices"] if all(r[n] == row[n] for n in ("weak", "strong", "method"))]
         assert sum(r["n_test"] for r in own) == row["n_test"]
         pooled = sum(r["student_accuracy"] * r["n_test"] for r in own) / row["n_test"]
         assert pooled == pytest.approx(row["student_accuracy"])

@@ -60,10 +60,17 @@ class FakeStore:
 
 
 @dataclass
+class FakeStudy:
+    name: str = "chess-ladder"
+    supervision: None = None
+
+
+@dataclass
 class FakePlan:
     graph: Graph
     comparisons: list[Comparison]
     baseline: str = "naive"
+    study: FakeStudy = field(default_factory=FakeStudy)
 
 
 @dataclass
@@ -325,4 +332,4 @@ def on_many_tasks_results(results: Results, n_tasks: int = 20) -> Results:
         name: [row | {"task": task} for task in tasks for row in getattr(results, name)]
         for name in (*parts, "ceilings")
     }
-    return replace(results, **copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results.over_tasks])
+    return replace(results, **copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results["over_tasks"]])

@@ -9,7 +9,7 @@ from math import nan
 import fake_study
 
 from tests.report.test_page import visible
-from w2slab.analysis.diagnostics import Ranking, rankings
+from w2slab.analysis.tables.diagnostics_table import Ranking, rankings
 from w2slab.report import words
 from w2slab.report.page import write_report
 
@@ -57,7 +57,7 @@ def test_rankings_in_words():
 
 def test_overlap_density_has_a_column_where_it_is_known(chess, tmp_path):
     plan, store, results = chess
-    known = [row | {"overlap_density": 0.125} for row in results.diagnostics]
+    known = [row | {"overlap_density": 0.125} for row in results["diagnostics"]]
     changed = dataclasses.replace(results, diagnostics=known)
     shown = section(write_report(changed, plan, store, tmp_path, study_text=fake_study.STUDY_TEXT).read_text())
     assert "Overlap density" in shown

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.analysis.judge import ROLES, Row
-from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
+from w2slab.analysis.estimator import ROLES, Row
+from w2slab.analysis.outcomes import Reading, TestSet, read_outcome
+from w2slab.analysis.tables import tables as all_tables
 from w2slab.data.artifacts import Predictions, read_examples, read_truth
 from w2slab.errors import StudyError
 
@@ -17,13 +18,7 @@ if TYPE_CHECKING:
 
     from w2slab.specs import Comparison
 
-TABLES = (
-    "rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "diagnostics", "slices",
-    "ceilings",
-)  # fmt: skip
 IDS = ("task", "weak", "strong", "method", "control", "seed")
-# Numbers that a row may lack; all other columns that are empty throughout are text.
-_MAY_LACK = {"weak_parameters", "strong_parameters", "seconds"}
 # What a model reads: large, and of little use beside a probability.
 _READ = {"text", "answer", "candidates", "features"}
 _OF_ROLE = {"choice": "int64", "confidence": "float64", "right": "bool"}
@@ -41,15 +36,18 @@ def table_frame(tables: Mapping[str, Sequence[Row]], name: str) -> pd.DataFrame:
     import pandas as pd
 
     rows = tables[name]
+    may_lack = {column.name for column in all_tables()[name].columns if column.may_lack}
     columns = rows[0] if rows else ()
-    return pd.DataFrame({column: _series([row[column] for row in rows], column) for column in columns})
+    return pd.DataFrame(
+        {column: _series([row[column] for row in rows], may_lack=column in may_lack) for column in columns}
+    )
 
 
-def _series(values: list[Any], name: str) -> pd.Series:
+def _series(values: list[Any], *, may_lack: bool) -> pd.Series:
     """A column whose type is the same in every study: numbers that lack are NaN, words that lack are missing."""
     import pandas as pd
 
-    if name in _MAY_LACK:
+    if may_lack:
         return pd.Series(values, dtype="float64")
     are_words = all(value is None or isinstance(value, str) for value in values)
     return pd.Series(values, dtype="str" if are_words else None)
@@ -136,8 +134,7 @@ class _Reader:
     def model(self, key: str, test: TestSet, task: str) -> Predictions:
         """A model's predictions for the test examples."""
         if key not in self._models:
-            path = self._store.folder(key) / "predictions" / "test.parquet"
-            self._models[key] = predictions_for(test, path, task)
+            self._models[key] = read_outcome(test, self._store, key, task)
         return self._models[key]
 
 

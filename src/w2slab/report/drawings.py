@@ -119,10 +119,10 @@ def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, fo
         stopping=stopping(studio, stops) if table else None,
         stops=table,
         courses=_courses(studio, telling, comparisons, store, results) if has_stops else [],
-        reliabilities=_reliabilities(studio, telling, results.reliability),
+        reliabilities=_reliabilities(studio, telling, results["reliability"]),
         anatomy=anatomy,
         anatomy_of=anatomy_of,
-        slices=_slices(studio, telling, results.slices),
+        slices=_slices(studio, telling, results["slices"]),
         telling=telling,
     )
 
@@ -163,7 +163,7 @@ def _sizes(studio: Studio, title: str, rows: list[Row], setting: Setting | None,
 def _medians(results: Results, rows: list[Row]) -> list[Row]:
     """Rows over tasks in the form of a task's own: medians, with the interval of PGR alone."""
     table = []
-    for row in results.over_tasks:
+    for row in results["over_tasks"]:
         own = [r for r in rows if all(r[name] == row[name] for name in ("weak", "strong", "method"))]
         agreements = {
             n: float(np.nanmedian([r[n] for r in own])) if any(r[n] == r[n] for r in own) else float("nan")
@@ -258,7 +258,7 @@ def _reliabilities(studio: Studio, pairs: Sequence[Pair], rows: Sequence[Row]) -
 
 def _fates(studio: Studio, results: Results) -> tuple[Drawing | None, str]:
     """The bars of all students, or where they are too many of the baseline's, or of a few pairs."""
-    rows = [r for r in results.anatomy if r["control"] is None and r["method"] in studio.look.methods]
+    rows = [r for r in results["anatomy"] if r["control"] is None and r["method"] in studio.look.methods]
     if not rows:
         return None, ""
     if len(rows) <= MOST_BARS:

@@ -9,7 +9,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from w2slab.analysis import Results
-from w2slab.analysis.diagnostics import rankings
+from w2slab.analysis.tables.diagnostics_table import rankings
 from w2slab.report import costs, words
 from w2slab.report.boards import piece_definitions
 from w2slab.report.drawings import draw
@@ -129,13 +129,13 @@ def _listed(results: Results, jobs: Sequence[Row], look: Look | None) -> dict[st
         "keys": method_keys(look) if look else [],
         "tally": _tally(results.differences) if len(results.differences) > MOST_IN_FOREST else [],
         "not_shown": [row for row in rows if _may_be_none(row)],
-        "calibration": _of_models(results.calibration, places),
-        "anatomy": _of_methods(results.anatomy, places),
-        "diagnostics": _of_methods(results.diagnostics, places),
-        "has_overlap": any(not isnan(row["overlap_density"]) for row in results.diagnostics),
-        "rankings": rankings(results.diagnostics, results.told_truth),
-        "slices": _in_order(_of_methods(results.slices, places)),
-        "ceilings": _told(results.ceilings),
+        "calibration": _of_models(results["calibration"], places),
+        "anatomy": _of_methods(results["anatomy"], places),
+        "diagnostics": _of_methods(results["diagnostics"], places),
+        "has_overlap": any(not isnan(row["overlap_density"]) for row in results["diagnostics"]),
+        "rankings": rankings(results["diagnostics"], results.uses_truth),
+        "slices": _in_order(_of_methods(results["slices"], places)),
+        "ceilings": _told(results["ceilings"]),
         "costs": costs.by_kind(jobs),
         "jobs": jobs,
         "longest_jobs": sorted(jobs, key=lambda job: -(job["seconds"] or 0.0))[:_MOST_JOBS],

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 from w2slab.analysis import Results
-from w2slab.analysis.diagnostics import Ranking
+from w2slab.analysis.tables.diagnostics_table import Ranking
 from w2slab.stats.resampling import FEW_SEEDS
 
 Row = dict[str, Any]
@@ -207,7 +207,7 @@ def _best(results: Results, rows: Sequence[Row], base: str) -> list[str]:
         values = [row["pgr"] for row in rows if row["method"] == method and row["pgr_reason"] is None]
         if values:
             medians[method] = median(values)
-    others = {method: value for method, value in medians.items() if method not in (base, *results.told_truth)}
+    others = {method: value for method, value in medians.items() if method not in (base, *results.uses_truth)}
     if not others:
         return []
     best = max(others, key=lambda method: others[method])
@@ -260,7 +260,7 @@ def _noise(results: Results) -> list[str]:
     students = {(row["task"], row["strong"]) for row in results.reported()}
     rows = [
         row
-        for row in results.ceilings
+        for row in results["ceilings"]
         if (row["task"], row["model"]) in students and row["difference"] > 0  # not of one seed, nor of equal ones
     ]
     if not rows:

@@ -8,6 +8,7 @@ together. How seeds come in stands in `stats.seeds`; with one seed an interval s
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from math import ceil, nan
 from typing import Any, NamedTuple
 
@@ -67,21 +68,33 @@ class ExampleResamples:
             weights[start : start + rows] = counts
         return weights
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Means of every row of `values`, [M, N], over the resamples: float64 [M, R]."""
-        found = np.empty((len(values), self._n_resamples))
-        if not len(self._sizes):
-            found.fill(np.nan)
-            return found
+    @cached_property
+    def sizes(self) -> np.ndarray:
+        """How many examples each resample has, float64 [R]."""
+        found = np.empty(self._n_resamples)
+        for start in range(0, self._n_resamples, self._step):
+            found[start : start + self._step] = self._part(start) @ self._sizes
+        return found
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """Sums of every row of `values`, [M, N], in the resamples: float32 [M, R]."""
         if self._order is None:
             totals = values.astype(np.float32)
         else:
             totals = np.add.reduceat(values[:, self._order], self._starts, axis=1, dtype=np.float32)
+        found = np.empty((len(values), self._n_resamples), np.float32)
         for start in range(0, self._n_resamples, self._step):
-            weights = self._weights[start : start + self._step].astype(np.float32)
-            found[:, start : start + self._step] = (weights @ totals.T).T
-            found[:, start : start + self._step] /= weights @ self._sizes
+            found[:, start : start + self._step] = (self._part(start) @ totals.T).T
         return found
+
+    def means(self, values: np.ndarray) -> np.ndarray:
+        """Means of every row of `values`, [M, N], over the resamples: float64 [M, R]."""
+        if not len(self._sizes):
+            return np.full((len(values), self._n_resamples), np.nan)
+        return self.sums(values) / self.sizes
+
+    def _part(self, start: int) -> np.ndarray:
+        return self._weights[start : start + self._step].astype(np.float32)
 
 
 class CellResamples:
@@ -95,13 +108,18 @@ class CellResamples:
     """
 
     def __init__(self, first: np.ndarray, counts: np.ndarray, *, rng: np.random.Generator, n_resamples: int) -> None:
-        self._first, self._n = first, int(counts.sum())
-        self._drawn = rng.multinomial(self._n, counts / counts.sum(), size=n_resamples)
+        self._first, n_examples = first, int(counts.sum())
+        self._drawn = rng.multinomial(n_examples, counts / counts.sum(), size=n_resamples)
+        self.sizes = np.full(n_resamples, float(n_examples))
+
+    def sums(self, values: np.ndarray) -> np.ndarray:
+        """How often every row of `values`, bool [M, N], is yes in the resamples: float64 [M, R]."""
+        counts: np.ndarray = (self._drawn @ values[:, self._first].T.astype(float)).T
+        return counts
 
     def means(self, values: np.ndarray) -> np.ndarray:
         """Means of every row of `values`, bool [M, N], over the resamples: float64 [M, R]."""
-        means: np.ndarray = (self._drawn @ values[:, self._first].T.astype(float) / self._n).T
-        return means
+        return self.sums(values) / self.sizes
 
 
 def example_resamples(
@@ -198,13 +216,14 @@ def interval(draws: np.ndarray, level: float) -> tuple[Any, Any]:
     return (low, high) if low.ndim else (float(low), float(high))
 
 
-def largest_unseen(n_units: int, level: float) -> float:
+def largest_unseen(n_units: Any, level: float) -> Any:
     """The exact bound of the share of something that n units never showed: a larger one shows itself more often."""
-    return float(1 - ((1 - level) / 2) ** (1 / n_units))
+    share = 1 - ((1 - level) / 2) ** (1 / np.asarray(n_units, dtype=float))
+    return share if share.ndim else float(share)
 
 
 def mean_estimate(
-    value: Any, draws: np.ndarray, *, level: float, n_units: int, lowest: float = 0.0, highest: float = 1.0
+    value: Any, draws: np.ndarray, *, level: float, n_units: Any, lowest: float = 0.0, highest: float = 1.0
 ) -> Estimate:
     """A mean with its interval inside its bounds.
 
@@ -216,12 +235,12 @@ def mean_estimate(
         value: The observed mean, or an array of means.
         draws: Resampled means, [..., R].
         level: Coverage of the interval.
-        n_units: Independent examples, or groups of them.
+        n_units: Independent examples, or groups of them; a number for all means, or one for each.
         lowest: Smallest possible mean.
         highest: Largest possible mean.
     """
     values = np.asarray(value, dtype=float)
-    if n_units == 0 or draws.shape[-1] == 0:
+    if np.all(np.equal(n_units, 0)) or draws.shape[-1] == 0:
         low = high = values = np.full(values.shape, nan)
     else:
         low, high = interval(draws, level)
