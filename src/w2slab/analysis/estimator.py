@@ -28,7 +28,7 @@ Columns = dict[str, Any]  # by name: an array or a list with an entry for each c
 ROLES = ("supervisor", "student", "ceiling")
 IDENTITY = ("task", "weak", "strong", "method", "control")
 _ROUNDING = 1e-12
-_MOST_DRAWS = 1_000_000  # of a metric at a time
+_MOST_DRAWS = 200_000  # of a metric at a time
 
 
 class Seeded(Protocol):

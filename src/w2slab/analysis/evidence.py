@@ -76,7 +76,7 @@ class Evidence:
         models: The M models.
         right: Which models are right on which examples, bool [M, N].
         choices: The candidate that each chooses, uint [M, N].
-        confidence: The probability that each gives to it, float32 [M, N].
+        confidence: The probability that it gives to it, float32 [N], of each model at the point that counts, by number.
         read_probs: Reads a model's probabilities, float32 [N, K], by its number.
         n_resamples: How often examples and seeds are drawn.
         trios: The comparisons, in order.
@@ -88,7 +88,7 @@ class Evidence:
     models: tuple[ModelId, ...]
     right: np.ndarray
     choices: np.ndarray
-    confidence: np.ndarray
+    confidence: Mapping[int, np.ndarray]
     read_probs: Callable[[int], np.ndarray]
     n_resamples: int
     trios: tuple[Trio, ...] = ()
@@ -103,7 +103,8 @@ class Evidence:
             name: A name of these examples; it names the generator of the resamples.
             places: Their places, int [n].
         """
-        right, choices, confidence = (each[:, places] for each in (self.right, self.choices, self.confidence))
+        right, choices = self.right[:, places], self.choices[:, places]
+        confidence = {row: each[places] for row, each in self.confidence.items()}
         test = self.test.part(places)
         return Evidence(
             self.task, test, self.models, right, choices, confidence, lambda row: self.probs(row)[places],
@@ -243,11 +244,12 @@ def read_evidence(
         trios.append(Trio(*roles, {point: numbers.setdefault(id_, len(numbers)) for point, id_ in ids.items()}))
     models = tuple(numbers)
     shape = len(models), len(test)
+    confidence: dict[int, np.ndarray] = {}
     evidence = Evidence(
         task, test, models,
         right=np.empty(shape, bool),
         choices=np.empty(shape, np.min_scalar_type(test.is_right.shape[1])),
-        confidence=np.empty(shape, np.float32),
+        confidence=confidence,
         read_probs=lambda row: read_outcome(test, store, models[row].key, task, models[row].point).probs,
         n_resamples=n_resamples,
         trios=tuple(trios),
@@ -258,7 +260,8 @@ def read_evidence(
         probs = evidence.read_probs(row) if model.point else evidence.probs(row)
         chosen = probs.argmax(axis=1) if len(test) else np.empty(0, int)
         evidence.choices[row], evidence.right[row] = chosen, test.is_right[everyone, chosen]
-        evidence.confidence[row] = probs.max(axis=1, initial=0.0)
+        if not model.point:
+            confidence[row] = probs.max(axis=1, initial=0.0)
     return evidence
 
 

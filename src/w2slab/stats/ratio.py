@@ -134,8 +134,8 @@ class Ratio:
         off = linear.observed - np.asarray(linear.value)[..., None]
         seeds = np.asarray(self.error.seed_scale)[..., None] * off / n_seeds
         influences = np.concatenate([units, seeds], axis=-1)
-        variance = np.asarray((influences**2).sum(axis=-1))
-        skew = np.asarray((influences**3).sum(axis=-1))
+        squares = influences**2
+        variance, skew = np.asarray(squares.sum(axis=-1)), np.asarray((squares * influences).sum(axis=-1))
         return np.divide(skew, 6 * variance**1.5, out=np.zeros(variance.shape), where=variance > 0)
 
     def fieller(self) -> tuple[Any, Any]:

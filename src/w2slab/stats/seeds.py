@@ -99,11 +99,11 @@ def noise(metric: BySeed, *, n_units: int) -> Noise:
     shape, n_seeds = metric.observed.shape[:-1], metric.observed.shape[-1]
     if n_units < 2:
         return Noise(*(plain(np.full(shape, number)) for number in (inf, 0.0, 1.0, 0.0)))
-    examples = metric.pooled.var(axis=-1) * n_units / (n_units - 1)
+    examples = _variance(metric.pooled) * n_units / (n_units - 1)
     if n_seeds == 1:
         return Noise(plain(examples), *(plain(np.full(shape, number)) for number in (0.0, n_units - 1.0, 0.0)))
     over_seeds = metric.observed.var(axis=-1, ddof=1)
-    own = (metric.draws - metric.pooled[..., None]).var(axis=-2).sum(axis=-1) / (n_seeds - 1)
+    own = _variance(metric.draws.swapaxes(-1, -2) - metric.pooled[..., None, :]).sum(axis=-1) / (n_seeds - 1)
     between = np.maximum(0.0, over_seeds - own)
     total = examples + between / n_seeds
     uncertain = examples**2 / (n_units - 1) + (over_seeds / n_seeds) ** 2 / (n_seeds - 1)
@@ -124,12 +124,22 @@ def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: f
     """
     correction = sqrt(n_units / (n_units - 1)) if n_units > 1 else 1.0
     value = np.asarray(metric.value)[..., None]
-    off = correction * (metric.pooled - value)
+    off = metric.pooled - value
+    off *= correction
     scale = np.asarray(error.seed_scale)[..., None]
     if (scale > 0).any():
-        off = off + scale * (metric.observed @ seed_draws.T)
-    draws: np.ndarray = value + np.asarray(error.stretch(level))[..., None] * off
-    return draws
+        off += scale * (metric.observed @ seed_draws.T)
+    off *= np.asarray(error.stretch(level))[..., None]
+    off += value
+    return off
+
+
+def _variance(draws: np.ndarray) -> np.ndarray:
+    """The variance over resamples, [...] of [..., R], with few passes over the memory."""
+    off = draws - draws.mean(axis=-1, keepdims=True)
+    off *= off
+    variance: np.ndarray = off.sum(axis=-1) / draws.shape[-1]
+    return variance
 
 
 def plain(number: Any) -> Any:

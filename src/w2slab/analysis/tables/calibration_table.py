@@ -58,11 +58,11 @@ def _calibration(results: TaskResults) -> list[Row]:
 def _columns(batch: Batch) -> Columns:
     evidence, models = batch.estimator.evidence, batch.rows["model"]
     right = evidence.right[models]
-    confidence = [[evidence.confidence[row] for row in rows] for rows in models]
+    confidence = [[evidence.confidence[row] for row in rows] for rows in models.tolist()]
     return {
         "accuracy": right.mean(axis=2).mean(axis=1) if len(evidence.test) else np.full(len(batch), np.nan),
         "confidence": [float(np.mean([each.mean(dtype=float) for each in own])) for own in confidence],
-        "ece": [calibration_error(evidence, rows) for rows in models],
+        "ece": [calibration_error(evidence, rows) for rows in models.tolist()],
         "ece_floor": [float(np.mean([ece_floor(each) for each in own])) for own in confidence],
         **columns("brier", batch.estimate(batch.metric("brier", "model"), highest=WORST_BRIER)),
         **columns("nll", batch.estimate(batch.metric("nll", "model"), highest=WORST_NLL)),
@@ -92,7 +92,8 @@ def _reliability(results: TaskResults) -> list[Row]:
     rows = []
     for model in _models_of(results):
         own = np.array(model.rows["model"])
-        confidence, right = evidence.confidence[own].ravel(), evidence.right[own].ravel()
+        confidence = np.concatenate([evidence.confidence[row] for row in own.tolist()])
+        right = evidence.right[own].ravel()
         for each in reliability_of(confidence, right, N_BINS, level, n_repeats=len(model.seeds)):
             bin_ = each._asdict()
             edges = {"bin_low": bin_.pop("low"), "bin_high": bin_.pop("high")}
