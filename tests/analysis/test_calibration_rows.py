@@ -61,7 +61,7 @@ def test_each_row_is_what_a_plain_loop_finds(chess, told):
 
 
 def test_intervals_hold_their_numbers_and_floors_are_below_errors_of_models_that_are_off(chess):
-    for row in chess[2].calibration:
+    for row in chess[2]["calibration"]:
         for name in ("brier", "nll"):
             assert 0 <= row[f"{name}_low"] < row[name] < row[f"{name}_high"]
         assert 0 < row["ece_floor"] < 0.1
@@ -82,7 +82,7 @@ def test_the_interval_of_a_score_is_that_of_its_standard_error(chess, told):
 
 
 def test_supervisors_and_ceilings_stand_once_for_each_pair(chess):
-    rows = chess[2].calibration
+    rows = chess[2]["calibration"]
     for role in ("supervisor", "ceiling"):
         own = Counter((r["weak"], r["strong"]) for r in rows if r["role"] == role)
         assert set(own.values()) == {1}

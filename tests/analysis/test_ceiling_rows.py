@@ -43,7 +43,7 @@ def failed(tmp_path):
 
 # "flag, never drop in silence"
 def test_a_ceiling_that_failed_is_flagged_told_and_counted(failed):
-    row = next(r for r in failed.ceilings if r["model"] == "large")
+    row = next(r for r in failed["ceilings"] if r["model"] == "large")
     assert row["low_mode_seeds"] == (1,)
     (reason,) = row["low_mode_reasons"]
     (note,) = [n for n in failed.notes() if "ceiling large" in n]
@@ -64,6 +64,6 @@ def test_always_the_same_class_is_guessing(tmp_path):
     said = read_predictions(path)
     probs = np.tile(np.array([0.3, 0.7], dtype=np.float32), (len(said), 1))
     write_predictions(path, Predictions(said.ids, probs, said.n_candidates))
-    row = next(r for r in collect(plan, store, resamples=100).ceilings if r["model"] == "medium")
+    row = next(r for r in collect(plan, store, resamples=100)["ceilings"] if r["model"] == "medium")
     assert row["low_mode_seeds"] == (0,)
     assert np.isnan([row["sd"], row["difference"]]).all()

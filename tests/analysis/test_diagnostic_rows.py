@@ -90,7 +90,7 @@ def test_it_says_what_the_other_tables_say(chess):
 # Cohen's kappa where all examples have the same classes; one seed, two classes
 def test_classes_have_shares(tmp_path):
     plan, store = fake_study.text_study(tmp_path, n_test=100)
-    row = collect(plan, store, resamples=100).diagnostics[0]
+    row = collect(plan, store, resamples=100)["diagnostics"][0]
     comparison = of(plan, row)[0]
     first, second = (probs_of(store, getattr(comparison, role)) for role in ("supervisor", "student"))
     observed, shares = (first * second).sum(axis=1).mean(), first.mean(axis=0) @ second.mean(axis=0)
@@ -109,7 +109,7 @@ def test_a_copy_of_the_supervisor_has_no_misfit_and_no_gain(tmp_path):
             store.folder(j.key) / "predictions" / "test.parquet" for j in (comparison.supervisor, comparison.student)
         ]
         paths[1].write_bytes(paths[0].read_bytes())
-    for row in collect(plan, store, resamples=100).diagnostics:
+    for row in collect(plan, store, resamples=100)["diagnostics"]:
         assert [row[name] for name in ("misfit", "kl_misfit", "brier_gain", "log_loss_gain")] == [0, 0, 0, 0]
         assert row["misfit_low"] == 0 < row["misfit_high"] < 0.1  # the exact bound of what was never seen
         assert row["brier_gain_low"] < 0 < row["brier_gain_high"]

@@ -8,12 +8,9 @@ import pytest
 from scipy import stats
 
 from w2slab.analysis import collect
-from w2slab.analysis.judge import Pgr
-from w2slab.analysis.over_tasks import OnTask, over_tasks_rows
+from w2slab.analysis.tables.over_tasks_table import OnTask, over_tasks_rows
 from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
-from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate
-from w2slab.stats.seeds import BySeed
 
 N_TEST = 400
 UNSEEN = 1 - 0.025 ** (1 / N_TEST)
@@ -66,10 +63,8 @@ def on_task(draws):
     row = {"weak": "a", "strong": "b", "method": "m", "n_groups": 100, "level": 0.95}
     row |= {"weak_parameters": None, "strong_parameters": None}
     row |= {"supervisor_accuracy": 0.5, "student_accuracy": 0.6, "ceiling_accuracy": 0.7}
-    draws = np.array(draws)
-    one = BySeed(np.array([0.1]), np.full((len(draws), 1), 0.1))
-    pgr = Pgr(Estimate(0.5, 0.4, 0.6), Estimate(0.2, 0.1, 0.3), None, Ratio(one, one * 2, 100, 0.95), draws)
-    return OnTask(row, pgr, np.tile([[0.5], [0.6], [0.7]], (1, len(draws))))
+    row |= {"pgr_reason": None}
+    return OnTask(row, Estimate(0.5, 0.4, 0.6), np.array(draws), np.tile([[0.5], [0.6], [0.7]], (1, len(draws))))
 
 
 # "A resample without a gap" is beyond any number, and so is a median of such

@@ -18,7 +18,8 @@ import fake_study
 import w2slab
 from tests.conftest import w2slab as command
 from w2slab.analysis import Results, collect
-from w2slab.analysis.frames import IDS, TABLES
+from w2slab.analysis import tables
+from w2slab.analysis.frames import IDS
 from w2slab.data.artifacts import read_examples, read_predictions, read_truth, write_split
 from w2slab.data.examples import Truth
 from w2slab.errors import DataError, StudyError
@@ -26,6 +27,8 @@ from w2slab.graph.job import Graph
 from w2slab.study.study import load_study
 
 ROLES = ("supervisor", "student", "ceiling")
+
+TABLES = tuple(tables())
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def chess(tmp_path_factory):
 def test_every_table_is_a_frame_of_the_same_numbers(chess):
     _, _, results = chess
     for name in TABLES:
-        rows, frame = getattr(results, name), results.frame(name)
+        rows, frame = results[name], results.frame(name)
         assert len(frame) == len(rows)
         for column in frame.columns:
             for value, row in zip(frame[column], rows, strict=True):

@@ -130,7 +130,7 @@ def test_a_method_with_its_own_ceiling_is_held_against_that(tmp_path):
     assert row["pgr_difference"] == pytest.approx(pgr["bootstrapping"] - pgr["naive"])
     assert row["pgr_difference_low"] < row["pgr_difference"] < row["pgr_difference_high"]
     assert results.own_references == ("bootstrapping",)
-    assert "bootstrapping is held against a supervisor or a ceiling of its own" in render(results)
+    assert "bootstrapping is compared with a supervisor or a ceiling of its own" in render(results)
 
 
 def test_a_method_that_was_told_the_truth_is_set_apart(chess):
@@ -139,7 +139,7 @@ def test_a_method_that_was_told_the_truth_is_set_apart(chess):
     comparisons = [dataclasses.replace(c, uses_truth=c.method == "bootstrapping") for c in plan.comparisons]
     results = collect(fake_study.FakePlan(plan.graph, comparisons), store, resamples=200)
     assert results.uses_truth == ("bootstrapping",)
-    assert any("bootstrapping is told true labels of student_train" in line for line in words.caveats(results))
+    assert any("bootstrapping uses ground truth of student_train" in line for line in words.caveats(results))
     assert not any("bootstrapping" in sentence for sentence in words.answer(results))
 
 

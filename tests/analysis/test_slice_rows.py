@@ -137,7 +137,7 @@ def sliced(tmp_path_factory):
 
 
 def test_a_slice_has_the_interval_of_its_own_size(sliced):
-    for row in sliced.slices[:2]:
+    for row in sliced["slices"][:2]:
         for role in ROLES:
             share = row[f"{role}_accuracy"]
             expected = 2 * 1.96 * math.sqrt(share * (1 - share) / row["n_test"])
@@ -146,8 +146,8 @@ def test_a_slice_has_the_interval_of_its_own_size(sliced):
 
 # "undefined (NaN with a reason ...)": on a slice as on the whole
 def test_what_is_undefined_on_a_slice_is_said_to_be(sliced):
-    rare = next(r for r in sliced.slices if r["slice"] == "rare")
+    rare = next(r for r in sliced["slices"] if r["slice"] == "rare")
     assert rare["n_test"] == 1
     assert math.isnan(rare["pgr"])
     assert rare["pgr_reason"] == "all test examples are of one group, or there is one alone: no interval can be made"
-    assert [r["pgr_reason"] for r in sliced.slices if r["slice"] != "rare"] == [None, None]
+    assert [r["pgr_reason"] for r in sliced["slices"] if r["slice"] != "rare"] == [None, None]

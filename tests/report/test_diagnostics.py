@@ -25,7 +25,7 @@ def section(html: str) -> str:
 def test_there_is_a_row_for_each_student_and_none_for_controls(chess, page):
     shown = section(page.read_text())
     body = shown.partition("<tbody>")[2].partition("</tbody>")[0]
-    own = [row for row in chess[2].diagnostics if row["control"] is None]
+    own = [row for row in chess[2]["diagnostics"] if row["control"] is None]
     assert body.count("<tr") == len(own) == 18
     first = words.decimal(own[0]["misfit"])
     assert f">{first}<span" in body.partition("</tr>")[0]
@@ -36,7 +36,7 @@ def test_there_is_a_row_for_each_student_and_none_for_controls(chess, page):
 # "does the misfit rank methods/supervisors as the true gain does?"
 def test_the_page_says_how_well_misfit_ranks(chess, page):
     text = visible(section(page.read_text()))
-    for ranking in rankings(chess[2].diagnostics):
+    for ranking in rankings(chess[2]["diagnostics"]):
         assert words.ranked(ranking) in text
         assert ranking.n == 18
     assert "A finetuned network is neither" in text
@@ -58,7 +58,7 @@ def test_rankings_in_words():
 def test_overlap_density_has_a_column_where_it_is_known(chess, tmp_path):
     plan, store, results = chess
     known = [row | {"overlap_density": 0.125} for row in results["diagnostics"]]
-    changed = dataclasses.replace(results, diagnostics=known)
+    changed = results.replaced(diagnostics=known)
     shown = section(write_report(changed, plan, store, tmp_path, study_text=fake_study.STUDY_TEXT).read_text())
     assert "Overlap density" in shown
     assert ">0.125</td>" in shown

@@ -142,11 +142,11 @@ def test_names_are_inert_wherever_they_stand(chess, tmp_path):
         return [row | {name: bad.get(row[name], row[name]) for name in texts if name in row} for row in rows]
 
     parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
-    changed = {name: spoiled(getattr(results, name)) for name in (*parts, "diagnostics", "ceilings")}
+    changed = {name: spoiled(results[name]) for name in (*parts, "diagnostics", "ceilings")}
     changed["slices"] = [
         row | {"slice": f"{NASTY[row['slice_rank'] % 4]}{row['slice_rank']}"} for row in changed["slices"]
     ]
-    spoiled_results = dataclasses.replace(results, **changed, baseline=bad["naive"])
+    spoiled_results = dataclasses.replace(results.replaced(**changed), baseline=bad["naive"])
     fields = ("task", "weak", "strong", "method")
     renamed = [
         dataclasses.replace(c, **{name: bad.get(getattr(c, name), getattr(c, name)) for name in fields})
@@ -264,17 +264,17 @@ def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, pag
 # "Caveats near the top also tell the noise floor of ceilings"
 def test_the_noise_of_ceilings_is_told_at_the_top(chess, page):
     students = {row["strong"] for row in chess[2].reported()}
-    apart = [row["difference"] for row in chess[2].ceilings if row["model"] in students]
+    apart = [row["difference"] for row in chess[2]["ceilings"] if row["model"] in students]
     sentence = f"may lie {words.percent(min(apart))} to {words.percent(max(apart))} points apart, by model"
     assert sentence in visible(page.read_text().partition("<nav")[0])
 
 
 def test_of_many_caveats_some_are_folded_and_none_is_left_out(chess, tmp_path):
     plan, store, results = chess
-    told = dataclasses.replace(results, told_truth=tuple(f"method-{i}" for i in range(6)))
+    told = dataclasses.replace(results, uses_truth=tuple(f"method-{i}" for i in range(6)))
     html = write_report(told, plan, store, tmp_path, study_text="name: x\n").read_text()
     top = html.partition("<nav")[0]
-    assert all(f"method-{i} is told true labels" in top for i in range(6))
+    assert all(f"method-{i} uses ground truth" in top for i in range(6))
     assert top.index("more notes before you cite</summary>") < top.index("method-5 is told")
 
 
@@ -343,14 +343,14 @@ def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
 
     tasks = [f"{'a-long-task-' * 6}{place}" for place in range(2)]
     parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
-    changed = {name: [r for t in tasks for r in renamed(getattr(results, name), t)] for name in (*parts, "ceilings")}
+    changed = {name: [r for t in tasks for r in renamed(results[name], t)] for name in (*parts, "ceilings")}
     fields = ("weak", "strong", "method")
     comparisons = [
         dataclasses.replace(c, task=t, **{name: long.get(getattr(c, name), getattr(c, name)) for name in fields})
         for t in tasks
         for c in plan.comparisons
     ]
-    longest = dataclasses.replace(results, **changed, baseline=long["naive"])
+    longest = dataclasses.replace(results.replaced(**changed), baseline=long["naive"])
     plan = fake_study.FakePlan(plan.graph, comparisons, long["naive"])
     html = write_report(longest, plan, store, tmp_path / "out", study_text="name: x\n").read_text()
     assert tasks[1] in visible(html)
@@ -380,7 +380,7 @@ def test_the_same_student_twice_is_no_comparison(chess, tmp_path):
     plan, store, results = chess
     rows = [row | {"verdict": "same student"} if i < 2 else row for i, row in enumerate(results.differences)]
     n = sum(row["verdict"] != "same student" for row in rows)
-    changed = dataclasses.replace(results, differences=rows)
+    changed = results.replaced(differences=rows)
     html = write_report(changed, plan, store, tmp_path, study_text="name: x\n").read_text()
     assert f"correction for {n} comparison" in visible(html)
 

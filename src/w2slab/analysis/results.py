@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -90,6 +90,10 @@ class Results:
     def __getitem__(self, table: str) -> list[Row]:
         """Rows of a table."""
         return self.tables[table]
+
+    def replaced(self, **rows: list[Row]) -> Results:
+        """The same with other rows in some tables."""
+        return replace(self, tables={**self.tables, **rows})
 
     @property
     def rows(self) -> list[Row]:
