@@ -20,7 +20,7 @@ from w2slab.experiment.plan import plan
 from w2slab.graph.runner import state
 from w2slab.graph.store import Store
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study
+from w2slab.study.reading import check_study
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "toy.yaml"
 REPEATS = 7

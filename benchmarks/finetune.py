@@ -35,12 +35,12 @@ prepare_worker()
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
+from w2slab.specs import RecipeSpec  # noqa: E402
 
 from w2slab.models.chessformer.chessformer import Chessformer  # noqa: E402
 from w2slab.models.hf.huggingface import HuggingFace  # noqa: E402
 from w2slab.models.linear.linear import Linear  # noqa: E402
 from w2slab.objectives import AuxiliaryConfidence, CrossEntropy  # noqa: E402
-from w2slab.specs import RecipeSpec  # noqa: E402
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles  # noqa: E402
 from w2slab.tasks.text.sentiment import Sst2  # noqa: E402
 from w2slab.tasks.toy import Toy  # noqa: E402

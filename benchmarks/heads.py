@@ -24,10 +24,10 @@ from w2slab.jobs.setup import prepare_worker
 prepare_worker()
 
 import torch  # noqa: E402
+from w2slab.specs import HeadShape, RecipeSpec  # noqa: E402
 
 from w2slab import registry  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
-from w2slab.specs import HeadShape, RecipeSpec  # noqa: E402
 from w2slab.training import batches, logistic, schedules  # noqa: E402
 from w2slab.training import stacked_heads as heads  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402

@@ -23,12 +23,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from w2slab.specs import RecipeSpec
 
 from w2slab.data.examples import Labelled, Truth
 from w2slab.jobs.setup import prepare_worker
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.randomness import rng
-from w2slab.specs import RecipeSpec
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 
 RATINGS = (0, 1000, 1400, 1800, 2200, 4000)

@@ -17,6 +17,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
+
 from w2slab.graph import runner
 from w2slab.graph.executors import Processes
 from w2slab.graph.fingerprint import LocalFile
@@ -24,9 +26,7 @@ from w2slab.graph.job import Graph
 from w2slab.graph.store import Store
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
-from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
 
-SETUP = "w2slab.jobs.setup:prepare_worker"
 RUNG = "text-100k"
 
 
@@ -109,7 +109,7 @@ def main() -> None:
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
     a = parser.parse_args()
-    with TemporaryDirectory() as place, Processes(1, a.threads, SETUP) as worker:
+    with TemporaryDirectory() as place, Processes(1, a.threads) as worker:
         root = Path(place)
         make_texts(root / "texts.jsonl", 4 * a.batch + 40)
         make_model(root / "model", a.width, a.layers, a.inner)

@@ -26,7 +26,8 @@ from tests.report import fake_study
 from w2slab.analysis import collect
 from w2slab.experiment import run as api
 from w2slab.report.page import write_report
-from w2slab.study.study import load_study, to_yaml
+from w2slab.study.reading import load_study
+from w2slab.study.writing import to_yaml
 
 _TIMES = """() => {
   const page = performance.getEntriesByType("navigation")[0];

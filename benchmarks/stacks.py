@@ -18,13 +18,13 @@ import torch.nn.functional as F
 from finetune import Case, case
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
+from w2slab.specs import RecipeSpec
 
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.chessformer.chessformer_network import HIDDEN
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.objectives import AuxiliaryConfidence, CrossEntropy, Objective
 from w2slab.randomness import rng
-from w2slab.specs import RecipeSpec
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.tasks.text.sentiment import Sst2
 from w2slab.training import batches, loop, schedules

@@ -30,12 +30,12 @@ from w2slab.jobs.setup import prepare_worker
 prepare_worker()
 
 import torch  # noqa: E402
+from w2slab.specs import RecipeSpec  # noqa: E402
 
 from w2slab.data.examples import Examples  # noqa: E402
 from w2slab.models.hf.huggingface import HuggingFace  # noqa: E402
 from w2slab.objectives import CrossEntropy  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
-from w2slab.specs import RecipeSpec  # noqa: E402
 from w2slab.training import batches, loop  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
 

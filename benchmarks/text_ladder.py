@@ -26,7 +26,7 @@ from w2slab.graph.executors import Processes
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.store import Store
 from w2slab.randomness import derived_seed
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 
 def main() -> None:
@@ -47,7 +47,7 @@ def main() -> None:
     graph = Graph()
     for found in jobs.values():
         graph.add(found, wanted=True)
-    executor = Processes(asked.workers, 1, "w2slab.jobs.setup:prepare_worker")
+    executor = Processes(asked.workers)
     try:
         outcome = runner.run(graph, store, executor, options={"device": asked.device}, on_event=tell)
     finally:

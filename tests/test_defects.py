@@ -26,13 +26,12 @@ from w2slab.experiment.plan import plan
 from w2slab.graph.job import JobContext
 from w2slab.graph.store import Store
 from w2slab.jobs import embed as embed_job
-from w2slab.jobs.embed import embed
+from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
-from w2slab.specs import EmbedSpec, PluginSpec
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.seeds import BySeed
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 STUDY = """
     name: small
@@ -151,7 +150,7 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
         return counted(network, encoded, *more, **reading)
 
     monkeypatch.setattr(embed_job, "features", counting)
-    model = PluginSpec(name="hf", fields={"name": "tiny", "path": {"aside": str(decoder)}})
+    model = HuggingFace("tiny", path={"aside": str(decoder)})
     context = JobContext({"data": data}, out, tmp_path / "work", options={"prediction_batch": 16, "device": "cpu"})
     facts = embed(asdict(EmbedSpec(model=model, layer=1)), context)
     assert max(calls) > 1

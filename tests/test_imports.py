@@ -16,7 +16,7 @@ HEAVY = {"torch", "transformers", "accelerate", "ray"}
 LAYERS: list[set[str]] = [
     {"errors"},
     {"randomness", "registry", "graph", "stats"},
-    {"data"},
+    {"data", "executors"},
     {"tasks"},
     {"models", "objectives", "relabelings"},
     {"specs"},

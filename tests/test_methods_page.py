@@ -11,7 +11,7 @@ import pytest
 from w2slab import registry
 from w2slab.methods import TABLE
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study
+from w2slab.study.reading import check_study
 
 PAGE = Path(__file__).parents[1] / "docs" / "methods.md"
 BEGIN, END = "<!-- methods: begin -->\n", "<!-- methods: end -->"

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import w2slab
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study
+from w2slab.study.reading import check_study
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

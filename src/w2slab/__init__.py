@@ -11,7 +11,7 @@ _PUBLIC = {
     "UnavailableError": "errors",
     "W2SError": "errors",
     "load_results": "experiment.run",
-    "load_study": "study.study",
+    "load_study": "study.reading",
     "plan": "experiment.plan",
     "run": "experiment.run",
     "write_report": "experiment.run",

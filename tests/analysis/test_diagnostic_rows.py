@@ -12,7 +12,7 @@ from tests.analysis.conftest import of
 from w2slab.analysis import collect
 from w2slab.analysis.tables.diagnostics_table import GAINS, overlap_density, rankings
 from w2slab.data.artifacts import read_predictions
-from w2slab.specs import PluginSpec, RelabelSpec, job
+from w2slab.jobs.spec import FileDigests, job
 
 PAIRS = {"student": ("supervisor", "student"), "ceiling": ("supervisor", "ceiling")}
 
@@ -99,7 +99,7 @@ def test_classes_have_shares(tmp_path):
 
 
 def probs_of(store, made):
-    return read_predictions(store.folder(made.key) / "predictions" / "test.parquet").probs.astype(float)
+    return read_predictions(store.folder(made.key), "test").probs.astype(float)
 
 
 def test_a_copy_of_the_supervisor_has_no_misfit_and_no_gain(tmp_path):
@@ -122,7 +122,9 @@ def test_the_nearest_overlap_density_is_read(tmp_path):
     inputs = {"data": comparison.data, "labels": comparison.supervisor}
 
     def relabelled(name, facts, **inputs):
-        made = job(RelabelSpec(relabeling=PluginSpec(name=name), seed=0), title=name, **inputs)
+        made = job(
+            fake_study.RelabelSpec(relabeling=name, seed=0), title=name, files=FileDigests(), **inputs
+        )
         store.records[made.key] = {"facts": facts}
         return made
 

@@ -9,7 +9,9 @@ from scipy import stats
 
 from w2slab.analysis import collect
 from w2slab.analysis.tables.over_tasks_table import OnTask, over_tasks_rows
-from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, write_predictions
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.stats.resampling import Estimate
 
 N_TEST = 400
@@ -24,13 +26,13 @@ def copied(tmp_path, n_errors, seeds):
     simulation = fake_study.Simulation(store, task, {"tiny": 0.6, "medium": 0.9}, methods, curves=False)
     plan = fake_study.FakePlan(graph, simulation.plan(list(seeds), graph))
     for comparison in plan.comparisons:
-        right = np.array([each[0] for each in read_truth(store.folder(comparison.data.key), "test").right])
+        right = np.array([each[0] for each in TaskData.made_by(comparison.data, store.folder).truth("test").right])
         wrong = np.where(np.arange(N_TEST) < n_errors, 1 - right, right)
         for job, chosen in ((comparison.supervisor, wrong), (comparison.student, wrong), (comparison.ceiling, right)):
-            path = store.folder(job.key) / "predictions" / "test.parquet"
-            said = read_predictions(path)
+            folder = store.folder(job.key)
+            said = read_predictions(folder, "test")
             probs = (0.1 + 0.8 * np.eye(2))[chosen].astype(np.float32)
-            write_predictions(path, Predictions(said.ids, probs, said.n_candidates))
+            write_predictions(folder, "test", Labels(said.positions, probs, said.n_candidates))
     return collect(plan, store, resamples=500)
 
 

@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
 from w2slab.analysis import collect, render
-from w2slab.data.artifacts import Predictions, read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, read_stopping, write_predictions
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
 from w2slab.report import words
 from w2slab.stats.agreement import agreement
@@ -36,14 +38,11 @@ def text(tmp_path):
 
 def plain(comparison, store, point=None):
     """Accuracies and agreement of one comparison, example by example."""
-    truth = read_truth(store.folder(comparison.data.key), "test")
-    files = {
-        role: store.folder(getattr(comparison, role).key) / "predictions" / "test.parquet"
-        for role in ("supervisor", "student", "ceiling")
-    }
+    truth = TaskData.made_by(comparison.data, store.folder).truth("test")
+    folders = {role: store.folder(getattr(comparison, role).key) for role in ("supervisor", "student", "ceiling")}
+    choices = {role: read_predictions(folder, "test").choices for role, folder in folders.items()}
     if point:
-        files["student"] = store.folder(comparison.student.key) / "stopping" / f"{point}.parquet"
-    choices = {role: read_predictions(path).choices for role, path in files.items()}
+        choices["student"] = read_stopping(folders["student"], point).choices
     right = {role: truth.is_right(chosen) for role, chosen in choices.items()}
     return right, agreement(choices["student"], choices["supervisor"], right["supervisor"])
 
@@ -191,9 +190,9 @@ def test_nothing_done_yet_is_no_error(text):
 
 def test_predictions_of_other_examples_are_refused_by_name(text):
     plan, store = text
-    path = store.folder(plan.comparisons[0].student.key) / "predictions" / "test.parquet"
-    whole = read_predictions(path)
-    write_predictions(path, Predictions(whole.ids[:10], whole.probs[:10], whole.n_candidates[:10]))
+    folder = store.folder(plan.comparisons[0].student.key)
+    whole = read_predictions(folder, "test")
+    write_predictions(folder, "test", Labels(whole.positions[:10], whole.probs[:10], whole.n_candidates[:10]))
     with pytest.raises(DataError, match=r"test\.parquet: these are not predictions for the test examples of task"):
         collect(plan, store)
 

@@ -21,7 +21,7 @@ from w2slab.graph.job import Graph
 
 
 def slices(**columns):
-    return list(slices_of(pa.table(columns)))
+    return list(slices_of(Examples(pa.table(columns))))
 
 
 def named(found):

@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 from fake_study import FakePlan, FakeStore
 
 from tests.conftest import w2slab
+from w2slab import registry
 from w2slab.apps.compare import Side, compare
 from w2slab.apps.compare.page import write_page
 from w2slab.apps.compare.table import plain, render
@@ -33,11 +34,16 @@ from w2slab.data.artifacts import (
     write_split,
 )
 from w2slab.data.examples import Examples, Truth
+from w2slab.data.splits import Splits
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.job import Graph
 from w2slab.graph.store import Store
-from w2slab.specs import Comparison, FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
+from w2slab.jobs.comparison import Comparison
+from w2slab.jobs.finetune import FinetuneSpec
+from w2slab.jobs.prepare import PrepareSpec
+from w2slab.jobs.spec import job
 from w2slab.stats.comparing import holm
+from w2slab.training.recipe import Recipe
 
 ROLES = ("supervisor", "student", "ceiling")
 
@@ -68,8 +74,8 @@ def fake(
 
     def model(title, accuracy, data, *, draw, on="student_train", labels=None, epochs=1):
         spec = FinetuneSpec(
-            model=PluginSpec(name=title), train_split=on, labels="soft" if labels else "true",
-            objective=PluginSpec(name=title), recipe=RecipeSpec(epochs=epochs), seed=data.spec.seed,
+            model=registry.build("models", title, {}), train_split=on, labels="soft" if labels else "true",
+            objective=registry.build("objectives", title, {}), recipe=Recipe(epochs=epochs), seed=data.spec.seed,
         )  # fmt: skip
         made = put(spec, title, data=data, **({"labels": labels} if labels else {}))
         is_right = np.random.default_rng([*map(ord, title), *draw, data.spec.seed]).random(1000)[ids] < accuracy
@@ -82,8 +88,8 @@ def fake(
 
     for task in tasks:
         for seed in seeds:
-            spec = PrepareSpec(task=PluginSpec(name=task), sizes={"test": len(ids)}, seed=seed)
-            data = put(replace(spec, task=PluginSpec(name=task, fields={"ids": [ids[0], len(ids)]})), "data")
+            spec = PrepareSpec(task=registry.build("tasks", task, {}), sizes=Splits(**{"test": len(ids)}), seed=seed)
+            data = put(replace(spec, task=registry.build("tasks", task, {"ids": [ids[0], len(ids)]})), "data")
             names = [f"x-{i}" for i in ids]
             table = pa.table({"id": names, "group": [f"g-{group(i)}" for i in ids], "text": names})
             write_split(
@@ -349,7 +355,7 @@ def two_versions(tmp_path_factory):
 
 def test_two_versions_of_a_study_from_the_command_line(two_versions, tmp_path):
     from w2slab.experiment.plan import plan
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     out = tmp_path / "page"
     done = w2slab("compare", two_versions, two_versions, "--set-b", "recipe.epochs=3", "--json", "--out", out)

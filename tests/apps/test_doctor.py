@@ -10,7 +10,7 @@ from tests.conftest import w2slab
 from tests.models import small_models
 from w2slab.apps import doctor
 from w2slab.models.hf.huggingface import HuggingFace
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 
 @pytest.fixture

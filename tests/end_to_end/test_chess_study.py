@@ -12,7 +12,7 @@ from tests.conftest import w2slab
 from w2slab.data.artifacts import read_predictions, read_truth
 from w2slab.experiment.plan import plan
 from w2slab.graph.store import Store
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 STUDY = """
     name: small-chess

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import w2slab
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 CONTROLS = ("shuffled", "random", "constant")
 

@@ -10,7 +10,7 @@ from tests.models import small_models
 from w2slab.analysis import render
 from w2slab.experiment import run as api
 from w2slab.graph.store import Store
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 STUDY = """
 name: language

@@ -9,7 +9,7 @@ import w2slab
 from tests.conftest import w2slab as command
 from w2slab.errors import UnavailableError
 from w2slab.experiment import run as api
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 
 
 def test_jobs_in_several_processes_share_the_cores(monkeypatch):

@@ -14,7 +14,7 @@ from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.experiment.plan import Plan, plan
 from w2slab.study.document import override, parse_document
-from w2slab.study.study import check_study, load_study
+from w2slab.study.reading import check_study, load_study
 from w2slab.tasks.chess.puzzle_task import SHIPPED
 
 TEXT = """

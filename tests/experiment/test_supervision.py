@@ -23,7 +23,8 @@ from w2slab.errors import DataError, StudyError
 from w2slab.experiment import run as api
 from w2slab.report.words import answer
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study, load_study, schema, to_yaml
+from w2slab.study.reading import check_study, load_study
+from w2slab.study.writing import schema, to_yaml
 
 LADDER = """\
 name: sources

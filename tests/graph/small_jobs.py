@@ -87,7 +87,7 @@ def surroundings(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     os.write(2, b"\xff\n")
     threads = {name: value for name, value in os.environ.items() if name.endswith("_NUM_THREADS")}
     (context.out / "number.txt").write_text("0")
-    return {"process": os.getpid(), "threads": threads, "is_set_up": is_set_up}
+    return {"process": os.getpid(), "threads": threads}
 
 
 def hold(spec: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -153,20 +153,6 @@ def return_what_cannot_be_recorded(spec: dict[str, Any], context: Any) -> dict[s
 def leave(spec: dict[str, Any], context: Any) -> None:
     """Try to end the process."""
     sys.exit(3)
-
-
-is_set_up = 0
-
-
-def set_up() -> None:
-    """What a worker calls before its first job."""
-    global is_set_up
-    is_set_up += 1
-
-
-def set_up_badly() -> None:
-    """A setup that cannot work."""
-    raise ImportError("no module named torch")
 
 
 def tell(context: Any, line: str) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from small_jobs import graph_of, make, slow_graph
@@ -14,16 +15,15 @@ def facts_of(store, *jobs):
     return [store.record(job.key)["facts"] for job in jobs]
 
 
-def test_a_worker_does_many_jobs_and_is_set_up_once(store):
+def test_a_worker_does_many_jobs(store):
     jobs = [make(str(i), "surroundings", number=i) for i in range(5)]
-    with Processes(2, threads=3, setup="small_jobs:set_up") as executor:
+    with Processes(2, threads=3) as executor:
         run(graph_of(*jobs[:3]), store, executor)
         run(graph_of(*jobs), store, executor)
     facts = facts_of(store, *jobs)
 
     assert len({each["process"] for each in facts}) <= 2
     assert os.getpid() not in {each["process"] for each in facts}
-    assert {each["is_set_up"] for each in facts} == {1}
     names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     assert all(each["threads"][name] == "3" for each in facts for name in names)
 
@@ -77,9 +77,11 @@ def test_what_a_failed_job_printed_is_kept(store, tmp_path):
     assert "printed" in store.log(broken.key).read_text()
 
 
-def test_a_setup_that_fails_ends_the_run_in_words(store):
-    words = r"small_jobs:set_up_badly: a worker cannot start: .*no module named torch"
-    with Processes(1, setup="small_jobs:set_up_badly") as executor, pytest.raises(UnavailableError, match=words):
+def test_workers_that_cannot_start_end_the_run_in_words(store, tmp_path, monkeypatch):
+    (tmp_path / "ctypes.py").write_text("raise ImportError('no such library here')\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    words = r"(?s)a worker process cannot start: .*exit code 1.*no such library here"
+    with Processes(1) as executor, pytest.raises(UnavailableError, match=words):
         run(graph_of(make("one", number=1)), store, executor)
     assert list((store.root / "locks").iterdir()) == []
 

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from w2slab.graph.job import JobContext
-from w2slab.jobs.finetune import finetune
-from w2slab.jobs.prepare import prepare
-from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec
+from w2slab.jobs.finetune import FinetuneSpec, finetune
+from w2slab.jobs.prepare import PrepareSpec, prepare
+from w2slab.models.linear.linear import Linear
+from w2slab.objectives.plain import CrossEntropy
+from w2slab.tasks.toy import Toy
+from w2slab.training.recipe import Recipe
 
 SIZES = {"supervisor_train": 200, "student_train": 200, "validation": 60, "test": 300, "reserve": 50}
-RECIPE = RecipeSpec(epochs=2, lr=0.02, curve_points=3)
+RECIPE = Recipe(epochs=2, lr=0.02, curve_points=3)
 
 
 class Bench:
@@ -29,19 +31,19 @@ class Bench:
         out = self.root / name
         out.mkdir()
         made = JobContext(inputs=inputs, out=out, work=self.root / "work" / name, **context)
-        self.facts = job(asdict(spec), made)
+        self.facts = job(spec, made)
         return out
 
     def prepare(self, name: str = "data", *, sizes: Any = None, seed: int = 0, **fields: Any) -> Path:
-        task = PluginSpec(name="toy", fields={"n_examples": 1000, **fields})
+        task = Toy(n_examples=1000, **fields)
         return self.run(prepare, PrepareSpec(task=task, sizes=sizes or SIZES, seed=seed), {}, name)
 
     def spec(self, n_features: int | None = 8, **changes: Any) -> FinetuneSpec:
         values = {
-            "model": PluginSpec(name="linear", fields={"name": "small", "n_features": n_features}),
+            "model": Linear("small", n_features=n_features),
             "train_split": "student_train",
             "labels": "true",
-            "objective": PluginSpec(name="cross-entropy"),
+            "objective": CrossEntropy(),
             "recipe": RECIPE,
             "seed": 0,
         }

@@ -9,18 +9,18 @@ from tests.models import small_models
 from tests.models.small_models import pairs, reviews
 from w2slab.data.artifacts import write_prepared, write_split
 from w2slab.data.examples import Examples, Truth
-from w2slab.specs import PluginSpec
+from w2slab.models.hf.huggingface import HuggingFace
 
 __all__ = ["folder_of", "pairs", "plugin", "reviews"]
 
 SHARES = {"student_train": (0, 0.5), "validation": (0.5, 0.75), "test": (0.75, 1)}
 
 
-def plugin(folder: Path, kind: str = "llama", std: float = 0.15, **fields: Any) -> PluginSpec:
+def plugin(folder: Path, kind: str = "llama", std: float = 0.15, **fields: Any) -> HuggingFace:
     """A model of random weights, written into a folder and named as a job is told of it."""
     if not (folder / "config.json").exists():
         small_models.save(folder, kind, std=std)
-    return PluginSpec(name="hf", fields={"name": "tiny", "path": str(folder), **fields})
+    return HuggingFace("tiny", path=folder, **fields)
 
 
 def folder_of(folder: Path, task: tuple[Examples, list[int]]) -> Path:

@@ -18,8 +18,7 @@ from w2slab.data.artifacts import (
 )
 from w2slab.data.examples import Examples, Truth
 from w2slab.errors import JobError
-from w2slab.jobs.combine import bootstrap, combine, reweight
-from w2slab.specs import BootstrapSpec, CombineSpec, ReweightSpec
+from w2slab.jobs.combine import BootstrapSpec, CombineSpec, ReweightSpec, bootstrap, combine, reweight
 
 LEARNED = "supervisor_train"
 

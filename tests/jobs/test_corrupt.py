@@ -17,8 +17,7 @@ from w2slab.data.artifacts import Predictions, read_predictions, write_predictio
 from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs.corrupt import corrupt
-from w2slab.specs import CorruptSpec
+from w2slab.jobs.corrupt import CorruptSpec, corrupt
 
 
 @dataclass

@@ -10,29 +10,33 @@ import pytest
 from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.data import artifacts
 from w2slab.data.artifacts import read_examples, read_prepared
+from w2slab.data.splits import SPLITS
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs import plugins, reading
-from w2slab.jobs.embed import embed
+from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.jobs.features import features, read_features
-from w2slab.jobs.prepare import pool, prepare
+from w2slab.jobs.prepare import PoolSpec, PrepareSpec, pool, prepare
 from w2slab.jobs.setup import running_of
-from w2slab.specs import SPLITS, EmbedSpec, PluginSpec, PoolSpec, PrepareSpec
+from w2slab.models.chessformer.chessformer import Chessformer
+from w2slab.models.linear.linear import Linear
+from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.toy import Toy
 
-LINEAR = PluginSpec(name="linear", fields={"name": "big", "n_features": 32})
+LINEAR = Linear("big", n_features=32)
 
 
 def chess(bench):
     sizes = {"student_train": 25, "test": 20}
-    return bench.run(prepare, PrepareSpec(task=PluginSpec(name="chess"), sizes=sizes, seed=0), {}, "puzzles")
+    return bench.run(prepare, PrepareSpec(task=ChessPuzzles(), sizes=sizes, seed=0), {}, "puzzles")
 
 
-RUNG = PluginSpec(name="chessformer", fields={"name": "chess-8k"})
+RUNG = Chessformer("chess-8k")
 
 
 # "All examples of the task (as `prepare` would see them, before splitting)", and no truth.
 def test_a_pool_holds_every_example_that_any_seed_may_split(bench):
-    task = PluginSpec(name="toy", fields={"n_examples": 300, "majority": 0.8})
+    task = Toy(n_examples=300, majority=0.8)
     out = bench.run(pool, PoolSpec(task=task), {}, "pool")
     assert {path.name for path in out.iterdir()} == {"pool.parquet", "prepared.json"}
     pooled = read_examples(out, "pool")
@@ -66,7 +70,7 @@ def test_features_of_every_split_are_what_the_head_reads(bench):
 
 
 def test_features_are_found_by_id_in_the_order_of_the_examples(bench):
-    task = PluginSpec(name="toy", fields={"n_examples": 1000})
+    task = Toy(n_examples=1000)
     pooled = bench.run(embed, EmbedSpec(model=LINEAR), {"data": bench.run(pool, PoolSpec(task=task), {}, "p")}, "pe")
     data = bench.prepare()
     own = bench.run(embed, EmbedSpec(model=LINEAR), {"data": data}, "own")

@@ -22,7 +22,8 @@ from w2slab.data.artifacts import (
 from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
-from w2slab.specs import PluginSpec, RecipeSpec
+from w2slab.objectives.confidence import AuxiliaryConfidence
+from w2slab.training.recipe import Recipe
 
 STUDENT = {"labels": "soft", "n_features": 32}
 
@@ -79,7 +80,7 @@ def test_stopping_at_the_best_weak_labels_decides_all_predictions(bench, supervi
 
 # "The same seed gives the same bytes on one machine."
 def test_the_same_job_gives_the_same_bytes(bench, supervised, bytes_of):
-    spec = bench.spec(**STUDENT, objective=PluginSpec(name="auxiliary-confidence"))
+    spec = bench.spec(**STUDENT, objective=AuxiliaryConfidence())
     first, second = bench.finetune("a", supervised, spec), bench.finetune("b", supervised, spec)
     assert bytes_of(first) == bytes_of(second)
     other = bench.finetune("c", supervised, replace(spec, seed=1))
@@ -88,7 +89,7 @@ def test_the_same_job_gives_the_same_bytes(bench, supervised, bytes_of):
 
 # "Micro-batching and other options never change results beyond rounding."
 def test_options_change_nothing_but_rounding(bench, supervised):
-    spec = bench.spec(**STUDENT, objective=PluginSpec(name="auxiliary-confidence"))
+    spec = bench.spec(**STUDENT, objective=AuxiliaryConfidence())
     whole = bench.finetune("a", supervised, spec)
     parts = bench.finetune("b", supervised, spec, options={"micro_batch": 5, "prediction_batch": 7})
     for split in ("student_train", "test"):
@@ -160,7 +161,7 @@ def test_a_range_of_a_split_is_learned_on_alone(bench):
 # "Killed at any moment and started again, a study ends with the same bytes as one that was never killed."
 @pytest.mark.parametrize("stop_after", [1, 6, 13])
 def test_a_stopped_job_goes_on_to_the_same_bytes(bench, supervised, bytes_of, stop_after):
-    spec = bench.spec(**STUDENT, objective=PluginSpec(name="auxiliary-confidence"))
+    spec = bench.spec(**STUDENT, objective=AuxiliaryConfidence())
     straight = bench.finetune("straight", supervised, spec)
     asked = iter([False] * (stop_after - 1) + [True])
     with pytest.raises(Stopped):
@@ -195,7 +196,7 @@ def text(bench):
     """Reviews, and a spec of a tiny text model that learns them."""
     (bench.root / "reviews").mkdir()
     data = language.folder_of(bench.root / "reviews", language.reviews(24))
-    recipe = RecipeSpec(epochs=1, batch_size=4, lr=0.01, curve_points=0)
+    recipe = Recipe(epochs=1, batch_size=4, lr=0.01, curve_points=0)
     return {"data": data}, bench.spec(model=language.plugin(bench.root / "model"), recipe=recipe)
 
 

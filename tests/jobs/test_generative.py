@@ -11,8 +11,8 @@ from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
 from w2slab.jobs import plugins
-from w2slab.jobs.generative import generative, held_out, texts_of
-from w2slab.specs import GenerativeSpec, PluginSpec
+from w2slab.jobs.generative import GenerativeSpec, generative, held_out, texts_of
+from w2slab.models.linear.linear import Linear
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +86,7 @@ def test_a_stopped_training_goes_on_to_the_same_bytes(bench, spec, bytes_of):
 
 def test_what_cannot_be_learned_is_an_error(bench, spec):
     data = folder_of(bench.root / "data", reviews(40))
-    linear = PluginSpec(name="linear", fields={"name": "small"})
+    linear = Linear("small")
     with pytest.raises(JobError, match="small: no causal language model"):
         bench.run(generative, replace(spec, model=linear), {"data": data}, "a")
     with pytest.raises(JobError, match="no split reserve"):

@@ -14,20 +14,27 @@ from w2slab.data.artifacts import Features as Stored
 from w2slab.data.artifacts import read_curve, read_examples, read_predictions, read_truth, write_features, write_weights
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs.embed import embed
-from w2slab.jobs.heads import head, heads
-from w2slab.jobs.prepare import pool
-from w2slab.specs import EmbedSpec, HeadShape, HeadSpec, PluginSpec, PoolSpec, RecipeSpec
+from w2slab.jobs.embed import EmbedSpec, embed
+from w2slab.jobs.heads import HeadSpec, head, heads
+from w2slab.jobs.prepare import PoolSpec, pool
+from w2slab.models.chessformer.chessformer import Chessformer
+from w2slab.models.linear.linear import Linear
+from w2slab.objectives.anchor import RepresentationAnchor
+from w2slab.objectives.confidence import AuxiliaryConfidence
+from w2slab.objectives.plain import CrossEntropy
+from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.toy import Toy
+from w2slab.training.recipe import HeadShape, Recipe
 
 SPEC = HeadSpec(
     train_split="student_train",
     labels="soft",
-    objective=PluginSpec(name="cross-entropy"),
-    recipe=RecipeSpec(epochs=2, lr=0.02, curve_points=3),
+    objective=CrossEntropy(),
+    recipe=Recipe(epochs=2, lr=0.02, curve_points=3),
     head=HeadShape(),
     seed=0,
 )
-BIG = PluginSpec(name="linear", fields={"name": "big", "n_features": 32})
+BIG = Linear("big", n_features=32)
 
 
 @pytest.fixture(autouse=True)
@@ -82,12 +89,12 @@ def test_without_a_curve_there_are_predictions_only(bench, inputs):
 
 # "Each remains its own job and key in the store": what one leaves does not depend on what was done with it.
 def test_heads_done_together_leave_the_bytes_that_each_leaves_alone(bench, inputs, bytes_of):
-    confident = replace(SPEC, objective=PluginSpec(name="auxiliary-confidence"))
+    confident = replace(SPEC, objective=AuxiliaryConfidence())
     stopping = replace(SPEC, recipe=replace(SPEC.recipe, lr=0.3, stop_at="weak-labels"))
     specs = [replace(spec, seed=seed) for spec in (SPEC, confident, stopping) for seed in (0, 1)]
     specs += [
         replace(SPEC, head=HeadShape(hidden=4)),
-        replace(SPEC, head=HeadShape(mixture=2)),
+        replace(SPEC, head=HeadShape(n_heads=2)),
         replace(SPEC, labels="hard"),
     ]
     results, outs = together(bench, [(spec, inputs) for spec in specs])
@@ -110,7 +117,7 @@ def test_scrambled_true_labels_leave_a_student_as_it_was(bench, inputs, bytes_of
 
 
 def test_features_of_the_pool_serve_every_split_of_every_seed(bench, inputs, bytes_of):
-    task = PluginSpec(name="toy", fields={"n_examples": 1000})
+    task = Toy(n_examples=1000)
     pooled = bench.run(embed, EmbedSpec(model=BIG), {"data": bench.run(pool, PoolSpec(task=task), {}, "pool")}, "pe")
     other = bench.prepare("other", seed=7)
     own = bench.run(embed, EmbedSpec(model=BIG), {"data": other}, "other-e")
@@ -147,7 +154,7 @@ def test_a_failure_of_one_does_not_lose_the_others(bench, inputs, bytes_of):
     jobs = [
         (SPEC, inputs),
         (SPEC, inputs | {"data": foreign}),  # labels of other examples
-        (replace(SPEC, objective=PluginSpec(name="representation-anchor")), inputs),
+        (replace(SPEC, objective=RepresentationAnchor()), inputs),
         (replace(SPEC, recipe=replace(SPEC.recipe, lr=1e38)), inputs),
         (replace(SPEC, seed=1), inputs),
     ]
@@ -212,11 +219,10 @@ def test_a_state_of_the_whole_position_cannot_choose_among_its_moves(bench):
     sizes = {"student_train": 30, "test": 30}
     data = bench.root / "chess"
     data.mkdir()
-    from w2slab.jobs.prepare import prepare
-    from w2slab.specs import PrepareSpec
+    from w2slab.jobs.prepare import PrepareSpec, prepare
 
-    bench.run(prepare, PrepareSpec(task=PluginSpec(name="chess"), sizes=sizes, seed=0), {}, "puzzles")
-    model = PluginSpec(name="chessformer", fields={"name": "chess-8k"})
+    bench.run(prepare, PrepareSpec(task=ChessPuzzles(), sizes=sizes, seed=0), {}, "puzzles")
+    model = Chessformer("chess-8k")
     given = {"data": bench.root / "puzzles"}
     spec = replace(SPEC, labels="true", recipe=replace(SPEC.recipe, epochs=8, lr=0.1))
     for readout in ("head", "state", "with-state"):

@@ -12,12 +12,12 @@ from w2slab.data.artifacts import read_examples, read_predictions, read_truth
 from w2slab.errors import DataError
 from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
-from w2slab.jobs.label_file import label_file
-from w2slab.jobs.prepare import pool
-from w2slab.specs import LabelFileSpec, PluginSpec, PoolSpec
+from w2slab.jobs.label_file import LabelFileSpec, label_file
+from w2slab.jobs.prepare import PoolSpec, pool
+from w2slab.tasks.toy import Toy
 
 SPLITS = ("student_train", "validation", "test", "reserve")
-TOY = PluginSpec(name="toy", fields={"n_examples": 1000})
+TOY = Toy(n_examples=1000)
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
 from w2slab.jobs.own_labels import fold, folds, own_labels
 from w2slab.specs import FoldSpec, OwnLabelsSpec
-from w2slab.tasks.text.identified import Layout
+from w2slab.data.readers.texts import Layout
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.integers(2, 5), st.integers(0, 9))

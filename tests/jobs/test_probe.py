@@ -15,14 +15,15 @@ from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.data.artifacts import read_predictions, read_truth
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
-from w2slab.jobs.finetune import finetune
-from w2slab.jobs.probe import probe
+from w2slab.jobs.finetune import FinetuneSpec, finetune
+from w2slab.jobs.probe import ProbeSpec, probe
 from w2slab.models.linear.linear import Linear
-from w2slab.specs import FinetuneSpec, PluginSpec, ProbeSpec, RecipeSpec
+from w2slab.objectives.plain import CrossEntropy
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
+from w2slab.training.recipe import Recipe
 
 
 def soft_labels(generator, real):
@@ -175,8 +176,8 @@ def test_a_probe_may_start_from_weights_that_a_finetuning_kept(bench, llama):
         model=llama,
         train_split="student_train",
         labels="true",
-        objective=PluginSpec(name="cross-entropy"),
-        recipe=RecipeSpec(epochs=4, lr=3e-3, curve_points=0),
+        objective=CrossEntropy(),
+        recipe=Recipe(epochs=4, lr=3e-3, curve_points=0),
         keep_weights=True,
         seed=0,
     )
@@ -202,7 +203,7 @@ class Bare(Linear):
 def test_a_network_without_features_is_an_error(bench, monkeypatch):
     data = bench.prepare()
     monkeypatch.setattr("w2slab.jobs.plugins.build", lambda kind, plugin: Bare("small", 8))
-    linear = PluginSpec(name="linear", fields={"name": "small", "n_features": 8})
+    linear = Linear("small", n_features=8)
     spec = ProbeSpec(model=linear, train_split="student_train", labels="true", seed=0)
     with pytest.raises(JobError, match="small: its network has no features"):
         bench.run(probe, spec, {"data": data}, "probe")

@@ -12,9 +12,9 @@ import torch
 from tests.jobs.language import folder_of, pairs, plugin, reviews
 from w2slab.data.artifacts import Predictions, read_examples, read_predictions, read_truth, write_predictions
 from w2slab.errors import JobError
-from w2slab.jobs.prompt import in_turn, prompt
+from w2slab.jobs.prompt import PromptSpec, in_turn, prompt
+from w2slab.models.linear.linear import Linear
 from w2slab.randomness import rng
-from w2slab.specs import PluginSpec, PromptSpec
 
 SPLITS = ("student_train", "validation", "test")
 
@@ -157,7 +157,7 @@ def test_what_is_too_long_loses_shots_first_and_then_text_on_the_left(bench, lla
 
 def test_what_cannot_be_asked_is_an_error(bench, data, llama):
     spec = PromptSpec(model=llama, seed=0)
-    linear = PluginSpec(name="linear", fields={"name": "small"})
+    linear = Linear("small")
     with pytest.raises(JobError, match="small: no causal language model"):
         bench.run(prompt, replace(spec, model=linear), {"data": data}, "a")
     with pytest.raises(JobError, match="shots: 21 are asked for and student_train has 20"):

@@ -23,8 +23,11 @@ from w2slab.errors import JobError, UnavailableError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.perform import PEAKS
 from w2slab.jobs import ranks
-from w2slab.jobs.prepare import prepare
-from w2slab.specs import PluginSpec, PrepareSpec, RecipeSpec
+from w2slab.jobs.prepare import PrepareSpec, prepare
+from w2slab.models.chessformer.chessformer import Chessformer
+from w2slab.objectives.confidence import AuxiliaryConfidence
+from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.training.recipe import Recipe
 
 TWO = {"gpus_per_job": 2, "device": "cpu"}
 
@@ -49,9 +52,7 @@ def student(tmp_path_factory):
     data = bench.prepare()
     labels = bench.finetune("supervisor", {"data": data}, bench.spec(2, train_split="supervisor_train"))
     bench.inputs = {"data": data, "labels": labels}
-    bench.student = bench.spec(
-        labels="soft", n_features=32, objective=PluginSpec(name="auxiliary-confidence", fields={"ramp_frac": 0.0})
-    )
+    bench.student = bench.spec(labels="soft", n_features=32, objective=AuxiliaryConfidence(ramp_frac=0.0))
     bench.two = bench.finetune("two", bench.inputs, bench.student, options=TWO)
     return bench
 
@@ -74,10 +75,10 @@ def test_a_sharded_network_gives_the_predictions_of_one_process(tmp_path):
 
     bench = Bench(tmp_path)
     sizes = {"supervisor_train": 20, "student_train": 37, "validation": 10, "test": 30}
-    data = bench.run(prepare, PrepareSpec(task=PluginSpec(name="chess"), sizes=sizes, seed=0), {}, "data")
+    data = bench.run(prepare, PrepareSpec(task=ChessPuzzles(), sizes=sizes, seed=0), {}, "data")
     spec = bench.spec(
-        model=PluginSpec(name="chessformer", fields={"name": "chess-8k"}),
-        recipe=RecipeSpec(epochs=1, batch_size=9, curve_points=2, stop_at="weak-labels"),
+        model=Chessformer("chess-8k"),
+        recipe=Recipe(epochs=1, batch_size=9, curve_points=2, stop_at="weak-labels"),
         keep_weights=True,
     )
     one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
@@ -100,7 +101,7 @@ def test_a_sharded_text_model_gives_the_predictions_of_one_process(tmp_path):
     examples = Examples(pa.table({"id": names, "group": names, "text": texts}), ("bad", "good"))
     data = folder_of(tmp_path / "data", (examples, right))
     model = plugin(tmp_path / "model", max_length=64)
-    spec = bench.spec(model=model, recipe=RecipeSpec(epochs=1, batch_size=8, curve_points=0))
+    spec = bench.spec(model=model, recipe=Recipe(epochs=1, batch_size=8, curve_points=0))
     one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
     assert_alike(one, bench.finetune("two", {"data": data}, spec, options=TWO | {"sharded": True}))
 

@@ -20,9 +20,8 @@ from w2slab.data.artifacts import (
 from w2slab.data.examples import Examples
 from w2slab.errors import JobError
 from w2slab.jobs import relabel as relabel_job
-from w2slab.jobs.relabel import relabel
+from w2slab.jobs.relabel import RelabelSpec, relabel
 from w2slab.relabelings.relabeling import RelabelResult
-from w2slab.specs import PluginSpec, RelabelSpec
 
 
 @pytest.fixture
@@ -50,7 +49,7 @@ def labels(bench):
 
 
 def spec(name, seed=0, n_trusted=0, **fields):
-    return RelabelSpec(relabeling=PluginSpec(name=name, fields=fields), n_trusted=n_trusted, seed=seed)
+    return RelabelSpec(relabeling=registry.build("relabelings", name, fields), n_trusted=n_trusted, seed=seed)
 
 
 def changed(bench, inputs, name, seed=0, split="student_train", out=None):

@@ -9,7 +9,8 @@ from w2slab.errors import StudyError
 from w2slab.experiment.plan import Plan, plan
 from w2slab.graph.job import Job
 from w2slab.study.document import override, parse_document
-from w2slab.study.study import Study, check_study
+from w2slab.study.reading import check_study
+from w2slab.study.study import Study
 
 TEXT = """
     name: small

@@ -8,11 +8,13 @@ import numpy as np
 
 from tests.jobs.conftest import bench
 from tests.methods.planning import planned, problems, student, study
+from w2slab import registry
 from w2slab.data.artifacts import Predictions, read_weights, write_predictions, write_prepared
 from w2slab.jobs import relabel as job
-from w2slab.specs import PluginSpec, RelabelSpec
+from w2slab.jobs.relabel import RelabelSpec
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study, schema, to_yaml
+from w2slab.study.reading import check_study
+from w2slab.study.writing import schema, to_yaml
 
 __all__ = ["bench"]
 
@@ -102,7 +104,7 @@ def test_weights_of_one_relabeling_reach_through_the_next(bench):
     write_examples_of(data)
 
     def relabel(name, fields, labels, out):
-        spec = RelabelSpec(relabeling=PluginSpec(name=name, fields=fields), seed=0)
+        spec = RelabelSpec(relabeling=registry.build("relabelings", name, fields), seed=0)
         return bench.run(job.relabel, spec, {"data": data, "labels": labels}, out)
 
     first = relabel("confidence-filter", {"keep": 0.5}, labels, "first")

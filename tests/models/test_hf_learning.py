@@ -9,11 +9,11 @@ import torch
 from tests.models import small_models
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.objectives import CrossEntropy
-from w2slab.specs import RecipeSpec
 from w2slab.training import batches
 from w2slab.training.loop import Running, Training, finetune
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
+from w2slab.training.recipe import Recipe
 
 KINDS = ["llama", "bert"]
 TUNINGS = {"full": 3e-3, "lora": 1e-2, "head": 0.1}
@@ -32,7 +32,7 @@ def family(folders, kind, tuning):
 def training(model, made, labels, **recipe):
     examples = batches.encode(model, made)
     targets = np.eye(examples.n_candidates.max(), dtype=np.float32)[labels]
-    asked = RecipeSpec(curve_points=0, **recipe)
+    asked = Recipe(curve_points=0, **recipe)
     return Training(examples, targets, made.classes is not None, CrossEntropy(), asked, seed=1)
 
 

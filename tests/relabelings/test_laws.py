@@ -131,7 +131,7 @@ def test_a_row_says_what_it_asks_for(name):
     row = registry.load("relabelings", name)
     given = example((2, 30, 2, True))
     bare = replace(given, features=None, others=(), trusted=None)
-    asks = [getattr(row, each, 0) for each in ("needs_features", "needs_others", "needs_trusted")]
+    asks = row.needs_features, row.needs_others, row.needs_trusted
     enough = replace(
         bare,
         features=given.features if asks[0] else None,

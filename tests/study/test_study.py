@@ -11,7 +11,8 @@ import pytest
 from w2slab import registry
 from w2slab.errors import StudyError
 from w2slab.study.document import parse_document
-from w2slab.study.study import check_study, load_study, schema, to_yaml
+from w2slab.study.reading import check_study, load_study
+from w2slab.study.writing import schema, to_yaml
 
 
 def problems(text: str) -> list[str]:

@@ -10,7 +10,7 @@ import pytest
 
 from w2slab.data.examples import Examples
 from w2slab.errors import DataError
-from w2slab.tasks.text.task_labels import read_task_labels
+from w2slab.data.readers.annotations import read_task_labels
 
 IDS = ["e0", "e1", "e2", "e3"]
 

@@ -7,7 +7,7 @@ import torch
 
 import w2slab
 from tests.training.test_loop import network, running, training, weights
-from w2slab.study.study import load_study
+from w2slab.study.reading import load_study
 from w2slab.training.loop import Running, finetune
 from w2slab.training.placement import Placement
 

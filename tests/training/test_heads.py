@@ -14,15 +14,15 @@ from torch import nn
 from w2slab import registry
 from w2slab.errors import JobError
 from w2slab.objectives import CrossEntropy
-from w2slab.specs import HeadShape, RecipeSpec
 from w2slab.training import loop
 from w2slab.training.batches import Encoded
 from w2slab.training.heads_network import Layout, mix
 from w2slab.training.placement import Placement
+from w2slab.training.recipe import HeadShape, Recipe
 from w2slab.training.rows import Rows, rows_of
 from w2slab.training.stacked_heads import HeadTraining, fit, stacked
 
-RECIPE = RecipeSpec(epochs=3, batch_size=8, lr=0.05, curve_points=0)
+RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05, curve_points=0)
 TABLE = [name for name in registry.table("objectives") if name != "representation-anchor"]
 
 
@@ -154,7 +154,7 @@ def test_dropout_drops_what_the_training_loop_drops():
 # rate whatever the gradient, so the logits are (0.1, -0.1).
 def test_a_step_worked_by_hand():
     one = examples(1)
-    recipe = RecipeSpec(epochs=1, lr=0.1, warmup_frac=0.0, decay="none", curve_points=0)
+    recipe = Recipe(epochs=1, lr=0.1, warmup_frac=0.0, decay="none", curve_points=0)
     head = training(one, targets=np.array([[0.9, 0.1]], np.float32), recipe=recipe, predicted={"test": one})
     expected = math.exp(0.1) / (math.exp(0.1) + math.exp(-0.1))
     np.testing.assert_allclose(test_probs(head)[0], [[expected, 1 - expected]], atol=1e-6)
@@ -163,7 +163,7 @@ def test_a_step_worked_by_hand():
 def grid(rows):
     """Heads that differ in everything that may differ, some of them in lockstep."""
     other = labels(rows, seed=2)
-    shapes = [HeadShape(), HeadShape(hidden=3), HeadShape(mixture=2), HeadShape(hidden=3, mixture=2)]
+    shapes = [HeadShape(), HeadShape(hidden=3), HeadShape(n_heads=2), HeadShape(hidden=3, n_heads=2)]
     heads = [training(rows, seed=s, targets=t) for s in (0, 1) for t in (labels(rows), other)]
     heads += [training(rows, objective=registry.build("objectives", name, {})) for name in TABLE]
     heads += [training(rows, shape=shape, seed=s) for shape in shapes for s in (0, 1, 2)]
@@ -204,7 +204,7 @@ def test_a_stack_holds_heads_in_lockstep_with_the_same_objectives_in_every_order
 
 
 @pytest.mark.parametrize("shared", [True, False])
-@pytest.mark.parametrize("shape", [HeadShape(), HeadShape(hidden=3), HeadShape(hidden=3, mixture=2)])
+@pytest.mark.parametrize("shape", [HeadShape(), HeadShape(hidden=3), HeadShape(hidden=3, n_heads=2)])
 def test_gradients_are_those_of_automatic_differentiation(shape, shared):
     layout = Layout(2, 3, 4, 2 if shared else 1, shape, shared)
     generator = torch.Generator().manual_seed(0)
@@ -220,7 +220,7 @@ def test_gradients_are_those_of_automatic_differentiation(shape, shared):
 
 
 def test_each_weight_belongs_to_one_head():
-    layout = Layout(2, 3, 4, 2, HeadShape(hidden=3, mixture=2), True)
+    layout = Layout(2, 3, 4, 2, HeadShape(hidden=3, n_heads=2), True)
     owners = layout.spread(torch.arange(6).view(2, 3) + 1)
     per_head = (3 + 1) * 3 + 3 * 4 + 4 + 2
     assert torch.bincount(owners)[1:].tolist() == [per_head] * 6

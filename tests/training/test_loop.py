@@ -12,16 +12,16 @@ import torch
 from w2slab.errors import JobError
 from w2slab.objectives import AuxiliaryConfidence, CrossEntropy
 from w2slab.randomness import rng
-from w2slab.specs import RecipeSpec
 from w2slab.training import checkpoint
 from w2slab.training.batches import Encoded
 from w2slab.training.loop import Running, Training, finetune
 from w2slab.training.optimizer import clip
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
+from w2slab.training.recipe import Recipe
 
 N, WIDTH = 70, 6
-RECIPE = RecipeSpec(epochs=3, batch_size=16, lr=0.05, curve_points=5)
+RECIPE = Recipe(epochs=3, batch_size=16, lr=0.05, curve_points=5)
 
 
 def network() -> torch.nn.Module:
@@ -43,7 +43,7 @@ def encoded(n: int = N, name: str = "train") -> Encoded:
     )
 
 
-def training(objective=None, recipe: RecipeSpec = RECIPE, **changes) -> Training:
+def training(objective=None, recipe: Recipe = RECIPE, **changes) -> Training:
     examples = encoded()
     ones = torch.sigmoid(2 * examples.rows[:, 0] + examples.rows[:, 1]).numpy()
     judged = encoded(40, "judged")

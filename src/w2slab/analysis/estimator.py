@@ -21,7 +21,7 @@ from w2slab.stats.resampling import Estimate, mean_estimate
 from w2slab.stats.seeds import BySeed, mean_draws, noise
 
 if TYPE_CHECKING:
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Row = dict[str, Any]
 Columns = dict[str, Any]  # by name: an array or a list with an entry for each cell, or one value for all

@@ -24,7 +24,7 @@ from w2slab.stats.resampling import CellResamples, ExampleResamples, example_res
 from w2slab.stats.seeds import BySeed
 
 if TYPE_CHECKING:
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Rows = Mapping[str, np.ndarray]  # by role, numbers of models
 _MOST_BYTES_OF_PROBS = 24_000_000  # that are kept at a time

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.analysis.estimator import ROLES, Row
-from w2slab.analysis.outcomes import Reading, TestSet, read_outcome
+from w2slab.analysis.outcomes import Reading, TestSet, read_outcome, test_set
 from w2slab.analysis.tables import tables as all_tables
-from w2slab.data.artifacts import Predictions, read_examples, read_truth
+from w2slab.data.labels import Labels
 from w2slab.errors import StudyError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from w2slab.specs import Comparison
+    from w2slab.graph.job import Job
+    from w2slab.jobs.comparison import Comparison
 
 IDS = ("task", "weak", "strong", "method", "control", "seed")
 # What a model reads: large, and of little use beside a probability.
@@ -118,20 +119,19 @@ class _Reader:
     def __init__(self, store: Reading) -> None:
         self._store = store
         self._tests: dict[str, tuple[TestSet, Row]] = {}
-        self._models: dict[str, Predictions] = {}
+        self._models: dict[str, Labels] = {}
 
-    def test(self, key: str) -> tuple[TestSet, Row]:
+    def test(self, data: Job) -> tuple[TestSet, Row]:
         """The test examples of a data job, and their columns."""
-        if key not in self._tests:
-            folder = self._store.folder(key)
-            test = TestSet(folder)
+        if data.key not in self._tests:
+            test = test_set(data, self._store)
             columns: Row = dict(_shown(test.table))
-            columns["label"] = np.array([right[0] for right in read_truth(folder, "test").right], dtype=np.int64)
-            columns["n_candidates"] = read_examples(folder, "test").n_candidates
-            self._tests[key] = test, columns
-        return self._tests[key]
+            columns["label"] = np.array([right[0] for right in test.right], dtype=np.int64)
+            columns["n_candidates"] = test.n_candidates
+            self._tests[data.key] = test, columns
+        return self._tests[data.key]
 
-    def model(self, key: str, test: TestSet, task: str) -> Predictions:
+    def model(self, key: str, test: TestSet, task: str) -> Labels:
         """A model's predictions for the test examples."""
         if key not in self._models:
             self._models[key] = read_outcome(test, self._store, key, task)
@@ -152,7 +152,7 @@ def _part(comparison: Comparison, reader: _Reader, ids: Mapping[str, Any], *, pr
     """The test examples of one student."""
     import pandas as pd
 
-    test, shown = reader.test(comparison.data.key)
+    test, shown = reader.test(comparison.data)
     n = len(test)
     columns: Row = {name: pd.Series([getattr(comparison, name)] * n, dtype=dtype) for name, dtype in ids.items()}
     columns |= {"seed": np.full(n, comparison.seed, dtype=np.int64)} | shown

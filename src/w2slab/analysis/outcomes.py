@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from w2slab.data.artifacts import STOPPING_POINTS, Predictions, read_examples, read_predictions, read_truth
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions, read_stopping, stopping_points
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
+from w2slab.jobs.spec import LearningSpec
 
 if TYPE_CHECKING:
     from w2slab.graph.job import Job
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 
 class Reading(Protocol):
@@ -41,6 +45,9 @@ class TestSet:
 
     Attributes:
         ids: Stable names, in order.
+        positions: Their rows in the task's table, int64 [N].
+        examples: The part that a model may read.
+        right: The candidates of each that count as right.
         table: Everything that is known of them, a row each.
         has_classes: Whether all have the same candidates.
         is_right: Which candidates count as right, bool [N, K].
@@ -52,9 +59,9 @@ class TestSet:
 
     __test__ = False  # not a test case, whatever its name says to pytest
 
-    def __init__(self, folder: Path) -> None:
-        truth = read_truth(folder, "test")
-        examples = read_examples(folder, "test")
+    def __init__(self, data: TaskData) -> None:
+        truth, examples = data.truth("test"), data.examples("test")
+        self.positions, self.examples, self.right = data.positions("test"), examples, truth.right
         n_candidates = examples.n_candidates
         self.ids, self.table, self.has_classes = truth.ids, examples.table, examples.classes is not None
         self.n_candidates = n_candidates
@@ -62,7 +69,7 @@ class TestSet:
         lengths = np.fromiter(map(len, truth.right), np.int64, len(truth.right))
         self.is_right[np.repeat(np.arange(len(lengths)), lengths), [r for row in truth.right for r in row]] = True
         self.chances = lengths / np.maximum(n_candidates, 1)
-        _, self.groups = np.unique(examples.table.column("group").to_pylist(), return_inverse=True)
+        _, self.groups = np.unique(examples.groups, return_inverse=True)
         self.n_groups = len(np.unique(self.groups))
 
     def __len__(self) -> int:
@@ -77,11 +84,18 @@ class TestSet:
         """Some of the examples alone."""
         own = copy(self)
         own.ids, own.table = [self.ids[place] for place in places], self.table.take(places)
+        own.positions, own.examples = self.positions[places], self.examples.take(places)
+        own.right = [self.right[place] for place in places]
         own.is_right, own.chances = self.is_right[places], self.chances[places]
         own.n_candidates = self.n_candidates[places]
         _, own.groups = np.unique(self.groups[places], return_inverse=True)
         own.n_groups = len(np.unique(own.groups))
         return own
+
+
+def test_set(data: Job, store: Reading) -> TestSet:
+    """Read the test examples of a data job."""
+    return TestSet(TaskData.made_by(data, store.folder))
 
 
 def read_test(task: str, store: Reading, comparisons: list[Comparison]) -> TestSet:
@@ -90,19 +104,19 @@ def read_test(task: str, store: Reading, comparisons: list[Comparison]) -> TestS
     Raises:
         DataError: They differ between seeds.
     """
-    folders = [store.folder(key) for key in dict.fromkeys(c.data.key for c in comparisons)]
-    test = TestSet(folders[0])
-    for folder in folders[1:]:
-        ids = read_truth(folder, "test").ids
+    first, *others = {c.data.key: c.data for c in comparisons}.values()
+    test = test_set(first, store)
+    for job in others:
+        ids = TaskData.made_by(job, store.folder).truth("test").ids
         if ids != test.ids:
             raise DataError(
-                f"{folder}: its {len(ids)} test examples are not the {len(test)} of the other seeds of task {task}. "
-                "The test split must not depend on the seed; run the data jobs again."
+                f"{store.folder(job.key)}: its {len(ids)} test examples are not the {len(test)} of the other seeds of "
+                f"task {task}. The test split must not depend on the seed; run the data jobs again."
             )
     return test
 
 
-def read_outcome(test: TestSet, store: Reading, key: str, task: str, point: str = "") -> Predictions:
+def read_outcome(test: TestSet, store: Reading, key: str, task: str, point: str = "") -> Labels:
     """Read a model's predictions for the test examples of a task.
 
     Args:
@@ -115,22 +129,14 @@ def read_outcome(test: TestSet, store: Reading, key: str, task: str, point: str 
     Raises:
         DataError: They are of other examples.
     """
-    return predictions_for(test, _path(store, key, point), task)
+    return predictions_for(test, store.folder(key), task, point)
 
 
-def _path(store: Reading, key: str, point: str) -> Path:
-    name = f"stopping/{point}.parquet" if point else "predictions/test.parquet"
-    return store.folder(key) / name
-
-
-def predictions_for(test: TestSet, path: Path, task: str) -> Predictions:
-    """Read a file of predictions for the test examples of a task.
-
-    Raises:
-        DataError: They are of other examples.
-    """
-    predictions = read_predictions(path)
-    if predictions.ids != test.ids or predictions.probs.shape[1] > test.is_right.shape[1]:
+def predictions_for(test: TestSet, folder: Path, task: str, point: str = "") -> Labels:
+    """Read a model's predictions for the test examples of a task from its job's folder; see `read_outcome`."""
+    predictions = read_stopping(folder, point) if point else read_predictions(folder, "test")
+    if not np.array_equal(predictions.positions, test.positions) or predictions.probs.shape[1] > test.is_right.shape[1]:
+        path = layout.stopping(folder, point) if point else layout.predictions(folder, "test")
         raise DataError(
             f"{path}: these are not predictions for the test examples of task {task}. "
             "Remove its folder and run the study again."
@@ -141,9 +147,9 @@ def predictions_for(test: TestSet, path: Path, task: str) -> Predictions:
 def other_points(store: Reading, student: Job) -> list[str]:
     """Stopping points at which predictions of a student are stored, besides the one that counts."""
     own = stopping_point(student)
-    return [p for p in STOPPING_POINTS if p != own and _path(store, student.key, p).exists()]
+    return [point for point in stopping_points(store.folder(student.key)) if point != own]
 
 
 def stopping_point(job: Job) -> str:
     """The stopping point at which a model's predictions count."""
-    return str(getattr(getattr(job.spec, "recipe", None), "stop_at", "last"))
+    return job.spec.recipe.stop_at if isinstance(job.spec, LearningSpec) else "last"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
 
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
     from w2slab.study.study import Study as StudyOfPlan
 
 

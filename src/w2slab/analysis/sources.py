@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
     from w2slab.study.parts import Supervision
 
 

@@ -90,7 +90,7 @@ def elicit(
 
 
 def _layout(kind: str, *, candidates: list[str] | None, **fields: Any) -> Any:
-    from w2slab.tasks.text.identified import Layout
+    from w2slab.data.readers.texts import Layout
 
     if kind == "classification" and candidates:
         raise StudyError("--candidate goes with --kind preference; classes are common to all texts")

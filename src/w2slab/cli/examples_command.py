@@ -6,22 +6,18 @@ import csv
 import hashlib
 import io
 import json
-import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from w2slab.errors import StudyError
+from w2slab.graph.atomic import write_atomically
 
 if TYPE_CHECKING:
     from w2slab.study.study import Study, TaskEntry
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
-# What a person reads of an example; of a task that has none of these, all but what its examples are grouped by.
-_READ = ("text", "answer", "setup", "fen", "candidates", "features")
-_NEVER_READ = ("group", "difficulty")
 
 Row = dict[str, Any]
 
@@ -46,7 +42,8 @@ def examples(
     file with a row for each `id` and its `label`, `probs` or `votes` is then the study's
     `supervision: {source: file, path: ...}`.
     """
-    from w2slab.study.study import label, load_study
+    from w2slab.study.reading import load_study
+    from w2slab.study.study import label
 
     if out.suffix not in ENDINGS:
         raise StudyError(f"--out {out}: a name that ends in {', '.join(ENDINGS)} is needed")
@@ -59,7 +56,7 @@ def examples(
     if task not in named and (task is not None or len(named) > 1):
         raise StudyError(f"--task {task or '…'}: name one of the study's tasks: {', '.join(named)}")
     rows = to_label(loaded, named[task] if task else loaded.tasks[0])
-    _write(out, rows)
+    write_atomically(out, _encoded(out.suffix, rows))
     seeds = "seed" if len(loaded.seeds) == 1 else f"{len(loaded.seeds)} seeds"
     typer.echo(f"{out}: {len(rows):,} examples, all that the study's {seeds} may ask a supervisor about")
 
@@ -70,21 +67,23 @@ def to_label(study: Study, task: TaskEntry) -> list[Row]:
     Raises:
         DataError: The task's data are missing, malformed or too few.
     """
+    from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
+    from w2slab.data.splitting import split
     from w2slab.experiment.pinning import task_spec
     from w2slab.graph.fingerprint import transport
-    from w2slab.jobs.prepare import load_task, split
-    from w2slab.specs import UNSEEN_BY_SUPERVISOR, PluginSpec, restore
+    from w2slab.jobs.prepare import load_task
+    from w2slab.specs import PluginSpec, restore
 
-    labelled, kept = load_task(restore(PluginSpec, transport(task_spec(task))))
+    table = load_task(restore(PluginSpec, transport(task_spec(task))))
     asked: dict[int, set[str]] = {}
     for seed in study.seeds:
-        parts = split(labelled, kept, study.splits.model_dump(), seed, task.name)
+        parts = split(table, study.splits.model_dump(), seed)
         for name in UNSEEN_BY_SUPERVISOR:
             for position in parts.get(name, ()):
                 asked.setdefault(int(position), set()).add(name)
-    own = labelled.examples
+    own = table.examples
     positions = sorted(asked, key=lambda position: hashlib.sha256(own.ids[position].encode()).digest())
-    columns = _columns(own.table.column_names)
+    columns = own.columns_to_label
     values = own.table.take(positions).select(["id", *columns]).to_pylist()
     rows = []
     for position, row in zip(positions, values, strict=True):
@@ -95,23 +94,8 @@ def to_label(study: Study, task: TaskEntry) -> list[Row]:
     return rows
 
 
-def _columns(names: list[str]) -> list[str]:
-    """The columns of a task's examples that a person reads."""
-    read = [name for name in _READ if name in names]
-    return read or [name for name in names if name not in ("id", *_NEVER_READ)]
-
-
-def _write(path: Path, rows: list[Row]) -> None:
-    """Write the rows as the file's ending says, whole or not at all; in CSV, lists are JSON."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_bytes(_encoded(path.suffix, rows))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
 def _encoded(ending: str, rows: list[Row]) -> bytes:
+    """The rows as the file's ending says; in CSV, lists are JSON."""
     if ending == ".parquet":
         import pyarrow as pa
         import pyarrow.parquet as pq

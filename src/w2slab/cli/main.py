@@ -79,7 +79,7 @@ def _store(study: Path, store: Path | None) -> Store:
 
 def _plan(study: Path, settings: list[str] | None) -> Plan:
     from w2slab.experiment.plan import plan
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     return plan(load_study(study, settings or []))
 
@@ -150,7 +150,7 @@ def run(
     from w2slab.cli.progress import Display, summary
     from w2slab.experiment import run as api
     from w2slab.jobs import ranks
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     launch = ranks.taken_from_launcher(os.environ)
     if launch is not None and launch.rank > 0:
@@ -230,7 +230,7 @@ def report(
     out: Annotated[Path | None, typer.Option(help="Folder of the report. [NAME-report beside the study]")] = None,
 ) -> None:
     """Print the table and write the report of what is done so far; trains nothing."""
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     _report(load_study(study, settings or []), _store(study, store), study, settings, out)
 
@@ -322,7 +322,7 @@ def _rungs() -> dict[str, str]:
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a study file, for editors."""
-    from w2slab.study.study import schema as study_schema
+    from w2slab.study.writing import schema as study_schema
 
     typer.echo(json.dumps(study_schema(), indent=1))
 
@@ -334,7 +334,7 @@ def doctor(
 ) -> None:
     """Show what this machine offers, and what each model of a study would need in memory."""
     from w2slab.apps.doctor import examine, needs
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     loaded = None if study is None else load_study(study, settings or [])
     findings: list[dict[str, Any]] = examine() + ([] if loaded is None else needs(loaded))

@@ -52,7 +52,7 @@ def methods(
     from w2slab.apps.rank.table import sentences, table
     from w2slab.cli.progress import Display
     from w2slab.graph.store import Store
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     with as_file(files("w2slab") / "assets" / "methods.yaml") as shipped:
         loaded = load_study(study or shipped, settings or [])

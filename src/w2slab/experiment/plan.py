@@ -1,62 +1,84 @@
 """The experiment: a study in, its graph of jobs out. Who opens only this file understands what is done.
 
-For each task and seed, a weak *supervisor* learns on true labels of `supervisor_train`. Its predictions on
+For each task and seed, a weak *supervisor* learns on ground truth of `supervisor_train`. Its predictions on
 `student_train` are the *weak labels*. A strong *student* learns on those, by one method or another; the *ceiling*, the
-same strong model, learns on the true labels of the same examples. All three are judged on `test`.
+same strong model, learns on ground truth of the same examples. All three are evaluated on `test`.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from typing import TypeVar
 
 from w2slab import registry
-from w2slab.experiment.pinning import model_spec, task_spec
+from w2slab.errors import DataError, UnavailableError, W2SError
 from w2slab.experiment.trial import Trial
+from w2slab.graph.component import Component
 from w2slab.graph.job import Graph
-from w2slab.specs import Comparison
-from w2slab.study.study import Study, label
+from w2slab.jobs.comparison import Comparison
+from w2slab.jobs.spec import FileDigests
+from w2slab.methods.method import Method
+from w2slab.methods.naive import Naive
+from w2slab.relabelings.controls import Constant, Random, Shuffled
+from w2slab.relabelings.relabeling import Relabeling
+from w2slab.study.study import Study
+
+C = TypeVar("C", bound=Component)
+
+CONTROLS: dict[str, Relabeling] = {"shuffled": Shuffled(), "random": Random(), "constant": Constant()}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The jobs of a study, and which of them are held against each other."""
+    """The jobs of a study, and which of them are compared with each other."""
 
+    study: Study
     graph: Graph
     comparisons: list[Comparison]
-    baseline: str = "naive"
-    """Name in the results of the method that the others are held against, and that controls use."""
+
+    @property
+    def baseline(self) -> str:
+        """Name in the results of the method with which the others are compared, and which controls use."""
+        return _baseline(self.study)
 
 
 def plan(study: Study) -> Plan:
-    """Every job of the study, in the order the story is told.
+    """Return every job of the study, in the order the story is told.
 
     Raises:
         DataError: A task's file is missing.
         UnavailableError: A model is missing on this machine.
     """
-    graph = Graph()
+    graph, files = Graph(), FileDigests()
     comparisons: list[Comparison] = []
-    methods = [(label(m), registry.build("methods", m.name, m.fields)) for m in study.methods]
-    tasks = [(task, task_spec(task)) for task in study.tasks]
-    models = {rung.name: model_spec(rung) for rung in study.ladder}
-    for (task, spec), seed in product(tasks, study.seeds):
-        trial = Trial(study, task, spec, models, seed)
-        for weak, strong in study.all_pairs():
+    tasks = [_there(task.resolved(), DataError) for task in study.tasks]
+    resolved = replace(study, ladder=tuple(_there(model.resolved(), UnavailableError) for model in study.ladder))
+    for task, seed in product(tasks, study.seeds):
+        trial = Trial(resolved, task, seed, files)
+        for weak, strong in resolved.all_pairs():
             weak_labels = trial.weak_labels(weak, strong)
-            for name, method in methods:
+            for method in study.methods:
+                assert isinstance(method, Method)  # what a study holds, under the name by which it knows it
                 found = method.student(trial, weak, strong, weak_labels)
-                uses_truth = getattr(method, "uses_truth", False)
-                comparisons.append(trial.compare(weak, strong, found, name, uses_truth=uses_truth))
+                comparisons.append(trial.compare(weak, strong, found, method.label, uses_truth=method.uses_truth))
         comparisons += _controls(trial)
     for comparison in comparisons:
-        for judged in (comparison.data, comparison.supervisor, comparison.ceiling, comparison.student):
-            graph.add(judged, wanted=True)
-    return Plan(graph, comparisons, _baseline(study))
+        for compared in (comparison.data, comparison.supervisor, comparison.ceiling, comparison.student):
+            graph.add(compared, wanted=True)
+    return Plan(study, graph, comparisons)
+
+
+def _there(component: C, missing: type[W2SError]) -> C:
+    """The component, whose files must exist."""
+    for path in component.files():
+        if not path.exists():
+            raise missing(f"{registry.name_of(component)}: {path} does not exist; mend the path in the study")
+    return component
 
 
 def _baseline(study: Study) -> str:
-    return next((label(m) for m in study.methods if m.name == "naive"), "naive")
+    return next((method.label for method in study.methods if isinstance(method, Naive)), "naive")
 
 
 def _controls(trial: Trial) -> list[Comparison]:
@@ -69,11 +91,11 @@ def _controls(trial: Trial) -> list[Comparison]:
     )
     for control in study.controls:
         if control == "self-training":
-            for rung in {weak.name: weak for weak, _ in pairs}.values():
-                student = trial.finetune(rung, labels=trial.supervisor(rung))
-                rows.append(trial.compare(rung, rung, student, _baseline(study), control))
+            for model in {weak.name: weak for weak, _ in pairs}.values():
+                student = trial.finetune(model, labels=trial.supervisor(model))
+                rows.append(trial.compare(model, model, student, _baseline(study), control))
         else:
-            labels = trial.relabel(control, trial.weak_labels(weak, strong))
+            labels = trial.relabel(CONTROLS[control], trial.weak_labels(weak, strong))
             student = trial.finetune(strong, labels=labels)
             rows.append(trial.compare(weak, strong, student, _baseline(study), control))
     return rows

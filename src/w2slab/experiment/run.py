@@ -4,45 +4,46 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment.plan import Plan, plan
 from w2slab.graph import runner
-from w2slab.graph.executors import Inline, Processes
-from w2slab.graph.fingerprint import digest, transport
+from w2slab.graph.executors import Executor, Inline, Processes
+from w2slab.graph.fingerprint import digest
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
-from w2slab.specs import (
-    UNSEEN_BY_SUPERVISOR,
-    CorruptSpec,
-    EmbedSpec,
-    FinetuneSpec,
-    LabelFileSpec,
-    PluginSpec,
-    PrepareSpec,
-    restore,
-)
-from w2slab.study.study import Study, load_study, to_yaml
+from w2slab.jobs.corrupt import CorruptSpec
+from w2slab.jobs.embed import EmbedSpec
+from w2slab.jobs.finetune import FinetuneSpec
+from w2slab.jobs.generative import GenerativeSpec
+from w2slab.jobs.label_file import LabelFileSpec
+from w2slab.jobs.prepare import SplitSpec, TaskSpec
+from w2slab.jobs.probe import ProbeSpec
+from w2slab.jobs.prompt import PromptSpec
+from w2slab.jobs.spec import LearningSpec
+from w2slab.study.reading import load_study
+from w2slab.study.study import Study
+from w2slab.study.writing import to_yaml
 
 if TYPE_CHECKING:
     import numpy as np
 
     from w2slab.analysis import Results
-    from w2slab.data.examples import Labelled
-    from w2slab.tasks.text.task_labels import TaskLabels
-
-_WORKER_SETUP = "w2slab.jobs.setup:prepare_worker"
+    from w2slab.data.examples import TaskTable
+    from w2slab.data.readers.annotations import TaskLabels
 
 
 def run(
     study: Study,
     store: Store | Path | str = ".w2slab",
     *,
-    executor: Literal["processes", "inline"] = "processes",
+    executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
     options: Mapping[str, Any] | None = None,
@@ -54,8 +55,10 @@ def run(
     Args:
         study: From `load_study`.
         store: Where results are kept.
-        executor: Persistent worker processes, or this process.
-        workers: Jobs at once; `None` is one per core, or as many as there are GPUs for.
+        executor: Persistent worker processes, this process, or an executor of `w2slab.executors` or of one's own, which
+            stays open.
+        workers: Jobs at once where this call starts the processes; `None` is one per core, or as many as there are
+            GPUs for.
         threads: Threads of each worker.
         options: How to compute: `device`, `micro_batch`, `gradient_checkpointing`, `gpus_per_job`, `sharded`,
             `keep_checkpoint`, `checkpoint_every_s`. No result depends on them beyond rounding.
@@ -85,7 +88,7 @@ def execute(
     graph: Graph,
     store: Store,
     *,
-    executor: Literal["processes", "inline"] = "processes",
+    executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
     options: Mapping[str, Any] | None = None,
@@ -101,15 +104,14 @@ def execute(
     require_device(options["device"])
     at_once = workers or jobs_at_once(options)
     require_bf16(graph, store, options["device"])
-    chosen = (
-        Inline(setup=_WORKER_SETUP)
-        if executor == "inline"
-        else Processes(at_once, max(threads, options["gpus_per_job"]), _WORKER_SETUP)
-    )
-    try:
+    with ExitStack() as made:
+        if not isinstance(executor, str):
+            chosen = executor
+        elif executor == "inline":
+            chosen = made.enter_context(Inline())
+        else:
+            chosen = made.enter_context(Processes(at_once, max(threads, options["gpus_per_job"])))
         return runner.run(graph, store, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
-    finally:
-        chosen.close()
 
 
 def load_results(
@@ -174,7 +176,7 @@ def made_of(study: Study, store: Store | Path | str, command: str = "") -> str:
     """Digest of all that a report depends on: the results in the store, how they are judged, and this version."""
     opened = open_store(store)
     present = [job.key for job in plan(study).graph if opened.has(job.key)]
-    return digest([present, study.model_dump(mode="json"), command, version("w2slab")])
+    return digest([present, to_yaml(study, Path()), command, version("w2slab")])
 
 
 def open_store(store: Store | Path | str) -> Store:
@@ -230,8 +232,7 @@ def require_bf16(graph: Graph, store: Store, device: str) -> None:
         UnavailableError: A job that is still to be done asks for it.
     """
     jobs = runner.missing(graph, store) if device in ("auto", "cuda") else []
-    specs = [getattr(job.spec, "recipe", job.spec) for job in jobs]
-    if any(getattr(spec, "precision", "fp32") == "bf16" for spec in specs):
+    if any(_precision(job) == "bf16" for job in jobs):
         import torch
 
         from w2slab.training.placement import cuda_has_bf16
@@ -243,6 +244,13 @@ def require_bf16(graph: Graph, store: Store, device: str) -> None:
             )
 
 
+def _precision(job: Job) -> str:
+    """The number type in which a job computes."""
+    if isinstance(job.spec, LearningSpec):
+        return job.spec.recipe.precision
+    return job.spec.precision if isinstance(job.spec, EmbedSpec | GenerativeSpec | ProbeSpec | PromptSpec) else "fp32"
+
+
 def check_data(planned: Plan, store: Store) -> None:
     """Read the data that are still to be split, so that a mistake in them is told before the first job.
 
@@ -250,51 +258,44 @@ def check_data(planned: Plan, store: Store) -> None:
         DataError: A file is malformed or holds too few examples, or a model cannot learn the task; or labels of the
             user's own do not fit the task.
     """
-    from w2slab.jobs import plugins
-    from w2slab.jobs.prepare import load_task, split
+    from w2slab.data.splitting import split
+    from w2slab.jobs.prepare import load_task
 
     open_jobs = runner.missing(planned.graph, store)
-    loaded: dict[str, Any] = {}
+    tables: dict[str, TaskTable] = {}
     splits: dict[str, Mapping[str, np.ndarray]] = {}
     labels: dict[str, TaskLabels] = {}
     for job in open_jobs:
         if not _asks_for_data(job):
             continue
-        data = job.inputs.get("data", job)
-        asked = restore(PrepareSpec, transport(data.spec))
-        task = digest(data.spec.task)
-        if task not in loaded:
-            loaded[task] = load_task(asked.task)
-        labelled, kept = loaded[task]
-        if data.key not in splits:
-            splits[data.key] = split(labelled, kept, asked.sizes, asked.seed, asked.task.name)
-        _check_labels(job, labelled, kept, splits[data.key], labels)
+        task, data = job.inputs.get("task", job), job.inputs.get("data", job)
+        if task.key not in tables:
+            tables[task.key] = load_task(task.spec.task)
+        if isinstance(data.spec, SplitSpec) and data.key not in splits:
+            splits[data.key] = split(tables[task.key], data.spec.sizes.sizes(), data.spec.seed)
+        _check_labels(job, tables[task.key], splits.get(data.key, {}), labels)
     tried = set()
     for job in open_jobs:
-        if isinstance(job.spec, FinetuneSpec | EmbedSpec) and digest(job.inputs["data"].spec.task) in loaded:
-            pair = (digest(job.spec.model), digest(job.inputs["data"].spec.task))
+        if isinstance(job.spec, FinetuneSpec | EmbedSpec) and job.inputs["task"].key in tables:
+            pair = (digest(job.spec.model), job.inputs["task"].key)
             if pair not in tried:
                 tried.add(pair)
-                family = plugins.build("models", restore(PluginSpec, transport(job.spec.model)))
-                for problem in family.problems(loaded[pair[1]][0].examples):
-                    raise DataError(f"{family.name}: {problem}")
+                for problem in job.spec.model.problems(tables[pair[1]].examples):
+                    raise DataError(f"{job.spec.model.name}: {problem}")
 
 
 def _asks_for_data(job: Job) -> bool:
     """Whether mistakes in the task's data, or in labels for them, would let this job fail."""
     by_length = isinstance(job.spec, CorruptSpec) and job.spec.choose in ("longest", "shortest")
-    return by_length or isinstance(job.spec, PrepareSpec | LabelFileSpec)
+    return by_length or isinstance(job.spec, TaskSpec | SplitSpec | LabelFileSpec)
 
 
-def _check_labels(
-    job: Job, labelled: Labelled, kept: np.ndarray, splits: Mapping[str, np.ndarray], known: dict[str, TaskLabels]
-) -> None:
-    """Whether labels that come from no model can be made for these splits.
+def _check_labels(job: Job, table: TaskTable, splits: Mapping[str, np.ndarray], known: dict[str, TaskLabels]) -> None:
+    """Check that labels that come from no model can be made for these splits.
 
     Args:
         job: Makes them; others are left alone.
-        labelled: All examples of the task.
-        kept: Positions of those that stay after balancing.
+        table: All examples of the task that are kept.
         splits: Positions by split.
         known: Files of labels that were read, to which this adds.
 
@@ -302,17 +303,16 @@ def _check_labels(
         DataError: A file of labels has mistakes, or prompts without a length are to choose which labels are wrong.
     """
     if isinstance(job.spec, LabelFileSpec):
-        from w2slab.tasks.text.task_labels import read_task_labels
+        from w2slab.data.readers.annotations import read_task_labels
 
-        which = digest([job.spec, job.inputs["pool"].key])
+        which = digest([str(job.spec.path), job.inputs["task"].key])
         if which not in known:
-            known[which] = read_task_labels(Path(job.spec.file.path), labelled.examples.take(kept))
-        ids = labelled.examples.ids
-        known[which].of({name: [ids[i] for i in splits[name]] for name in UNSEEN_BY_SUPERVISOR if name in splits})
+            known[which] = read_task_labels(job.spec.path, table.examples)
+        known[which].of({name: splits[name] for name in UNSEEN_BY_SUPERVISOR if name in splits})
     elif isinstance(job.spec, CorruptSpec):
         from w2slab.jobs.corrupt import require_lengths
 
-        require_lengths(labelled.examples)
+        require_lengths(table.examples)
 
 
 __all__ = ["check_data", "execute", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

@@ -2,7 +2,11 @@
 
 The *canonical form* of a value is plain JSON with every default written out. Two values with one canonical form are
 the same computation; what has no stable form (a set, a lambda, an object whose text holds its address) is refused,
-never turned into `str(value)`. A file stands for its content: its path is where it is, not what it is.
+never turned into `str(value)`. A file is its content: its path says where it is, not what it is.
+
+Left out are the fields of a dataclass that are marked `NOT_IN_KEY`, the paths in a `Component` (its `files()` count by
+their digests), and a field at its neutral value, `field(default=1, metadata=neutral(1))`: so a field may be added after
+keys were published, and no key changes where it is not used.
 """
 
 from __future__ import annotations
@@ -15,9 +19,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from w2slab.errors import DataError, Problem, StudyError
+from w2slab.graph.code import identity
+from w2slab.graph.component import Component
 
 _Place = tuple[Any, ...]  # (outer place, name), read from the inside out; made into words only for an error
 
@@ -28,11 +34,16 @@ _ADVICE = {
     "set": "use a sorted list, since a set has no order",
     "frozenset": "use a sorted list, since a set has no order",
     "bytes": "use text, for example `.hex()`",
-    "ndarray": "use `.tolist()`, or put it into a file and use `LocalFile.of(path)`",
-    "Tensor": "put it into a file and use `LocalFile.of(path)`",
+    "ndarray": "use `.tolist()`, or put it into a file that `files()` names",
+    "Tensor": "put it into a file that `files()` names",
     "datetime": "use `.isoformat()`",
     "date": "use `.isoformat()`",
 }
+
+
+def neutral(value: Any) -> Mapping[str, Any]:
+    """Return the metadata of a field that is left out of the canonical form where it has this value."""
+    return {"neutral": value}
 
 
 @dataclass(frozen=True)
@@ -49,7 +60,7 @@ class LocalFile:
 
     @classmethod
     def of(cls, path: str | Path) -> LocalFile:
-        """The file or folder at `path`, digested; a folder by the names and contents of all files in it.
+        """Return the file or folder at `path`, digested; a folder by the names and contents of all files in it.
 
         Raises:
             DataError: There is nothing at `path`, or it cannot be read.
@@ -64,31 +75,18 @@ class LocalFile:
         return cls(path, content)
 
     def is_unchanged(self) -> bool:
-        """Whether what is at `path` now still has this digest; an untouched file is not read again."""
+        """Return whether the content at `path` still has this digest; an untouched file is not read again."""
         try:
             return LocalFile.of(self.path).digest == self.digest
         except DataError:
             return False
 
 
-@dataclass(frozen=True)
-class Aside:
-    """A value that travels with a job and decides nothing of its result.
-
-    A display name is one, and the place of a file whose content stands elsewhere in the spec.
-
-    Args:
-        value: Plain JSON data.
-    """
-
-    value: Any = field(compare=False)
-
-
 def canonical(value: Any) -> Any:
-    """`value` as plain JSON data with sorted names and all defaults.
+    """Return `value` as plain JSON data with sorted names and all defaults.
 
-    Takes None, booleans, integers, finite floats, text, lists, tuples, mappings with text keys, frozen dataclasses
-    `LocalFile`s and `Aside`s.
+    Takes None, booleans, integers, finite floats, text, lists, tuples, mappings with text keys, frozen dataclasses and
+    components.
 
     Raises:
         StudyError: Something in it has no stable form; the message names its place and what to use instead.
@@ -96,37 +94,17 @@ def canonical(value: Any) -> Any:
     return _plain(value, False, ())
 
 
-def transport(value: Any) -> Any:
-    """`value` as plain JSON data for a worker: `LocalFile`s with their paths, `Aside`s with their values."""
-    return _plain(value, True, ())
-
-
 def digest(value: Any) -> str:
-    """Hex SHA-256 of the canonical form."""
+    """Return the hex SHA-256 of the canonical form."""
     return digest_of_canonical(canonical(value))
 
 
 def digest_of_canonical(value: Any) -> str:
-    """Hex SHA-256 of what `canonical` returned."""
+    """Return the hex SHA-256 of what `canonical` returned."""
     return hashlib.sha256(_encode(value).encode("ascii")).hexdigest()
 
 
-def local_files(value: Any) -> Iterator[LocalFile]:
-    """Every `LocalFile` in `value`."""
-    if isinstance(value, LocalFile):
-        yield value
-    elif isinstance(value, Mapping):
-        for inner in value.values():
-            yield from local_files(inner)
-    elif isinstance(value, list | tuple):
-        for inner in value:
-            yield from local_files(inner)
-    elif is_dataclass(value) and not isinstance(value, type):
-        for name in _field_names(type(value)):
-            yield from local_files(getattr(value, name))
-
-
-def _plain(value: Any, with_paths: bool, place: _Place) -> Any:
+def _plain(value: Any, in_component: bool, place: _Place) -> Any:
     # Exact types: np.float64 is a float and a StrEnum is a str, but neither is the plain value it seems to be.
     kind = type(value)
     if value is None or kind is str or kind is int or kind is bool:
@@ -136,30 +114,43 @@ def _plain(value: Any, with_paths: bool, place: _Place) -> Any:
             return value
         raise _refusal(value, place, "use None for a value that is absent, and finite numbers otherwise")
     if kind is list or kind is tuple:
-        return [_plain(inner, with_paths, (place, i)) for i, inner in enumerate(value)]
-    if kind is LocalFile:
-        return {"file": value.digest, "path": value.path} if with_paths else {"file": value.digest}
-    if kind is Aside:
-        return {"aside": value.value} if with_paths else {"aside": None}
+        return [_plain(inner, in_component, (place, i)) for i, inner in enumerate(value)]
+    if is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        is_component = issubclass(kind, Component)
+        plain = {"class": identity(kind)} if is_component else {}
+        for name, has_neutral, neutral_value in _fields_in_key(kind):
+            own = getattr(value, name)
+            if not (has_neutral and type(own) is type(neutral_value) and own == neutral_value):
+                plain[name] = _plain(own, in_component or is_component, (place, name))
+        return plain
     if kind is dict or isinstance(value, Mapping):
         for name in value:
             if type(name) is not str:
                 raise _refusal(name, place, "use text as the key")
-        return {name: _plain(value[name], with_paths, (place, name)) for name in sorted(value)}
-    if is_dataclass(kind) and kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
-        return {name: _plain(getattr(value, name), with_paths, (place, name)) for name in _field_names(kind)}
+        return {name: _plain(value[name], in_component, (place, name)) for name in sorted(value)}
+    if isinstance(value, Path) and in_component:
+        return {"path": None}
     raise _refusal(value, place, _advice(value))
 
 
+class _Field(NamedTuple):
+    """A field that enters keys, and the value at which it does not."""
+
+    name: str
+    has_neutral: bool
+    neutral: Any
+
+
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(sorted(each.name for each in fields(kind)))
+def _fields_in_key(kind: type) -> tuple[_Field, ...]:
+    wanted = [each for each in fields(kind) if each.metadata.get("in_key", True)]
+    return tuple(sorted(_Field(each.name, "neutral" in each.metadata, each.metadata.get("neutral")) for each in wanted))
 
 
 def _advice(value: Any) -> str:
     kind = type(value)
     if isinstance(value, os.PathLike):
-        return "use `LocalFile.of(path)` for a file whose content matters, or text for a mere name"
+        return "let a component's `files()` name a file whose content matters; use text for a mere name"
     if kind.__module__.partition(".")[0] == "numpy" and kind.__name__ != "ndarray":
         return "use `.item()`, which is the plain number"
     if isinstance(value, str | int | float):

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from w2slab.graph.fingerprint import canonical, digest_of_canonical
+from w2slab.graph.fingerprint import LocalFile, canonical, digest_of_canonical
 
 _KEY_DIGITS = 24
 
@@ -25,8 +25,9 @@ class Job:
         kind: What sort of job it is, for example `finetune`; the readable prefix of the key.
         version: Raised by one when the results of this kind change.
         run: The function that does the work, as `module:function`; not part of the key.
-        spec: What is computed: JSON-like data, frozen dataclasses and `LocalFile`s.
+        spec: What is computed: a frozen dataclass, or plain JSON data.
         inputs: The jobs whose results it reads, by the name under which it reads them.
+        files: Files on disk that decide the result, by their digests.
         title: What people see in a plan; not part of the key.
         fused: A function, as `module:function`, that does many such jobs in one call; not part of the key. It takes a
             list of specs and a list of contexts, and returns for each its facts or the exception with which it
@@ -39,6 +40,7 @@ class Job:
     run: str
     spec: Any
     inputs: Mapping[str, Job] = field(default_factory=dict)
+    files: tuple[LocalFile, ...] = ()
     title: str = ""
     fused: str = ""
     batch: str = ""
@@ -54,6 +56,7 @@ class Job:
             "version": self.version,
             "spec": canonical(self.spec),
             "inputs": {name: job.key for name, job in sorted(self.inputs.items())},
+            "files": [file.digest for file in self.files],
         }
 
     @cached_property

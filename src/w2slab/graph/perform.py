@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from w2slab.errors import JobError, W2SError
-from w2slab.graph.fingerprint import canonical, transport
+from w2slab.graph.codec import decode, encode
+from w2slab.graph.fingerprint import canonical
 from w2slab.graph.job import Job, JobContext, Stopped
 from w2slab.graph.locks import Lock
 from w2slab.graph.store import Store
@@ -50,7 +51,7 @@ class Ticket:
         store: The store's folder.
         run: The function that does the work, as `module:function`.
         fused: The function that does it together with that of others; empty if there is none.
-        spec: What is computed; files stand as `{"file": digest, "path": path}`.
+        spec: What is computed, as `codec.encode` gives it.
         payload: What decides the result, for the record.
         inputs: Key of each input by name.
     """
@@ -73,7 +74,7 @@ class Ticket:
             key=job.key,
             run=job.run,
             title=job.title,
-            spec=transport(job.spec),
+            spec=encode(job.spec),
             payload=job.payload,
             inputs={name: each.key for name, each in job.inputs.items()},
             options=options,
@@ -259,8 +260,8 @@ def _call(tickets: list[Ticket], contexts: list[JobContext]) -> list[Any]:
     """The facts of each job, or the exception with which it failed among others."""
     first = tickets[0]
     if len(tickets) == 1:
-        return [named_function(first.run)(first.spec, contexts[0])]
-    results = list(named_function(first.fused)([each.spec for each in tickets], contexts))
+        return [named_function(first.run)(decode(first.spec), contexts[0])]
+    results = list(named_function(first.fused)([decode(each.spec) for each in tickets], contexts))
     if len(results) != len(tickets):
         raise JobError(
             f"{first.fused}: returned {len(results)} results for {len(tickets)} jobs. Return the facts or the "

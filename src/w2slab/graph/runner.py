@@ -18,7 +18,7 @@ from typing import Any, Literal
 from w2slab.errors import W2SError
 from w2slab.graph.ending import Ending, Interruption
 from w2slab.graph.executors import Executor
-from w2slab.graph.fingerprint import canonical, local_files
+from w2slab.graph.fingerprint import canonical
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.locks import Lock, most_locks
 from w2slab.graph.order import Order
@@ -309,7 +309,7 @@ class _Flow:
             found[each.key] = is_whole
             if not is_whole:  # seldom: it was whole when the run began
                 return f"its input `{name}` ({each.key}) was damaged or removed during the run. Run again to remake it."
-        for file in local_files(job.spec):
+        for file in job.files:
             if not file.is_unchanged():
                 return f"{file.path}: has changed since the study was planned. Run again, so that it is planned anew."
         return None

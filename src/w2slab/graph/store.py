@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from w2slab.errors import StoreError
+from w2slab.graph.atomic import write_atomically
 from w2slab.graph.contents import RECORD, contents, damages, signature
 from w2slab.graph.job import Job
 from w2slab.graph.locks import Lock
@@ -314,17 +315,6 @@ class Store:
     def _path(self, key: str) -> str:
         # The first two digits of the digest keep the folders small.
         return f"{self._objects}/{key[key.rfind('-') + 1 :][:2]}/{key}"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a file so that it is never seen, nor left, half-written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _read_json(path: Path) -> dict[str, Any]:

@@ -3,22 +3,49 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from w2slab.data import layout
 from w2slab.data.artifacts import Features, read_examples, write_features
+from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import plugins, reading
-from w2slab.jobs.features import features
-from w2slab.jobs.prepare import POOL
+from w2slab.jobs import reading
+from w2slab.jobs.features import WHOLE, features
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import SPLITS, EmbedSpec, restore
+from w2slab.jobs.spec import Spec
+from w2slab.models.model import Model
 
 
-def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class EmbedSpec(Spec):
+    """Model -> frozen features of all examples of its input `task`; with `data`, of those in its splits.
+
+    Input `start`, a `generative` job, where the features are those of a model that has learned to write the texts.
+
+    Args:
+        readout: What is read of an example: `head` is what the family's own head reads. Others are the family's.
+        layer: Block after which features are read, counted from 1; `None` is the last.
+        precision: Number type of the forward pass.
+    """
+
+    KIND: ClassVar[str] = "embed"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.embed:embed"
+
+    model: Model
+    readout: str = "head"
+    layer: int | None = None
+    precision: Literal["fp32", "bf16"] = "fp32"
+
+
+def embed(spec: EmbedSpec, context: JobContext) -> dict[str, Any]:
     """Write the features that a model has of every split, before any finetuning.
 
     Options: `device`, `prediction_batch`.
@@ -27,24 +54,23 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         JobError: The model has no features, or none of this readout; or they are not finite.
     """
     prepare_worker()
-    asked = restore(EmbedSpec, spec)
-    data, started = context.inputs["data"], time.perf_counter()
-    splits = [name for name in (*SPLITS, POOL) if (data / f"{name}.parquet").exists()]
-    examples = {name: read_examples(data, name) for name in splits}
-    family = _family(asked, context.inputs.get("start"))
-    running = running_of(context, asked.precision)
-    network = running.placement.place(family.build(examples[splits[0]], 0)).eval()
+    started = time.perf_counter()
+    splits = _splits(context.inputs)
+    examples = {name: its for name, (_, its) in splits.items()}
+    family = _family(spec, context.inputs.get("start"))
+    running = running_of(context, spec.precision)
+    network = running.placement.place(family.build(next(iter(examples.values())), 0)).eval()
     if not hasattr(network, "features"):
         raise JobError(f"{family.name}: its network has no features that could be read")
-    where = {} if asked.readout == "head" and asked.layer is None else {"readout": asked.readout, "layer": asked.layer}
+    where = {} if spec.readout == "head" and spec.layer is None else {"readout": spec.readout, "layer": spec.layer}
     n_rows, n_bytes, width = {}, 0, 0
     for done, (name, its) in enumerate(examples.items()):
         context.progress(done / len(examples), name)
-        row_per_example = its.classes is not None or asked.readout in getattr(family, "example_readouts", ())
-        encoded = reading.encoded(family, its, data, name, context.shared)
+        row_per_example = its.classes is not None or spec.readout in getattr(family, "example_readouts", ())
+        encoded = reading.encoded(family, its, context.shared)
         found = features(network, encoded, row_per_example, running, **where)
         counts = np.ones(len(its), dtype=np.int64) if row_per_example else its.n_candidates
-        write_features(context.out, name, Features(its.ids, counts, found))
+        write_features(context.out, name, Features(splits[name][0], counts, found))
         n_rows[name], n_bytes, width = len(found), n_bytes + found.nbytes, found.shape[1]
     return {
         "n_features": width,
@@ -56,18 +82,27 @@ def embed(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     }
 
 
-def _family(asked: EmbedSpec, start: Path | None) -> Any:
+def _splits(inputs: Mapping[str, Path]) -> dict[str, tuple[np.ndarray, Examples]]:
+    """The positions and the examples of every split, or of the whole task where it is not split."""
+    if "data" in inputs:
+        data = TaskData.of(inputs)
+        return {name: (data.positions(name), data.examples(name)) for name in data.names}
+    whole = read_examples(inputs["task"])
+    return {WHOLE: (np.arange(len(whole)), whole)}
+
+
+def _family(spec: EmbedSpec, start: Path | None) -> Any:
     """The model's family, with the weights that a generative job left if there is one.
 
     Raises:
         JobError: It cannot be read out so, or cannot start from a language model.
     """
-    family = plugins.build("models", asked.model)
+    family = spec.model
     readouts = getattr(family, "readouts", ("head",))
-    if asked.readout not in readouts:
-        raise JobError(f'{family.name}: readout: "{asked.readout}" is not known; allowed: {", ".join(readouts)}')
+    if spec.readout not in readouts:
+        raise JobError(f'{family.name}: readout: "{spec.readout}" is not known; allowed: {", ".join(readouts)}')
     if start is not None:
         if not hasattr(family, "starting_from"):
             raise JobError(f"{family.name}: it cannot start from a language model")
-        family = family.starting_from(start / "base")
-    return family.reading_at(asked.readout) if hasattr(family, "reading_at") else family
+        family = family.starting_from(layout.base(start))
+    return family.reading_at(spec.readout) if hasattr(family, "reading_at") else family

@@ -1,4 +1,4 @@
-"""Frozen features of a model: the pass that makes them, and how they are found again by example."""
+"""Frozen features of a model: the pass that makes them, and how they are read again."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.data import artifacts
+from w2slab.data import artifacts, layout
 from w2slab.data.artifacts import Features
-from w2slab.data.examples import Examples
+from w2slab.data.labels import rows_at
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.jobs.passes import passes
-from w2slab.jobs.prepare import POOL
 from w2slab.training.rows import rows_of
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from w2slab.training.batches import Encoded
     from w2slab.training.loop import Running
+
+WHOLE = "whole"
+"""Stands for a split where all examples of a task were embedded."""
 
 
 def features(
@@ -60,54 +63,49 @@ def features(
     return found
 
 
-def read_features(folder: Path, split: str, examples: Examples) -> NDArray[np.float32]:
-    """The features of some examples: float32 [R, D], example by example, mapped from disk where they stand so.
+def read_features(folder: Path, data: TaskData, split: str) -> NDArray[np.float32]:
+    """Return the features of a split: float32 [R, D], example by example, mapped from disk where they stand so.
 
     Args:
-        folder: Of an `embed` job, of these examples' data or of their task's pool.
-        split: Their split.
-        examples: The examples.
+        folder: Of an `embed` job, of these splits or of the whole task.
+        data: The task's.
+        split: The split.
 
     Raises:
         JobError: An example has no features.
     """
     stored = stored_features(folder, split)
-    found = positions(stored, examples, folder)
-    if len(found) == len(stored.ids) and (found == np.arange(len(found))).all():
+    found = places(stored, data, split, folder)
+    if len(found) == len(stored.positions) and (found == np.arange(len(found))).all():
         return stored.values
     rows: NDArray[np.float32] = stored.values[rows_of(stored.firsts[found], stored.n_rows[found])]
     return rows
 
 
 def stored_features(folder: Path, split: str) -> Features:
-    """The features of a split, or of the whole pool where that was embedded.
+    """Return the features of a split, or of the whole task where that was embedded.
 
     Raises:
         JobError: There are neither.
     """
-    for name in (split, POOL):
-        if (folder / "features" / f"{name}.safetensors").exists():
+    for name in (split, WHOLE):
+        if layout.features(folder, name).exists():
             return artifacts.read_features(folder, name)
     raise JobError(f"{folder}: there are no features of {split}; features and examples must come from the same task")
 
 
-def positions(stored: Features, examples: Examples, folder: Path) -> np.ndarray:
-    """Where each example stands among those embedded, int64 [N].
+def places(stored: Features, data: TaskData, split: str, folder: Path) -> np.ndarray:
+    """Return the place of each example of a split among those embedded, int64 [N].
 
     Raises:
         JobError: An example has no features, or features for other candidates.
     """
-    if stored.ids == examples.ids:
-        found = np.arange(len(stored.ids))
-    else:
-        place = {name: index for index, name in enumerate(stored.ids)}
-        missing = [name for name in examples.ids if name not in place]
-        if missing:
-            raise JobError(
-                f"{folder}: {len(missing)} of {len(examples)} examples have no features, the first is "
-                f'"{missing[0]}"; features and examples must come from the same task'
-            )
-        found = np.array([place[name] for name in examples.ids], dtype=np.int64)
+    examples = data.examples(split)
+    try:
+        rows = rows_at(stored.positions, data.positions(split), "feature")
+    except JobError as error:
+        raise JobError(f"{folder}: {error}") from None
+    found = np.arange(len(examples)) if rows is None else rows
     n_rows = stored.n_rows[found]
     wrong = np.flatnonzero((n_rows != 1) & (n_rows != examples.n_candidates))
     if len(wrong):

@@ -1,31 +1,29 @@
 """Model, examples and labels -> predictions.
 
-A student never meets a true label of what it learns on: unless the spec says `true`, no file of true labels is opened
-but the test split's, and that only for the curve.
+A student never meets the ground truth of what it learns on: unless the spec says `true`, none is read but that of the
+test split, and that only for the curve.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from w2slab.data.artifacts import (
-    Predictions,
-    read_examples,
-    read_prepared,
-    read_truth,
-    write_curve,
-    write_predictions,
-)
-from w2slab.data.examples import Examples
+from w2slab.data import layout
+from w2slab.data.artifacts import write_curve, write_predictions, write_stopping
+from w2slab.data.labels import Labels
+from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import labels, plugins, ranks, reading
+from w2slab.jobs import ranks, reading, targets
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import UNSEEN_BY_SUPERVISOR, FinetuneSpec, restore
+from w2slab.jobs.spec import LearningSpec
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch
@@ -37,7 +35,29 @@ if TYPE_CHECKING:
 Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 
 
-def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class FinetuneSpec(LearningSpec):
+    """Model, examples and labels -> predictions.
+
+    Inputs: `task` and `data`, a `task` job and a `split` job of it; unless it learns on true labels, `labels` (a job
+    that left predictions, and perhaps weights of examples); `start`, a `generative` job, where training starts from its
+    weights; and `weights`, a job that left weights of examples, where those of `labels` do not count.
+
+    Args:
+        n_heads: Heads whose probabilities are mixed in place of the network's one (`HeadShape.n_heads`).
+        keep_weights: Whether the weights stay beside the predictions, for a job that reads them.
+    """
+
+    KIND: ClassVar[str] = "finetune"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.finetune:finetune"
+
+    model: Model
+    n_heads: int = 1
+    keep_weights: bool = False
+
+
+def finetune(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
     Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
@@ -52,10 +72,9 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
     from w2slab.training import loop
 
-    asked = restore(FinetuneSpec, spec)
-    material = _Material(asked, context)
+    material = _Material(spec, context)
     training = material.training()
-    running = running_of(context, asked.recipe.precision)
+    running = running_of(context, spec.recipe.precision)
     network = material.network()
     is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
     if is_checkpointed:
@@ -63,15 +82,15 @@ def finetune(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     trained = loop.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
-    _write(asked, material, network, trained, running, context)
+    _write(spec, material, network, trained, running, context)
     return {
         "n_examples": len(training.examples),
         "steps": trained.steps,
         "seconds": round(trained.seconds, 3),
-        "examples_per_second": round(trained.steps_here * asked.recipe.batch_size / max(trained.seconds, 1e-9), 1),
+        "examples_per_second": round(trained.steps_here * spec.recipe.batch_size / max(trained.seconds, 1e-9), 1),
         "micro_batch": trained.micro_batch,
         "gradient_checkpointing": is_checkpointed,
-        "chance": read_prepared(context.inputs["data"])["chance"],
+        "chance": material.data.chance,
         "notes": material.notes(),
         **_sizes(network, running.placement),
     }
@@ -97,37 +116,28 @@ class _Material:
     def __init__(self, spec: FinetuneSpec, context: JobContext) -> None:
         inputs = context.inputs
         self.spec = spec
-        self.data = inputs["data"]
+        self.data = TaskData.of(inputs)
         self.shared = context.shared
         self.labels = inputs.get("labels")
         self.weights = inputs.get("weights", self.labels)
-        self.family = plugins.build("models", spec.model)
+        self.family = spec.model
         if "start" in inputs:
-            self.family = self.family.starting_from(inputs["start"] / "base")
-        self._examples: dict[str, Examples] = {}
+            self.family = self.family.starting_from(layout.base(inputs["start"]))
         self._encoded: dict[str, Encoded] = {}
 
     def network(self) -> torch.nn.Module:
         """The network before training."""
-        examples = self.examples(self.spec.train_split)
+        examples = self.data.examples(self.spec.train_split)
         network: torch.nn.Module = self.family.build(examples, self.spec.seed)
-        if self.spec.mixture > 1:
+        if self.spec.n_heads > 1:
             from w2slab.training.readout import mixed
 
-            network = mixed(network, self.spec.mixture, examples.classes is not None, self.spec.seed)
+            network = mixed(network, self.spec.n_heads, examples.classes is not None, self.spec.seed)
         return network
-
-    def has(self, split: str) -> bool:
-        return (self.data / f"{split}.parquet").exists()
-
-    def examples(self, split: str) -> Examples:
-        if split not in self._examples:
-            self._examples[split] = read_examples(self.data, split)
-        return self._examples[split]
 
     def encoded(self, split: str) -> Encoded:
         if split not in self._encoded:
-            self._encoded[split] = reading.encoded(self.family, self.examples(split), self.data, split, self.shared)
+            self._encoded[split] = reading.encoded(self.family, self.data.examples(split), self.shared)
         return self._encoded[split]
 
     def notes(self) -> dict[str, dict[str, int]]:
@@ -141,18 +151,18 @@ class _Material:
         from w2slab.training.loop import Training
 
         spec = self.spec
-        examples, targets = self.encoded(spec.train_split), self.targets(spec.train_split)
-        learned = labels.learned(self.weights, spec.train_split, self.examples(spec.train_split), spec.train_range)
+        examples, learned_labels = self.encoded(spec.train_split), self.targets(spec.train_split)
+        learned = targets.learned(self.weights, self.data, spec.train_split, spec.train_range)
         if learned.is_part:
-            examples, targets = examples.take(learned.positions), targets[learned.positions]
-        if spec.recipe.stop_at == "weak-labels" and not (spec.recipe.curve_points and self.has("validation")):
+            examples, learned_labels = examples.take(learned.places), learned_labels[learned.places]
+        if spec.recipe.stop_at == "weak-labels" and not (spec.recipe.curve_points and self.data.has("validation")):
             raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')
         return Training(
             examples=examples,
-            targets=targets,
+            targets=learned_labels,
             weights=learned.weights,
-            shared_candidates=self.examples(spec.train_split).classes is not None,
-            objective=plugins.build("objectives", spec.objective),
+            shared_candidates=self.data.classes is not None,
+            objective=spec.objective,
             recipe=spec.recipe,
             seed=spec.seed,
             judges=self.judges() if spec.recipe.curve_points else {},
@@ -160,29 +170,28 @@ class _Material:
 
     def targets(self, split: str) -> np.ndarray:
         """The labels learned on, float32 [N, K]."""
-        return labels.targets(self.spec.labels, self.data, self.labels, split, self.examples(split))
+        return targets.targets(self.spec.labels, self.data, self.labels, split)
 
     def judges(self) -> dict[str, Judge]:
         """Who judges the curve: validation by the labels that this model may see, test by the truth."""
         limit = self.spec.recipe.curve_examples
         judges: dict[str, Judge] = {}
-        if self.has("validation"):
+        if self.data.has("validation"):
             examples = self.encoded("validation").part(0, limit)
             if self.labels is None:
                 is_right = _by_truth(self.data, "validation", len(examples))
             else:
-                weak = labels.weak_labels(self.labels, "validation", self.examples("validation"))
+                weak = targets.weak_labels(self.labels, self.data, "validation")
                 is_right = weak.choices[: len(examples)].__eq__
             judges["validation_accuracy"] = (examples, is_right)
-        if self.has("test"):  # a user's own labels come without truth
+        if self.data.has("test"):  # a user's own labels come without truth
             examples = self.encoded("test").part(0, limit)
             judges["test_accuracy"] = (examples, _by_truth(self.data, "test", len(examples)))
         return judges
 
 
-def _by_truth(data: Path, split: str, limit: int) -> Callable[[np.ndarray], np.ndarray]:
-    truth = read_truth(data, split)
-    return type(truth)(truth.ids[:limit], truth.right[:limit]).is_right
+def _by_truth(data: TaskData, split: str, limit: int) -> Callable[[np.ndarray], np.ndarray]:
+    return data.truth(split).take(np.arange(limit)).is_right
 
 
 def _write(
@@ -196,10 +205,10 @@ def _write(
     from w2slab.training import checkpoint
     from w2slab.training.predict import predict
 
-    def predicted(split: str) -> Predictions:
+    def predicted(split: str) -> Labels:
         encoded = material.encoded(split)
         probs = predict(network, encoded, running.placement, running.prediction_batch)
-        return Predictions(encoded.ids, probs, encoded.n_candidates)
+        return Labels(material.data.positions(split), probs, encoded.n_candidates)
 
     is_main = running.placement.is_main
 
@@ -209,29 +218,28 @@ def _write(
     for point in sorted(points, key=lambda name: name == spec.recipe.stop_at):
         if trained.snapshots:
             checkpoint.restore_weights(network, points[point])
-        test = predicted("test") if material.has("test") else None
+        test = predicted("test") if material.data.has("test") else None
         if trained.curve and is_main and test is not None:
-            write_predictions(context.out / "stopping" / f"{point}.parquet", test)
+            write_stopping(context.out, point, test)
     also = (spec.train_split,) if spec.predict_train_split else ()
     for split in dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *also)):
-        if material.has(split):
+        if material.data.has(split):
             predictions = test if split == "test" and test is not None else predicted(split)
             if is_main:
-                write_predictions(context.out / "predictions" / f"{split}.parquet", predictions)
+                write_predictions(context.out, split, predictions)
     if trained.curve and is_main:
         write_curve(context.out, trained.curve)
     if spec.keep_weights or context.options.get("keep_checkpoint"):
-        _keep_weights(context.out / "checkpoint", network, running.placement)
+        _keep_weights(layout.checkpoint(context.out), network, running.placement)
 
 
-def _keep_weights(folder: Path, network: torch.nn.Module, placement: Placement) -> None:
+def _keep_weights(file: Path, network: torch.nn.Module, placement: Placement) -> None:
     from safetensors.torch import save_file, save_model
 
     from w2slab.training.sharding import whole
 
     if placement.is_main:
-        folder.mkdir(parents=True)
-    file = folder / "model.safetensors"
+        file.parent.mkdir(parents=True)
     if placement.sharded:
         tensors = {name: whole(tensor).cpu() for name, tensor in network.state_dict().items()}
         if placement.is_main:

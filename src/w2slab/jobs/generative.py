@@ -9,24 +9,50 @@ import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.data.artifacts import read_examples
+from w2slab.data import layout
 from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import plugins
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import GenerativeSpec, restore
+from w2slab.jobs.spec import Spec
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     from w2slab.training.language import Course, Rows
 
 HELD_OUT_SHARE = 0.03
 WARMUP_FRAC = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerativeSpec(Spec):
+    """Texts of some splits -> a language model that has learned to write them; no label is read.
+
+    Every text is learned with its answer, or once with each of its candidates, right or wrong (Burns et al. 2023,
+    section 5.2.2). Inputs: `task` and `data`.
+
+    Args:
+        splits: The splits whose texts are learned.
+        epochs, batch_size, lr, precision: As in `RecipeSpec`; an epoch sees every text once.
+        seed: Decides the order of texts.
+    """
+
+    KIND: ClassVar[str] = "generative"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.generative:generative"
+
+    model: Model
+    splits: tuple[str, ...] = ("student_train",)
+    epochs: int = 1
+    batch_size: int = 32
+    lr: float = 1e-3
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int
 
 
 class Texts(NamedTuple):
@@ -60,7 +86,7 @@ class Part:
         return self.rows.batch(self.positions[indices])
 
 
-def generative(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def generative(spec: GenerativeSpec, context: JobContext) -> dict[str, Any]:
     """Train a language model on the texts of some splits and leave it in `base/`.
 
     Options: `device`, `micro_batch`, `checkpoint_every_s`.
@@ -72,23 +98,22 @@ def generative(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
     prepare_worker()
     from w2slab.training.language import learn_language, mean_loss
 
-    asked = restore(GenerativeSpec, spec)
-    family = require_generating(plugins.build("models", asked.model))
-    texts = texts_of(context.inputs["data"], asked.splits)
+    family = require_generating(spec.model)
+    texts = texts_of(TaskData.of(context.inputs), spec.splits)
     rows = family.tokens(texts.texts, texts.answers)
     apart = held_out(texts.groups)
     learned, judged = Part(rows, np.flatnonzero(~apart)), Part(rows, np.flatnonzero(apart))
-    course = _course(asked, len(learned.positions))
-    running = running_of(context, asked.precision)
-    network = running.placement.place(family.build_language(asked.seed)).eval()
-    started, size = time.perf_counter(), asked.batch_size
+    course = _course(spec, len(learned.positions))
+    running = running_of(context, spec.precision)
+    network = running.placement.place(family.build_language(spec.seed)).eval()
+    started, size = time.perf_counter(), spec.batch_size
     before = mean_loss(network, judged, running, size) if len(judged.positions) else None
     identity = {"steps": course.steps, "seed": course.seed, "lr": course.lr, "tokens": int(learned.lengths.sum())}
     trained = learn_language(network, learned, course, running, identity)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
     after = mean_loss(network, judged, running, size) if len(judged.positions) else None
-    family.save_base(network, context.out / "base")
+    family.save_base(network, layout.base(context.out))
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_texts": len(learned.positions),
@@ -113,7 +138,7 @@ def require_generating(family: Any) -> Any:
     return family
 
 
-def texts_of(data: Path, splits: Sequence[str]) -> Texts:
+def texts_of(data: TaskData, splits: Sequence[str]) -> Texts:
     """Every text of some splits, with its answer or once with each of its candidates.
 
     Raises:
@@ -121,11 +146,10 @@ def texts_of(data: Path, splits: Sequence[str]) -> Texts:
     """
     found = Texts([], [], [])
     for split in splits:
-        if not (data / f"{split}.parquet").exists():
-            raise JobError(f"{data}: there is no split {split} whose texts could be learned")
-        examples = read_examples(data, split)
-        groups = examples.table.column("group").to_pylist()
-        for text, answers, group in zip(require_text(examples), answers_of(examples), groups, strict=True):
+        if not data.has(split):
+            raise JobError(f"{data.splits}: there is no split {split} whose texts could be learned")
+        examples = data.examples(split)
+        for text, answers, group in zip(require_text(examples), examples.answers, examples.groups, strict=True):
             found.texts.extend([text] * len(answers))
             found.answers.extend(answers)
             found.groups.extend([group] * len(answers))
@@ -133,25 +157,15 @@ def texts_of(data: Path, splits: Sequence[str]) -> Texts:
 
 
 def require_text(examples: Examples) -> list[str]:
-    """What is read first of each example: its text, or its chess position.
+    """Return the text of each example that is read first.
 
     Raises:
-        JobError: The task has neither.
+        JobError: The task has none.
     """
-    if "text" in examples.table.column_names:
-        return examples.table.column("text").to_pylist()
-    if "fen" in examples.table.column_names:
-        return [f"{fen} " for fen in examples.table.column("fen").to_pylist()]
-    raise JobError("the task has no column `text`, which a language model reads")
-
-
-def answers_of(examples: Examples) -> list[list[str]]:
-    """What may be read after the text of each example: its candidates, or its one answer, empty where it has none."""
-    if examples.classes is None:
-        return examples.table.column("candidates").to_pylist()
-    if "answer" in examples.table.column_names:
-        return [[answer] for answer in examples.table.column("answer").to_pylist()]
-    return [[""]] * len(examples)
+    texts = examples.texts
+    if texts is None:
+        raise JobError("the task has no column `text`, which a language model reads")
+    return texts
 
 
 def held_out(groups: Sequence[str]) -> np.ndarray:

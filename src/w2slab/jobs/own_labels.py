@@ -2,92 +2,128 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from w2slab.data.artifacts import (
-    Predictions,
-    read_examples,
-    read_predictions,
-    read_prepared,
-    write_examples,
-    write_predictions,
-    write_prepared,
-    write_votes,
-)
+from w2slab.data.artifacts import read_predictions, write_examples, write_positions, write_predictions, write_votes
 from w2slab.data.examples import Examples
+from w2slab.data.readers.annotations import read_labels
+from w2slab.data.readers.texts import Layout, read_more, read_texts
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
+from w2slab.graph.component import NOT_IN_KEY
 from w2slab.graph.job import JobContext
+from w2slab.jobs.spec import Spec
 from w2slab.randomness import rng
-from w2slab.specs import FoldSpec, OwnLabelsSpec, restore
-from w2slab.tasks.text.identified import Layout, read_more, read_texts
-from w2slab.tasks.text.weak_labels import read_labels
 
 LEARNED = "student_train"
 STOPPING = "validation"
 KEPT = "reserve"
 
 
-def own_labels(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class OwnLabelsSpec(Spec):
+    """A user's texts and their labels -> examples and weak labels; no truth is among them.
+
+    Args:
+        texts: The file of texts.
+        labels: The file of labels.
+        more: A file of texts without labels; `None` where there are none.
+        layout: Which fields of a row of texts are what, as in `data.readers.texts.Layout`.
+        classes: Names of the classes; `None` where each example has its own candidates.
+    """
+
+    KIND: ClassVar[str] = "own-labels"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.own_labels:own_labels"
+
+    texts: Path = field(metadata=NOT_IN_KEY)
+    labels: Path = field(metadata=NOT_IN_KEY)
+    more: Path | None = field(default=None, metadata=NOT_IN_KEY)
+    layout: Layout
+    classes: tuple[str, ...] | None
+
+    def files(self) -> tuple[Path, ...]:
+        """Return the files of texts and labels."""
+        return (self.texts, self.labels, *(() if self.more is None else (self.more,)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldSpec(Spec):
+    """Weakly labelled examples -> those a student learns on, and those that are kept from it.
+
+    Input: `task`, an `own-labels` job.
+
+    Args:
+        fold: Which fold is kept from the student; `None` keeps none, and the texts without labels stand in its place.
+        n_folds: Folds into which groups are dealt.
+        validation_frac: Share of the groups learned on that is put aside to judge by their weak labels when to stop.
+        seed: Decides which group is in which fold.
+    """
+
+    KIND: ClassVar[str] = "fold"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.own_labels:fold"
+
+    fold: int | None
+    n_folds: int
+    validation_frac: float = 0.0
+    seed: int
+
+
+def own_labels(spec: OwnLabelsSpec, context: JobContext) -> dict[str, Any]:
     """Write a user's texts, their weak labels and the votes they were made of.
 
     Raises:
         DataError: A file is malformed, or texts and labels do not belong together.
     """
-    asked = restore(OwnLabelsSpec, spec)
-    layout = Layout(**asked.layout)
-    texts = read_texts(Path(asked.texts["path"]), layout)
-    labels = read_labels(Path(asked.labels["path"]), texts, asked.classes)
-    examples = Examples(texts.table, labels.classes)
-    write_examples(context.out, LEARNED, examples)
-    weak = Predictions(examples.ids, labels.probs, examples.n_candidates)
-    write_predictions(context.out / "predictions" / f"{LEARNED}.parquet", weak)
+    layout = Layout(**spec.layout)
+    texts = read_texts(Path(spec.texts["path"]), layout)
+    labels = read_labels(Path(spec.labels["path"]), texts, spec.classes)
+    table, splits = texts.table, {LEARNED: np.arange(len(texts))}
+    if spec.more is not None:
+        import pyarrow as pa
+
+        more = read_more(Path(spec.more["path"]), layout, texts)
+        table = pa.concat_tables([table, more.table])
+        splits[KEPT] = len(texts) + np.arange(len(more))
+    write_examples(context.out, Examples(table, labels.classes), {"n_examples": len(table)})
+    write_predictions(context.out, LEARNED, labels.labels)
     if labels.votes is not None:
         write_votes(context.out, labels.annotators, labels.votes)
-    n_more = 0
-    if asked.more is not None:
-        more = read_more(Path(asked.more["path"]), layout, texts)
-        write_examples(context.out, KEPT, Examples(more.table, labels.classes))
-        n_more = len(more)
-    facts = _facts(labels.classes, {LEARNED: len(examples), KEPT: n_more}, float((1 / examples.n_candidates).mean()))
-    write_prepared(context.out, facts)
+    facts = _facts(splits, float((1 / labels.labels.n_candidates).mean()))
+    write_positions(context.out, splits, facts)
     return facts
 
 
-def fold(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def fold(spec: FoldSpec, context: JobContext) -> dict[str, Any]:
     """Write what one student learns on, and what is kept from it.
 
     Raises:
         DataError: There are fewer groups than folds.
     """
-    asked = restore(FoldSpec, spec)
-    own = context.inputs["own"]
-    examples = read_examples(own, LEARNED)
-    weak = read_predictions(own / "predictions" / f"{LEARNED}.parquet")
-    groups = np.array(examples.table.column("group").to_pylist())
-    learned = np.arange(len(examples))
+    task = context.inputs["task"]
+    own = TaskData(task, task)
+    weak, groups = read_predictions(task, LEARNED), np.array(own.examples(LEARNED).groups)
+    learned = np.arange(len(weak))
     parts: dict[str, np.ndarray] = {}
-    if asked.fold is not None:
-        kept = folds(groups, asked.n_folds, asked.seed) == asked.fold
+    if spec.fold is not None:
+        kept = folds(groups, spec.n_folds, spec.seed) == spec.fold
         learned, parts[KEPT] = learned[~kept], np.flatnonzero(kept)
-    if asked.validation_frac:
-        aside = _aside(groups[learned], asked.validation_frac, asked.seed)
+    if spec.validation_frac:
+        aside = _aside(groups[learned], spec.validation_frac, spec.seed)
         learned, parts[STOPPING] = learned[~aside], learned[aside]
     parts[LEARNED] = learned
-    for split, positions in parts.items():
-        write_examples(context.out, split, examples.take(positions))
-        labels = Predictions([weak.ids[i] for i in positions], weak.probs[positions], weak.n_candidates[positions])
-        write_predictions(context.out / "predictions" / f"{split}.parquet", labels)
-    sizes = {split: len(positions) for split, positions in parts.items()}
-    if asked.fold is None and (own / f"{KEPT}.parquet").exists():
-        more = read_examples(own, KEPT)
-        write_examples(context.out, KEPT, more)
-        sizes[KEPT] = len(more)
-    prepared = read_prepared(own)
-    facts = _facts(prepared["classes"], sizes, prepared["chance"])
-    write_prepared(context.out, facts)
+    splits = {split: own.positions(LEARNED)[places] for split, places in parts.items()}
+    for split, positions in splits.items():
+        write_predictions(context.out, split, weak.at(positions))
+    if spec.fold is None and own.has(KEPT):
+        splits[KEPT] = own.positions(KEPT)
+    facts = _facts(splits, own.chance)
+    write_positions(context.out, splits, facts)
     return facts
 
 
@@ -120,5 +156,5 @@ def _aside(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
     return np.isin(members, rng(seed, "early stopping").permutation(len(names))[:n_aside])
 
 
-def _facts(classes: Any, sizes: dict[str, int], chance: float) -> dict[str, Any]:
-    return {"classes": None if classes is None else list(classes), "n_examples": sizes, "chance": chance}
+def _facts(splits: dict[str, np.ndarray], chance: float) -> dict[str, Any]:
+    return {"n_examples": {split: len(positions) for split, positions in splits.items()}, "chance": chance}

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from w2slab.data.artifacts import Predictions, read_examples, read_prepared, write_predictions
+from w2slab.data import layout
+from w2slab.data.artifacts import write_predictions
 from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
+from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import labels, plugins, reading
+from w2slab.jobs import reading
 from w2slab.jobs.features import features
 from w2slab.jobs.setup import prepare_worker, running_of
-from w2slab.specs import UNSEEN_BY_SUPERVISOR, ProbeSpec, restore
+from w2slab.jobs.spec import Spec
+from w2slab.jobs.targets import targets
+from w2slab.models.model import Model
 from w2slab.training.logistic import Scale, fit, softmax
 
 if TYPE_CHECKING:
@@ -23,7 +30,33 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class ProbeSpec(Spec):
+    """Logistic regression on frozen features of a model -> predictions (Burns et al. 2023, section 5.2.3).
+
+    Inputs: `task` and `data`; `labels` as for `FinetuneSpec`; and `start`, a `finetune` job that kept its weights,
+    where the features are those of a finetuned model.
+
+    Args:
+        labels: `true` labels, or weak ones as they are (`soft`) or as their likeliest candidate (`hard`).
+        l2: Weight of the squared norm of the coefficients beside the mean loss.
+        precision: Number type of the forward pass that makes the features.
+        seed: Decides what the family draws.
+    """
+
+    KIND: ClassVar[str] = "probe"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.probe:probe"
+
+    model: Model
+    train_split: str
+    labels: Literal["true", "hard", "soft"]
+    l2: float = 1e-3
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int
+
+
+def probe(spec: ProbeSpec, context: JobContext) -> dict[str, Any]:
     """Fit a linear probe and leave its predictions on every split that its supervisor has not seen.
 
     Options: `device`, `prediction_batch`.
@@ -32,26 +65,25 @@ def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         JobError: The network has no features, labels do not fit the examples, or features are not finite.
     """
     prepare_worker()
-    asked = restore(ProbeSpec, spec)
-    data, started = context.inputs["data"], time.perf_counter()
-    examples = {s: read_examples(data, s) for s in UNSEEN_BY_SUPERVISOR if (data / f"{s}.parquet").exists()}
-    learned = examples[asked.train_split]
-    targets = labels.targets(asked.labels, data, context.inputs.get("labels"), asked.train_split, learned)
-    family = plugins.build("models", asked.model)
-    running = running_of(context, asked.precision)
-    network = running.placement.place(_network(family, learned, asked.seed, context.inputs.get("start"))).eval()
+    data, started = TaskData.of(context.inputs), time.perf_counter()
+    examples = {split: data.examples(split) for split in UNSEEN_BY_SUPERVISOR if data.has(split)}
+    learned = examples[spec.train_split]
+    learned_labels = targets(spec.labels, data, context.inputs.get("labels"), spec.train_split)
+    family = spec.model
+    running = running_of(context, spec.precision)
+    network = running.placement.place(_network(family, learned, spec.seed, context.inputs.get("start"))).eval()
 
     def read(split: str) -> NDArray[np.float64]:
-        encoded = reading.encoded(family, examples[split], data, split, context.shared)
+        encoded = reading.encoded(family, examples[split], context.shared)
         return features(network, encoded, learned.classes is not None, running).astype(np.float64)
 
-    own = read(asked.train_split)
+    own = read(spec.train_split)
     scale = Scale.of(own)
-    fitted = fit(scale(own), targets, learned.classes is not None, learned.n_candidates, asked.l2)
+    fitted = fit(scale(own), learned_labels, learned.classes is not None, learned.n_candidates, spec.l2)
     for split, its in examples.items():
-        logits = fitted.logits(scale(own if split == asked.train_split else read(split)), its.n_candidates)
-        written = Predictions(its.ids, softmax(logits), its.n_candidates)
-        write_predictions(context.out / "predictions" / f"{split}.parquet", written)
+        logits = fitted.logits(scale(own if split == spec.train_split else read(split)), its.n_candidates)
+        written = Labels(data.positions(split), softmax(logits), its.n_candidates)
+        write_predictions(context.out, split, written)
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_features": own.shape[1],
@@ -60,7 +92,7 @@ def probe(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         "gradient": fitted.gradient,
         "iterations": fitted.iterations,
         "seconds": round(time.perf_counter() - started, 3),
-        "chance": read_prepared(data)["chance"],
+        "chance": data.chance,
         "device": str(running.placement.device),
     }
 
@@ -78,7 +110,7 @@ def _network(family: Any, examples: Examples, seed: int, start: Path | None) -> 
     if not hasattr(network, "features"):
         raise JobError(f"{family.name}: its network has no features that a probe could read")
     if start is not None:
-        path = start / "checkpoint" / "model.safetensors"
+        path = layout.checkpoint(start)
         try:
             load_model(network, str(path))
         except (SafetensorError, OSError, RuntimeError) as error:

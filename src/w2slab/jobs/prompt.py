@@ -13,22 +13,26 @@ from __future__ import annotations
 import inspect
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.data.artifacts import Predictions, read_examples, read_prepared, read_truth, write_predictions
+from w2slab.data.artifacts import write_predictions
 from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
+from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import plugins
-from w2slab.jobs.generative import answers_of, require_generating, require_text
-from w2slab.jobs.labels import weak_labels
+from w2slab.jobs.generative import require_generating, require_text
 from w2slab.jobs.passes import passes
 from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.jobs.spec import Spec
+from w2slab.jobs.targets import weak_labels
+from w2slab.models.model import Model
 from w2slab.randomness import rng
-from w2slab.specs import UNSEEN_BY_SUPERVISOR, PromptSpec, restore
 
 if TYPE_CHECKING:
     import torch
@@ -45,7 +49,33 @@ MOST_ROWS = 32  # logits of a whole vocabulary are large
 CHUNK = 256  # positions whose logits are held at a time
 
 
-def prompt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class PromptSpec(Spec):
+    """A language model is asked, and not trained -> predictions (Burns et al. 2023, section 5.2.1).
+
+    Inputs: `task`, `data` and, for shots with weak labels, `labels`.
+
+    Args:
+        instruction: A sentence or two before everything else.
+        shots: Labelled examples of `student_train` in the prompt.
+        labels: Of the shots: `true`, `weak` (their likeliest candidate), or `none` where there are no shots.
+        precision: Number type of the forward pass.
+        seed: Decides which examples are shots.
+    """
+
+    KIND: ClassVar[str] = "prompt"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "w2slab.jobs.prompt:prompt"
+
+    model: Model
+    instruction: str = ""
+    shots: int = 0
+    labels: Literal["none", "true", "weak"] = "none"
+    precision: Literal["fp32", "bf16"] = "fp32"
+    seed: int
+
+
+def prompt(spec: PromptSpec, context: JobContext) -> dict[str, Any]:
     """Ask a language model and leave its predictions on every split that its supervisor has not seen.
 
     Options: `device`, `prediction_batch`.
@@ -55,40 +85,37 @@ def prompt(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         Stopped: The run asked for it.
     """
     prepare_worker()
-    asked = restore(PromptSpec, spec)
-    data, started = context.inputs["data"], time.perf_counter()
-    family = require_generating(plugins.build("models", asked.model))
-    shots = _shots(asked, data, context.inputs.get("labels"))
-    running = running_of(context, asked.precision)
-    network = running.placement.place(family.build_language(asked.seed)).eval()
+    data, started = TaskData.of(context.inputs), time.perf_counter()
+    family = require_generating(spec.model)
+    shots = _shots(spec, data, context.inputs.get("labels"))
+    running = running_of(context, spec.precision)
+    network = running.placement.place(family.build_language(spec.seed)).eval()
     limit = _room(family) if shots else 0
     n_lost = {}
     for split in UNSEEN_BY_SUPERVISOR:
-        if not (data / f"{split}.parquet").exists():
+        if not data.has(split):
             continue
         if context.stop_requested():
             raise Stopped("stopped before the last split was predicted")
-        examples = read_examples(data, split)
-        asks = _asks(family, asked.instruction, shots, examples, limit)
+        examples = data.examples(split)
+        asks = _asks(family, spec.instruction, shots, examples, limit)
         choose = _among_classes if examples.classes is not None else _among_candidates
         probs = _softmax(choose(family, network, asks, examples, running))
         if not np.isfinite(probs).all():
             raise JobError(f"{family.name}: its predictions of {split} are not finite")
-        write_predictions(
-            context.out / "predictions" / f"{split}.parquet", Predictions(examples.ids, probs, examples.n_candidates)
-        )
+        write_predictions(context.out, split, Labels(data.positions(split), probs, examples.n_candidates))
         n_lost[split] = asks.n_lost
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_shots": len(shots),
         "n_examples_that_lost_shots": n_lost,
         "seconds": round(time.perf_counter() - started, 3),
-        "chance": read_prepared(data)["chance"],
+        "chance": data.chance,
         "device": str(running.placement.device),
     }
 
 
-def _shots(spec: PromptSpec, data: Path, labels: Path | None) -> list[str]:
+def _shots(spec: PromptSpec, data: TaskData, labels: Path | None) -> list[str]:
     """Labelled examples as they stand in a prompt: the same for all that is asked, classes in turn where there are any.
 
     Raises:
@@ -98,13 +125,13 @@ def _shots(spec: PromptSpec, data: Path, labels: Path | None) -> list[str]:
         raise JobError(f'labels: "{spec.labels}" does not go with {spec.shots} shots and the inputs given')
     if not spec.shots:
         return []
-    examples = read_examples(data, SHOTS_FROM)
+    examples = data.examples(SHOTS_FROM)
     if len(examples) < spec.shots:
         raise JobError(f"shots: {spec.shots} are asked for and {SHOTS_FROM} has {len(examples)} examples")
     if labels is None:
-        right = np.array([each[0] for each in read_truth(data, SHOTS_FROM).right], dtype=np.int64)
+        right = np.array([each[0] for each in data.truth(SHOTS_FROM).right], dtype=np.int64)
     else:
-        right = weak_labels(labels, SHOTS_FROM, examples).choices
+        right = weak_labels(labels, data, SHOTS_FROM).choices
     order = rng(spec.seed, "shots").permutation(len(examples))
     if examples.classes is not None:
         order = in_turn(order, right)
@@ -132,7 +159,7 @@ def in_turn(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 def _questions(examples: Examples) -> tuple[list[str], list[list[str] | None]]:
     """How each example is put, and the texts among which the model chooses; `None` where these are class numbers."""
-    texts, answers = require_text(examples), answers_of(examples)
+    texts, answers = require_text(examples), examples.answers
     if examples.classes is None:
         return texts, list(answers)
     return [f"{text}{answer[0]}{CUE}" for text, answer in zip(texts, answers, strict=True)], [None] * len(texts)

@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Any
 
 from w2slab.errors import JobError, UnavailableError, W2SError
+from w2slab.graph.codec import decode, encode
+from w2slab.graph.executors.worker import die_with, sender
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.locks import Lock
 from w2slab.graph.perform import PEAKS, named_function, peak_memory_bytes
-from w2slab.graph.worker import die_with, sender
 
 _NOTICE_SECONDS = 0.2
 _GRACE_SECONDS = 1.0  # in which the one at fault is told from those that miss it
@@ -88,7 +89,7 @@ def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:
     return launch if was_launched else None
 
 
-def spread(run: str, spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
     """Do a job in `gpus_per_job` processes: a GPU for each, or without GPUs a share of this process's threads.
 
     Args:
@@ -109,7 +110,7 @@ def spread(run: str, spec: dict[str, Any], context: JobContext) -> dict[str, Any
     on_gpus = context.options.get("device", "auto") in ("auto", "cuda") and torch.cuda.is_available()
     job = {
         "run": run,
-        "spec": spec,
+        "spec": encode(spec),
         "inputs": {name: str(folder) for name, folder in context.inputs.items()},
         "out": str(context.out),
         "work": str(context.work),
@@ -330,7 +331,7 @@ def main(parent: int, control: int, report: int) -> None:
     )
     end: dict[str, Any] = {"status": "done", "message": "", "facts": {}}
     try:
-        end["facts"] = named_function(job["run"])(job["spec"], context)
+        end["facts"] = named_function(job["run"])(decode(job["spec"]), context)
         _leave()
     except Stopped:
         end["status"] = "stopped"

@@ -6,6 +6,7 @@ Nothing is lost with it: an entry that is missing or damaged is made again.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -25,14 +26,12 @@ WHOLE = "whole.json"
 _ABANDONED_SECONDS = 3600.0
 
 
-def encoded(family: Any, examples: Examples, data: Path, split: str, shared: Path | None) -> Encoded:
+def encoded(family: Any, examples: Examples, shared: Path | None) -> Encoded:
     """The examples of a split as the family reads them.
 
     Args:
         family: A model family; where it is a `CachedReading`, what it read is kept.
         examples: The split's examples.
-        data: Folder of the job that prepared them.
-        split: The split's name.
         shared: Folder for what may be made again; `None` keeps nothing.
     """
     from w2slab.training import batches
@@ -40,9 +39,19 @@ def encoded(family: Any, examples: Examples, data: Path, split: str, shared: Pat
     rows = None
     if shared is not None and hasattr(family, "load_encoded"):
         source = {"family": type(family).__qualname__, "reads": family.reads(), "classes": examples.classes}
-        name = digest(source | {"examples": sha256_of(data / f"{split}.parquet")})[:32]
+        name = digest(source | {"examples": _content(examples)})[:32]
         rows = _kept(family, examples, shared / "encoded" / name)
     return batches.encode(family, examples, rows)
+
+
+def _content(examples: Examples) -> str:
+    """The digest of all that stands in the examples' table."""
+    import pyarrow as pa
+
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, examples.table.schema) as writer:
+        writer.write_table(examples.table.combine_chunks())
+    return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
 def _kept(family: Any, examples: Examples, folder: Path) -> Any:

@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from w2slab.data.artifacts import (
-    Predictions,
-    read_examples,
-    read_truth,
-    read_weights,
-    write_predictions,
-    write_weights,
-)
-from w2slab.data.examples import Examples
+from w2slab import registry
+from w2slab.data import layout
+from w2slab.data.artifacts import has_predictions, read_weights, write_predictions, write_weights
+from w2slab.data.labels import Labels, Weights
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import labels, plugins
 from w2slab.jobs.features import read_features
 from w2slab.jobs.setup import prepare_worker
+from w2slab.jobs.spec import Spec
+from w2slab.jobs.targets import weak_labels
 from w2slab.randomness import rng
-from w2slab.relabelings.relabeling import LabelBatch
-from w2slab.specs import RelabelSpec, restore
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling
 
 LEARNED = "student_train"
 # The splits that a student reads labels of.
 LABELLED = (LEARNED, "validation", "reserve")
 
 
-def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
+@dataclass(frozen=True, kw_only=True)
+class RelabelSpec(Spec):
+    """Weak labels -> weak labels, and perhaps weights of examples.
+
+    Inputs: `task` and `data`; `labels`; and what the relabeling asks for: `features` (an `embed` job of `data`),
+    `other_0`, `other_1` and so on (jobs that left labels of the same examples).
+
+    Args:
+        relabeling: A row of the relabelings' table.
+        n_trusted: How many examples of `student_train`, drawn at random, are told with their true labels.
+        seed: Decides what the relabeling draws.
+    """
+
+    KIND: ClassVar[str] = "relabel"
+    VERSION: ClassVar[int] = 2
+    RUN: ClassVar[str] = "w2slab.jobs.relabel:relabel"
+
+    relabeling: Relabeling
+    n_trusted: int = 0
+    seed: int
+
+
+def relabel(spec: RelabelSpec, context: JobContext) -> dict[str, Any]:
     """Write other labels for the splits that a student may learn from or be validated on.
 
     Most relabelings look at `student_train` alone; the labels of the other splits are then passed on as they are.
@@ -40,50 +59,48 @@ def relabel(spec: dict[str, Any], context: JobContext) -> dict[str, Any]:
         JobError: The relabeling cannot be made of these labels.
     """
     prepare_worker()
-    asked = restore(RelabelSpec, spec)
-    relabeling = plugins.build("relabelings", asked.relabeling)
-    weak = context.inputs["labels"]
+    relabeling = spec.relabeling
+    data, weak = TaskData.of(context.inputs), context.inputs["labels"]
     every_split = getattr(relabeling, "every_split", False)
     facts: dict[str, Any] = {"n_examples": {}}
     for split in LABELLED:
-        if not (weak / "predictions" / f"{split}.parquet").exists():
+        if not has_predictions(weak, split):
             continue
-        examples = read_examples(context.inputs["data"], split)
-        given = labels.weak_labels(weak, split, examples)
+        given = weak_labels(weak, data, split)
         if every_split or split == LEARNED:
-            made = relabeling(_given(asked, split, examples, given, context))
-            _check(made, given, asked.relabeling.name, split)
+            made = relabeling(_given(spec, split, data, given, context))
+            _check(made, given, registry.name_of(spec.relabeling), split)
             weights = _with_earlier(made.weights, weak, split, given)
             if weights is not None:
-                write_weights(context.out, split, given.ids, weights)
+                write_weights(context.out, split, Weights(given.positions, weights))
                 facts["n_left_out"] = int((weights == 0).sum())
             facts |= getattr(made, "facts", None) or {}
-            given = Predictions(given.ids, made.probs.astype(np.float32), given.n_candidates)
-        write_predictions(context.out / "predictions" / f"{split}.parquet", given)
+            given = Labels(given.positions, made.probs.astype(np.float32), given.n_candidates)
+        write_predictions(context.out, split, given)
         facts["n_examples"][split] = len(given)
     return facts
 
 
-def _given(spec: RelabelSpec, split: str, examples: Examples, weak: Predictions, context: JobContext) -> LabelBatch:
-    data, features = context.inputs["data"], None
+def _given(spec: RelabelSpec, split: str, data: TaskData, weak: Labels, context: JobContext) -> LabelBatch:
+    features = None
     if "features" in context.inputs:
-        features = np.asarray(read_features(context.inputs["features"], split, examples))
+        features = np.asarray(read_features(context.inputs["features"], data, split))
     others = [name for name in context.inputs if name.startswith("other_")]
     return LabelBatch(
         probs=weak.probs,
         n_candidates=weak.n_candidates,
-        shared_candidates=examples.classes is not None,
-        generator=rng(spec.seed, "relabel", spec.relabeling.name, split),
+        shared_candidates=data.classes is not None,
+        generator=rng(spec.seed, "relabel", registry.name_of(spec.relabeling), split),
         features=features,
         others=tuple(
-            labels.weak_labels(context.inputs[name], split, examples).probs
+            weak_labels(context.inputs[name], data, split).probs
             for name in sorted(others, key=lambda name: int(name.removeprefix("other_")))
         ),
         trusted=_trusted(data, split, weak.choices, spec) if spec.n_trusted else None,
     )
 
 
-def _trusted(data: Path, split: str, choices: np.ndarray, spec: RelabelSpec) -> np.ndarray:
+def _trusted(data: TaskData, split: str, choices: np.ndarray, spec: RelabelSpec) -> np.ndarray:
     """The right candidate of some examples drawn at random, -1 of the others: int64 [N].
 
     Where several are right, it is the one that the weak label chooses, if that is among them, else the first.
@@ -93,28 +110,27 @@ def _trusted(data: Path, split: str, choices: np.ndarray, spec: RelabelSpec) -> 
             f"n_trusted: {spec.n_trusted} true labels are asked for, and {split} has {len(choices)} examples"
         )
     told = np.full(len(choices), -1, dtype=np.int64)
-    right = read_truth(data, split).right
+    right = data.truth(split).right
     for position in rng(spec.seed, "trusted", split).permutation(len(choices))[: spec.n_trusted]:
         chosen = int(choices[position])
         told[position] = chosen if chosen in right[position] else right[position][0]
     return told
 
 
-def _with_earlier(weights: np.ndarray | None, folder: Path, split: str, given: Predictions) -> np.ndarray | None:
+def _with_earlier(weights: np.ndarray | None, folder: Path, split: str, given: Labels) -> np.ndarray | None:
     """The weights times those that an earlier relabeling left with these labels: what it left out stays out."""
-    path = folder / "weights" / f"{split}.parquet"
-    if not path.exists():
+    earlier, path = read_weights(folder, split), layout.weights(folder, split)
+    if earlier is None:
         return weights
-    ids, earlier = read_weights(folder, split)
-    if ids != given.ids:
+    if not np.array_equal(earlier.positions, given.positions):
         raise JobError(f"{path}: weights and labels must be of the same examples")
-    product = earlier if weights is None else earlier * weights
+    product: np.ndarray = earlier.values if weights is None else earlier.values * weights
     if not product.any():
         raise JobError(f"{path}: what the relabelings before this one kept, it left out; keep a larger share")
     return product
 
 
-def _check(made: Any, given: Predictions, name: str, split: str) -> None:
+def _check(made: Any, given: Labels, name: str, split: str) -> None:
     """What another distribution's relabeling may have got wrong."""
     beyond = np.arange(given.probs.shape[1]) >= given.n_candidates[:, None]
     if made.probs.shape != given.probs.shape or not np.isfinite(made.probs).all() or (made.probs < 0).any():

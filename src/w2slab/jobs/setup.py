@@ -1,4 +1,4 @@
-"""What a worker does before its first job, and what it takes from the options of each."""
+"""Libraries made ready for a job, and the options of a run as training takes them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,21 @@ if TYPE_CHECKING:
     from w2slab.training.loop import Running
 
 
-def prepare_worker() -> None:
-    """Import torch with as many threads as `OMP_NUM_THREADS` says (one by default), and quiet the libraries.
-
-    Numbers too small for full precision count as 0: a confident model makes them by the million, and they slow a
-    processor down fourfold. It must be said before the first parallel operation, or only one thread hears it.
-    """
+def quiet_libraries() -> None:
+    """Keep progress bars and telemetry of libraries away; before their first import."""
     for name in ("HF_HUB_DISABLE_PROGRESS_BARS", "HF_HUB_DISABLE_TELEMETRY", "TQDM_DISABLE"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+
+def prepare_worker() -> None:
+    """Import torch with as many threads as `OMP_NUM_THREADS` says (one by default), and quiet the libraries.
+
+    Each job that computes with torch calls it first; harmless if done again. Numbers too small for full precision count
+    as 0: a confident model makes them by the million, and they slow a processor down fourfold. It must be said before
+    the first parallel operation, or only one thread hears it.
+    """
+    quiet_libraries()
 
     import torch
 

@@ -11,13 +11,11 @@ TABLE = {
     "co-supervised": "w2slab.methods.label_correction:CoSupervised",
     "composed": "w2slab.methods.composed:Composed",
     "convex-combination": "w2slab.methods.several_students:ConvexCombination",
-    "dropout": "w2slab.methods.recipe_changes:Dropout",
     "early-learning-relabel": "w2slab.methods.label_correction:EarlyLearningRelabel",
     "ensemw2s": "w2slab.methods.supervisors:EnsemW2S",
     "finetune-then-probe": "w2slab.methods.probing:FinetuneThenProbe",
     "generative-finetuning": "w2slab.methods.generative_finetuning:GenerativeFinetuning",
     "linear-probe": "w2slab.methods.probing:LinearProbe",
-    "lp-ft": "w2slab.methods.recipe_changes:LPFT",
     "naive": "w2slab.methods.naive:Naive",
     "prompting": "w2slab.methods.prompting:Prompting",
     "reliability-filter": "w2slab.methods.label_correction:ReliabilityFilter",
@@ -26,14 +24,4 @@ TABLE = {
     "supervisor-ensemble": "w2slab.methods.supervisors:SupervisorEnsemble",
     "supervisor-vote": "w2slab.methods.supervisors:SupervisorVote",
     "trust-function": "w2slab.methods.label_correction:TrustFunction",
-    "weight-average": "w2slab.methods.recipe_changes:WeightAverage",
-    "weight-decay": "w2slab.methods.recipe_changes:WeightDecay",
 }
-
-# Tables whose rows are methods too, and what makes a method of one.
-ALSO = {
-    "objectives": "w2slab.methods.plain:of_objective",
-    "relabelings": "w2slab.methods.plain:of_relabeling",
-}
-# Rows of those tables that are no methods: what the naive one does already, the controls, a step of strong-to-strong.
-NOT_ALONE = frozenset({"cross-entropy", "shuffled", "random", "constant", "self-relabel"})

@@ -6,14 +6,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from w2slab.methods.method import Method
+
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class Bootstrapping:
+class Bootstrapping(Method):
     """Many small jumps: each model on the way labels examples for the next (Burns et al. 2023, section 4.3.1).
 
     Where no rung lies in between, this is the naive method, and the very same job.
@@ -55,12 +58,12 @@ class Bootstrapping:
                 f"not {study.splits.reserve}; or set examples: same"
             )
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """A chain of naive jobs, the last of which is the strong model's."""
         on_the_way = [trial.study.rung(name) for name in self._on_the_way(trial.study, weak, strong)]
         for step, rung in enumerate([*on_the_way, strong]):
-            labels = trial.finetune(rung, labels=labels, fresh=step if self.examples == "fresh" else 0)
+            labels = trial.finetune(rung, labels=labels, reserve_chunk=step if self.examples == "fresh" else 0)
         return labels
 
-    def _on_the_way(self, study: Study, weak: Rung, strong: Rung) -> list[str]:
+    def _on_the_way(self, study: Study, weak: Model, strong: Model) -> list[str]:
         return [n for n in study.between(weak.name, strong.name) if self.chain is None or n in self.chain]

@@ -1,113 +1,90 @@
-"""A method put together in the study itself: some relabelings and an objective."""
+"""The naive method with other parts: an objective, relabelings, changes of the recipe."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING
 
-from pydantic import WithJsonSchema
-
-from w2slab.methods.method import frozen_features, without_features
+from w2slab import registry
+from w2slab.errors import StudyError
+from w2slab.graph.component import Component
+from w2slab.methods.method import Method, frozen_features, without_features
+from w2slab.methods.recipe_changes import RecipeChange
+from w2slab.objectives import CrossEntropy
+from w2slab.objectives.objective import Objective
+from w2slab.relabelings.relabeling import Relabeling
 
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
-
-_SCHEMA = {"anyOf": [{"type": "string"}, {"type": "object", "required": ["name"]}]}
-Entry = Annotated[Any, WithJsonSchema(_SCHEMA)]  # checked by `Composed` itself, row by row
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class Composed:
+class Composed(Method):
     """Put relabelings and an objective together, one after another (naive in all else: Burns et al. 2023, section 3).
 
     For example `{name: composed, relabelings: [{name: confidence-filter, keep: 0.8}], objective: reverse-kl}`. Each
-    relabeling gets the labels that the one before it has made, of all examples; weights of examples multiply, so what
-    one leaves out stays out. Rows that need labels of others or true ones are methods of their own and stand in none.
+    relabeling gets the labels that the one before it has made, of all examples; weights of examples multiply, so an
+    example that one leaves out stays out. Rows that need labels of others or ground truth are methods of their own and
+    cannot be parts. The name of an objective or relabeling among the methods stands for this method with that part.
 
     Args:
         relabelings: Rows of `w2slab list relabelings`, each as its name or as a mapping of its name and fields.
         objective: A row of `w2slab list objectives`, likewise.
+        recipe: Rows of `w2slab list recipe-changes`, likewise; the first is made first.
     """
 
-    relabelings: tuple[Entry, ...] = ()
-    objective: Entry = "cross-entropy"
+    relabelings: tuple[Relabeling, ...] = ()
+    objective: Objective = CrossEntropy()
+    recipe: tuple[RecipeChange, ...] = ()
 
-    def __post_init__(self) -> None:
-        """Check every row.
+    @property
+    def part(self) -> Component | None:
+        """Its only part, if it has one."""
+        objective = [] if self.objective == CrossEntropy() else [self.objective]
+        parts: list[Component] = [*self.relabelings, *objective, *self.recipe]
+        return parts[0] if len(parts) == 1 else None
 
-        Raises:
-            ValueError: With all that is wrong in them, each with its place.
-        """
-        wrong = [
-            message
-            for i, entry in enumerate(self.relabelings)
-            for message in _mistakes(f"relabelings[{i}]", "relabelings", entry)
-        ]
-        wrong += _mistakes("objective", "objectives", self.objective)
-        if wrong:
-            raise ValueError("; ".join(message.removesuffix(".") for message in wrong))
+    @property
+    def label(self) -> str:
+        """Name in the results: that of its only part, if it has one."""
+        return self.called or registry.name_of(self.part or self)
 
     def problems(self, study: Study) -> Iterable[str]:
-        """Networks without features, or with frozen ones, where a part looks at them."""
-        if _needs_features("objectives", self.objective):
+        """Iterate over parts that need what the study does not have: other labels, or features that are trained."""
+        for each in self.relabelings:
+            if each.needs_others or each.needs_trusted:
+                name = registry.name_of(each)
+                yield f"{name} needs labels beside the supervisor's; it is a method of its own: methods: [{name}]"
+        if self.objective.needs_features or any(each.trains_features for each in self.recipe):
             yield from frozen_features(study)
-        parts = [("objectives", self.objective), *(("relabelings", each) for each in self.relabelings)]
-        if any(_needs_features(kind, entry) for kind, entry in parts):
+        if self.objective.needs_features or any(each.needs_features for each in self.relabelings):
             yield from without_features(study)
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
-        """The job of the objective, on labels that went through every relabeling."""
-        for entry in self.relabelings:
-            name, values = _row(entry)
-            features = trial.embed(strong) if _needs_features("relabelings", entry) else None
-            labels = trial.relabel(name, labels, fields=values, features=features)
-        return trial.finetune(strong, labels=labels, objective=_row(self.objective))
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
+        """Return the job of the objective, on labels that went through every relabeling."""
+        for each in self.relabelings:
+            features = trial.embed(strong) if each.needs_features else None
+            labels = trial.relabel(each, labels, features=features)
+        recipe = trial.recipe(strong)
+        for change in self.recipe:
+            recipe = change.of(recipe)
+        return trial.finetune(strong, labels=labels, objective=self.objective, recipe=recipe)
 
 
-def _row(entry: str | dict[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    """The row that an entry names, and the fields that it gives it."""
-    if isinstance(entry, str):
-        return entry, {}
-    return str(entry["name"]), {key: value for key, value in entry.items() if key != "name"}
+def of_part(part: Component, called: str | None = None) -> Composed:
+    """Return the naive method with one other part: an objective, a relabeling or a change of the recipe.
 
-
-def _needs_features(kind: str, entry: str | dict[str, Any]) -> bool:
-    from w2slab import registry
-
-    return bool(getattr(registry.load(kind, _row(entry)[0]), "needs_features", False))
-
-
-def _mistakes(place: str, kind: str, entry: Entry) -> Iterator[str]:
-    """What is wrong with an entry, as sentences."""
-    from pydantic import ValidationError
-
-    from w2slab import registry
-    from w2slab.errors import StudyError
-
-    if not isinstance(entry.get("name") if isinstance(entry, dict) else entry, str):
-        yield f"{place}: is the name of a row or a mapping with its `name`, not {entry!r}. See w2slab list {kind}"
-        return
-    name, values = _row(entry)
-    if name not in registry.table(kind):
-        yield f'{place}: unknown {kind.removesuffix("s")} "{name}".{registry.closest(name, registry.table(kind))}'
-        return
-    row = registry.load(kind, name)
-    if getattr(row, "needs_others", 0) or getattr(row, "needs_trusted", False):
-        yield f"{place}: {name} needs labels beside the supervisor's; it is a method of its own: methods: [{name}]"
-    try:
-        registry.check(kind, name, values)
-        registry.build(kind, name, values)
-    except ValidationError as error:
-        for each in error.errors():
-            where = ".".join([place, *map(str, each["loc"])])
-            if each["type"] == "extra_forbidden":
-                allowed = list(registry.parameters(kind, name))
-                hint = registry.closest(each["loc"][0], allowed) if allowed else f" {name} has no fields."
-                yield f"{where}: unknown field.{hint}"
-            else:
-                yield f"{where}: {each['msg'][0].lower()}{each['msg'][1:]}, not {each['input']!r}"
-    except StudyError as error:
-        yield f"{place}: {error}"
+    Raises:
+        StudyError: It is none of these.
+    """
+    if isinstance(part, Objective):
+        return Composed(objective=part, called=called)
+    if isinstance(part, Relabeling):
+        return Composed(relabelings=(part,), called=called)
+    if isinstance(part, RecipeChange):
+        return Composed(recipe=(part,), called=called)
+    raise StudyError(f"{type(part).__name__} is neither an objective, a relabeling nor a change of the recipe")

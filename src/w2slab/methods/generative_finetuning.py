@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from w2slab.methods.method import StudentWithReferences, without_supervisors, without_text
+from w2slab.jobs.comparison import StudentWithReferences
+from w2slab.methods.method import Method, without_supervisors, without_text
 
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class GenerativeFinetuning:
+class GenerativeFinetuning(Method):
     """Before it meets a label, the model learns to write the task's texts (Burns et al. 2023, section 5.2.2).
 
     Every text is learned, whichever candidate is right. The paper's early stopping by true labels (its figure 17)
@@ -46,7 +48,7 @@ class GenerativeFinetuning:
         if "reserve" in self.texts and not study.splits.reserve:
             yield "texts: the study has no reserve; set splits.reserve, or leave it out"
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> StudentWithReferences:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> StudentWithReferences:
         """The naive student and its ceiling, both from a model that knows the texts."""
         start, supervisor = self._writer(trial, strong), None
         if self.variant == "all":
@@ -57,5 +59,5 @@ class GenerativeFinetuning:
             supervisor=supervisor,
         )
 
-    def _writer(self, trial: Trial, rung: Rung) -> Job:
+    def _writer(self, trial: Trial, rung: Model) -> Job:
         return trial.generative(rung, texts=self.texts, epochs=self.epochs, lr=self.lr)

@@ -1,29 +1,30 @@
 """Weak labels repaired with what stands beside them: other supervisors, an early student, a few true labels.
 
-Each is the relabeling of its name, whose fields it has, and says where the further labels come from.
+Each applies the relabeling of its name, whose fields it has, and says where the further labels come from.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from w2slab.methods.method import without_features
+from w2slab.methods.method import Method, without_features
 from w2slab.methods.supervisors import Supervisors
-from w2slab.relabelings import co_supervised, reliability, trust
-from w2slab.relabelings import student_labels as students
+from w2slab.relabelings import co_supervised, reliability, student_labels, trust
+from w2slab.relabelings.relabeling import Relabeling
 
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class ReliabilityFilter(Supervisors, reliability.ReliabilityFilter):
+class ReliabilityFilter(Supervisors):
     """Keep examples on which several supervisors agree, a variant (Guo and Yang 2024, arXiv 2406.19032).
 
     Procedure: each supervisor's likeliest candidate is an answer; an example stays if the entropy of its answers'
@@ -33,21 +34,18 @@ class ReliabilityFilter(Supervisors, reliability.ReliabilityFilter):
 
     Args:
         quantile: In place of the median, another quantile of the entropies.
-        of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
-        n: How many copies, the study's own supervisor among them.
-        resampled: Whether each further copy learns on examples drawn with replacement; otherwise copies differ in
-            their seed alone.
     """
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    quantile: Annotated[float, Field(ge=0, le=1)] = 0.5
+
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of the examples that are kept."""
-        return trial.finetune(
-            strong, labels=_answers("reliability-filter", reliability.ReliabilityFilter, self, trial, weak)
-        )
+        relabeling = reliability.ReliabilityFilter(quantile=self.quantile)
+        return trial.finetune(strong, labels=_answers(relabeling, self, trial, weak))
 
 
 @dataclass(frozen=True)
-class ReliabilityWeights(Supervisors, reliability.ReliabilityWeights):
+class ReliabilityWeights(Supervisors):
     """Weight answers by how many supervisors give them, a variant (Guo and Yang 2024, arXiv 2406.19032).
 
     Procedure: each supervisor's likeliest candidate is an answer; answers weigh by the softmax of their frequencies;
@@ -56,21 +54,18 @@ class ReliabilityWeights(Supervisors, reliability.ReliabilityWeights):
 
     Args:
         temperature: Of the softmax; the lower, the less rare answers count.
-        of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
-        n: How many copies, the study's own supervisor among them.
-        resampled: Whether each further copy learns on examples drawn with replacement; otherwise copies differ in
-            their seed alone.
     """
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    temperature: Annotated[float, Field(gt=0)] = 0.2
+
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of weighted answers."""
-        return trial.finetune(
-            strong, labels=_answers("reliability-weights", reliability.ReliabilityWeights, self, trial, weak)
-        )
+        relabeling = reliability.ReliabilityWeights(temperature=self.temperature)
+        return trial.finetune(strong, labels=_answers(relabeling, self, trial, weak))
 
 
 @dataclass(frozen=True)
-class CoSupervised(Supervisors, co_supervised.CoSupervised):
+class CoSupervised(Supervisors):
     """Give each example the supervisor nearest to the student, a variant of CSL (Liu and Alahi 2024, arXiv 2402.15505).
 
     Procedure, after expectation maximisation: a student learns the mean of all supervisors' labels; each example is
@@ -83,30 +78,27 @@ class CoSupervised(Supervisors, co_supervised.CoSupervised):
         by: Whether the cross entropy alone decides, or first whether a supervisor chooses as the student does.
         reject: Share of the examples that is left out.
         n_rounds: How often examples are assigned, and a fresh student learns.
-        of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
-        n: How many copies, the study's own supervisor among them.
-        resampled: Whether each further copy learns on examples drawn with replacement; otherwise copies differ in
-            their seed alone.
     """
 
+    by: Literal["cross-entropy", "agreement"] = "cross-entropy"
+    reject: Annotated[float, Field(ge=0, lt=1)] = 0.1
     n_rounds: Annotated[int, Field(ge=1, le=100)] = 2
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The student of the last round."""
         own, *others = members = self.members(trial, weak)
         if not others:
             return trial.finetune(strong, labels=own)
         student = trial.finetune(strong, labels=trial.combine(members, "mean"))
         for _ in range(self.n_rounds):
-            assigned = trial.relabel(
-                "co-supervised", own, fields=_of(co_supervised.CoSupervised, self), others=[*others, student]
-            )
+            relabeling = co_supervised.CoSupervised(by=self.by, reject=self.reject)
+            assigned = trial.relabel(relabeling, own, others=[*others, student])
             student = trial.finetune(strong, labels=assigned)
         return student
 
 
 @dataclass(frozen=True)
-class EarlyLearningRelabel(students.EarlyLearningRelabel):
+class EarlyLearningRelabel(Method):
     """Mix weak labels with what a student of few epochs says, a variant (Liu et al. 2020, arXiv 2007.00151).
 
     Procedure: strong models learn the weak labels for a few epochs, before they know the errors by heart; labels are
@@ -120,6 +112,8 @@ class EarlyLearningRelabel(students.EarlyLearningRelabel):
         epochs: For how many epochs each early student learns, the fewest first.
     """
 
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.7
     epochs: Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(min_length=1)] = (1,)
 
     def problems(self, study: Study) -> Iterable[str]:
@@ -131,16 +125,16 @@ class EarlyLearningRelabel(students.EarlyLearningRelabel):
             of = "recipe" if study.tuning is None else "tuning.recipe"
             yield f"epochs: {max(self.epochs)} is not fewer than {of}.epochs, {all_epochs}; such a student is not early"
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of the mixed labels."""
-        early = [trial.finetune(strong, labels=labels, recipe={"epochs": epochs}) for epochs in self.epochs]
-        values = _of(students.EarlyLearningRelabel, self)
-        changed = trial.relabel("early-learning-relabel", labels, fields=values, others=early)
-        return trial.finetune(strong, labels=changed)
+        recipes = [replace(trial.recipe(strong), epochs=epochs) for epochs in self.epochs]
+        early = [trial.finetune(strong, labels=labels, recipe=recipe) for recipe in recipes]
+        relabeling = student_labels.EarlyLearningRelabel(weight=self.weight, momentum=self.momentum)
+        return trial.finetune(strong, labels=trial.relabel(relabeling, labels, others=early))
 
 
 @dataclass(frozen=True)
-class TrustFunction(trust.TrustFunction):
+class TrustFunction(Method):
     """Keep the labels that a model of a few true ones trusts, a variant (Uzunoglu et al. 2026, arXiv 2606.01000).
 
     Procedure: some examples of `student_train`, drawn at random, are told with their true labels; on them a logistic
@@ -154,6 +148,8 @@ class TrustFunction(trust.TrustFunction):
         n_trusted: How many examples are told with their true labels.
     """
 
+    keep: Annotated[float, Field(gt=0, le=1)] = 0.5
+    l2: Annotated[float, Field(gt=0)] = 1e-2
     n_trusted: Annotated[int, Field(ge=2)] = 100
 
     uses_truth: ClassVar[bool] = True
@@ -165,24 +161,14 @@ class TrustFunction(trust.TrustFunction):
         if size is not None and self.n_trusted > size:
             yield f"n_trusted: {self.n_trusted} is more than splits.student_train, {size}"
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of the trusted labels."""
-        trusted = trial.relabel(
-            "trust-function",
-            labels,
-            fields=_of(trust.TrustFunction, self),
-            features=trial.embed(strong),
-            n_trusted=self.n_trusted,
-        )
+        relabeling = trust.TrustFunction(keep=self.keep, l2=self.l2)
+        trusted = trial.relabel(relabeling, labels, features=trial.embed(strong), n_trusted=self.n_trusted)
         return trial.finetune(strong, labels=trusted)
 
 
-def _answers(name: str, relabeling: type, method: Supervisors, trial: Trial, weak: Rung) -> Job:
+def _answers(relabeling: Relabeling, method: Supervisors, trial: Trial, weak: Model) -> Job:
     """The labels that a relabeling makes of several supervisors' answers; where there is one, its own."""
     own, *others = method.members(trial, weak)
-    return trial.relabel(name, own, fields=_of(relabeling, method), others=others) if others else own
-
-
-def _of(relabeling: type, method: Any) -> dict[str, Any]:
-    """The fields of a method that are those of its relabeling."""
-    return {field.name: getattr(method, field.name) for field in fields(relabeling)}
+    return trial.relabel(relabeling, own, others=others) if others else own

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.methods.method import LabelSource, frozen_features, without_features
+from w2slab.methods.method import LabelSource, Method, frozen_features, without_features
 
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class LinearProbe:
+class LinearProbe(Method):
     """Fit a probe on features of the strong model, which itself stays as it is (Burns et al. 2023, section 5.2.3).
 
     A probe is a logistic regression.
@@ -43,13 +44,13 @@ class LinearProbe:
         """Networks without features."""
         yield from without_features(study)
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """One probe; on true labels it is the same for every supervisor."""
         return trial.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2)
 
 
 @dataclass(frozen=True)
-class FinetuneThenProbe:
+class FinetuneThenProbe(Method):
     """Finetune on weak labels, then fit a probe on the finetuned model's features (Burns et al. 2023, section 5.2.3).
 
     With true labels, as in the paper, it tells how plainly the task stands in what weak labels have taught.
@@ -72,7 +73,7 @@ class FinetuneThenProbe:
         yield from frozen_features(study)
         yield from without_features(study)
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student with its weights kept, and a probe on them."""
         finetuned = trial.finetune(strong, labels=labels, keep_weights=True)
         return trial.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2, start=finetuned)

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.methods.method import LabelSource, without_text
+from w2slab.methods.method import LabelSource, Method, without_text
 
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
-class Prompting:
+class Prompting(Method):
     """Ask the strong model and train nothing: zero-shot, or with labelled examples (Burns et al. 2023, section 5.2.1).
 
     Args:
@@ -40,7 +41,7 @@ class Prompting:
         """Models that cannot continue a text."""
         yield from without_text(study)
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """One job that asks; without shots it is the same for every supervisor."""
         return trial.prompt(
             strong, instruction=self.instruction, shots=self.shots, labels=labels if self.labels == "weak" else None

@@ -1,26 +1,41 @@
-"""The naive student finetuned by another recipe; supervisor and ceiling keep the study's.
+"""Changes of the student's recipe; supervisor and ceiling keep the study's. Each is a method by itself, and a part.
 
 Burns et al. 2023 tried these (appendix B) and saw no consistent gain; they state no strengths, so those here are ours.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from w2slab.methods.method import frozen_features
+from w2slab.graph.component import Component
+from w2slab.training.recipe import Recipe
 
-if TYPE_CHECKING:
-    from w2slab.experiment.trial import Trial
-    from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+TABLE = {
+    "dropout": "w2slab.methods.recipe_changes:Dropout",
+    "lp-ft": "w2slab.methods.recipe_changes:LPFT",
+    "weight-average": "w2slab.methods.recipe_changes:WeightAverage",
+    "weight-decay": "w2slab.methods.recipe_changes:WeightDecay",
+}
+
+
+class RecipeChange(Component, ABC):
+    """A change of the recipe: a frozen dataclass whose fields are what a study may write."""
+
+    TABLE: ClassVar[str] = "recipe-changes"
+    trains_features: ClassVar[bool] = False
+    """If true, it means nothing where heads alone are trained."""
+
+    @abstractmethod
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the changed recipe."""
 
 
 @dataclass(frozen=True)
-class LPFT:
+class LPFT(RecipeChange):
     """Train the head alone, then everything, a variant of LP-FT (Kumar et al. 2022, arXiv 2202.10054).
 
     Procedure: for the first share of the steps only the head learns; from then on the whole network does. Variant: the
@@ -32,18 +47,15 @@ class LPFT:
     """
 
     head_first: Annotated[float, Field(gt=0, lt=1)] = 0.5
+    trains_features: ClassVar[bool] = True
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """A study that trains heads alone anyway."""
-        yield from frozen_features(study)
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
-        """The naive job by another recipe."""
-        return trial.finetune(strong, labels=labels, recipe={"head_first": self.head_first})
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the recipe in which the head begins alone."""
+        return replace(recipe, head_first=self.head_first)
 
 
 @dataclass(frozen=True)
-class WeightAverage:
+class WeightAverage(RecipeChange):
     """Predict with a running mean of the student's weights, a variant (Burns et al. 2023, appendix B).
 
     After each step the mean keeps a share of itself and takes the rest from the weights; while there were few steps it
@@ -55,17 +67,13 @@ class WeightAverage:
 
     ema_decay: Annotated[float, Field(gt=0, lt=1)] = 0.99
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """Nothing stands in its way."""
-        return ()
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
-        """The naive job by another recipe."""
-        return trial.finetune(strong, labels=labels, recipe={"ema_decay": self.ema_decay})
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the recipe whose running mean of the weights predicts."""
+        return replace(recipe, ema_decay=self.ema_decay)
 
 
 @dataclass(frozen=True)
-class WeightDecay:
+class WeightDecay(RecipeChange):
     """Let the student's weights decay more, a variant (Burns et al. 2023, appendix B).
 
     Decoupled from the gradient (AdamW): each step takes the share rate * decay off every weight. Variant: the paper
@@ -77,17 +85,13 @@ class WeightDecay:
 
     weight_decay: Annotated[float, Field(gt=0)] = 0.1
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """Nothing stands in its way."""
-        return ()
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
-        """The naive job by another recipe."""
-        return trial.finetune(strong, labels=labels, recipe={"weight_decay": self.weight_decay})
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with this decay."""
+        return replace(recipe, weight_decay=self.weight_decay)
 
 
 @dataclass(frozen=True)
-class Dropout:
+class Dropout(RecipeChange):
     """Drop features that the student's head reads at random while it learns, a variant (Burns et al. 2023, appendix B).
 
     Variant: the paper does not say where it drops; here it is before the head alone, so that it means the same for all
@@ -99,10 +103,6 @@ class Dropout:
 
     dropout: Annotated[float, Field(gt=0, lt=1)] = 0.2
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """Nothing stands in its way."""
-        return ()
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
-        """The naive job by another recipe."""
-        return trial.finetune(strong, labels=labels, recipe={"dropout": self.dropout})
+    def of(self, recipe: Recipe) -> Recipe:
+        """Return the recipe with this dropout."""
+        return replace(recipe, dropout=self.dropout)

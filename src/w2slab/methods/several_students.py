@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
+from w2slab.methods.method import Method
+from w2slab.objectives import ReverseKL
+
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
 
 LEARNED = "student_train"
 Count = Annotated[int, Field(ge=2, le=1000)]
 
 
 @dataclass(frozen=True)
-class BaggedStudents:
+class BaggedStudents(Method):
     """Average students that learn on examples drawn with replacement (Breiman 1996, Machine Learning 24:123).
 
     Procedure: as many students as asked for, each on a draw of as many examples as there are, with a seed of its own;
@@ -31,19 +33,17 @@ class BaggedStudents:
 
     n: Count = 5
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """Nothing stands in its way."""
-        return ()
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The combined predictions of all."""
         draws = [trial.bootstrap(LEARNED, copy) for copy in range(self.n)]
-        members = [trial.finetune(strong, labels=labels, weights=draw, copy=copy) for copy, draw in enumerate(draws)]
+        members = [
+            trial.finetune(strong, labels=labels, weights=draw, replicate=copy) for copy, draw in enumerate(draws)
+        ]
         return trial.combine(members, "mean")
 
 
 @dataclass(frozen=True)
-class StrongToStrong:
+class StrongToStrong(Method):
     """Let the student label the same examples for a fresh copy of itself, again and again (EleutherAI 2024).
 
     Procedure: the naive student predicts the examples it learned on, and validation; a fresh strong model learns these
@@ -55,11 +55,7 @@ class StrongToStrong:
 
     n: Annotated[int, Field(ge=1, le=100)] = 1
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """Nothing stands in its way."""
-        return ()
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """A chain that begins with the naive job."""
         for _ in range(self.n + 1):
             labels = trial.finetune(strong, labels=labels)
@@ -67,7 +63,7 @@ class StrongToStrong:
 
 
 @dataclass(frozen=True)
-class ConvexCombination:
+class ConvexCombination(Method):
     """Mix the probabilities of several heads and minimise reverse KL (Mulgund and Pabbaraju 2025, arXiv 2501.19105).
 
     Procedure: the network's head is replaced by linear heads on the same features, which begin a little apart; their
@@ -83,11 +79,7 @@ class ConvexCombination:
     n_heads: Count = 16
     epsilon: Annotated[float, Field(gt=0, lt=1)] = 0.01
 
-    def problems(self, study: Study) -> Iterable[str]:
-        """Nothing stands in its way."""
-        return ()
-
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive job with other heads and another objective."""
-        objective = ("reverse-kl", {"epsilon": self.epsilon})
-        return trial.finetune(strong, labels=labels, objective=objective, mixture=self.n_heads)
+        objective = ReverseKL(epsilon=self.epsilon)
+        return trial.finetune(strong, labels=labels, objective=objective, n_heads=self.n_heads)

@@ -12,19 +12,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from w2slab.methods.method import without_supervisors
+from w2slab.methods.method import Method, without_supervisors
+from w2slab.objectives import DirichletEvidence
 
 if TYPE_CHECKING:
     from w2slab.experiment.trial import Trial
     from w2slab.graph.job import Job
-    from w2slab.study.study import Rung, Study
+    from w2slab.models.model import Model
+    from w2slab.study.study import Study
 
 LEARNED = "supervisor_train"
 Count = Annotated[int, Field(ge=2, le=1000)]
 
 
 @dataclass(frozen=True)
-class Supervisors:
+class Supervisors(Method):
     """What methods with several supervisors share: who these are.
 
     Args:
@@ -45,14 +47,14 @@ class Supervisors:
         if self.of == "rungs" and all(weak == names[0] for weak in weak_names(study)):
             yield f'of: rungs: no rung stands below "{names[0]}", and no pair has another weak model; set of: copies'
 
-    def members(self, trial: Trial, weak: Rung) -> list[Job]:
+    def members(self, trial: Trial, weak: Model) -> list[Job]:
         """The supervisors, the study's own first; that one alone where no rung lies below it."""
         if self.of == "rungs":
             return [trial.supervisor(rung) for rung in reversed(_up_to(trial.study, weak))]
         draws = [trial.bootstrap(LEARNED, copy) if copy and self.resampled else None for copy in range(self.n)]
-        return [trial.supervisor(weak, copy=copy, weights=draw) for copy, draw in enumerate(draws)]
+        return [trial.supervisor(weak, replicate=copy, weights=draw) for copy, draw in enumerate(draws)]
 
-    def combined(self, trial: Trial, weak: Rung, how: Literal["mean", "vote"]) -> Job:
+    def combined(self, trial: Trial, weak: Model, how: Literal["mean", "vote"]) -> Job:
         """Their labels as those of one."""
         members = self.members(trial, weak)
         return trial.combine(members, how) if len(members) > 1 else members[0]
@@ -63,7 +65,7 @@ def weak_names(study: Study) -> list[str]:
     return [weak.name for weak, _ in study.all_pairs()] if study.pairs == "all" else [weak for weak, _ in study.pairs]
 
 
-def _up_to(study: Study, weak: Rung) -> list[Rung]:
+def _up_to(study: Study, weak: Model) -> list[Model]:
     names = [rung.name for rung in study.ladder]
     return study.ladder[: names.index(weak.name) + 1]
 
@@ -76,15 +78,9 @@ class SupervisorEnsemble(Supervisors):
     probabilities; the naive student learns it. Variant: the study's own supervisor is one of them, copies are drawn
     with weights and not with repeated examples, and there is none of the paper's oversight by further models. Where
     `rungs` leaves one supervisor, this is the naive method, and the very same job.
-
-    Args:
-        of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
-        n: How many copies, the study's own supervisor among them.
-        resampled: Whether each further copy learns on examples drawn with replacement; otherwise copies differ in
-            their seed alone.
     """
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of the mean."""
         return trial.finetune(strong, labels=self.combined(trial, weak, "mean"))
 
@@ -95,15 +91,9 @@ class SupervisorVote(Supervisors):
 
     As `supervisor-ensemble`, but a label is the share of supervisors that choose a candidate. With `weak_labels: hard`
     it is the majority's choice, the first candidate of equals.
-
-    Args:
-        of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
-        n: How many copies, the study's own supervisor among them.
-        resampled: Whether each further copy learns on examples drawn with replacement; otherwise copies differ in
-            their seed alone.
     """
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of the votes."""
         return trial.finetune(strong, labels=self.combined(trial, weak, "vote"))
 
@@ -118,23 +108,19 @@ class BayesianSupervisors(Supervisors):
     their mean label, which in its first term is the mean over supervisors and in its regulariser is not.
 
     Args:
-        of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
-        n: How many copies, the study's own supervisor among them.
-        resampled: Whether each further copy learns on examples drawn with replacement; otherwise copies differ in
-            their seed alone.
         weight: lambda, what the regulariser counts; as in `dirichlet-evidence`.
     """
 
     weight: Annotated[float, Field(ge=0)] = 0.1
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The student of the mean, by another objective."""
-        objective = ("dirichlet-evidence", {"weight": self.weight})
+        objective = DirichletEvidence(weight=self.weight)
         return trial.finetune(strong, labels=self.combined(trial, weak, "mean"), objective=objective)
 
 
 @dataclass(frozen=True)
-class EnsemW2S:
+class EnsemW2S(Method):
     """Boost copies of the supervisor and learn their weighted vote, a variant (Agrawal et al. 2024, arXiv 2410.04571).
 
     Procedure, AdaBoost for several classes: a supervisor learns on `supervisor_train`; examples that it gets wrong
@@ -156,11 +142,11 @@ class EnsemW2S:
         """Labels that no model gives."""
         yield from without_supervisors(study)
 
-    def student(self, trial: Trial, weak: Rung, strong: Rung, labels: Job) -> Job:
+    def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
         """The naive student of the boosted ensemble."""
         members = [trial.supervisor(weak, predict_train_split=True)]
         weights: list[Job | None] = [None]
         for copy in range(1, self.n):
             weights.append(trial.reweight(members[-1], weights[-1]))
-            members.append(trial.supervisor(weak, copy=copy, weights=weights[-1], predict_train_split=True))
+            members.append(trial.supervisor(weak, replicate=copy, weights=weights[-1], predict_train_split=True))
         return trial.finetune(strong, labels=trial.combine(members, "boosted", weights))

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+
+from pydantic import Field
+
+from w2slab.fields import Name, Number
+from w2slab.graph.component import NOT_IN_KEY, Component
 
 if TYPE_CHECKING:
     import numpy as np
@@ -13,27 +19,39 @@ if TYPE_CHECKING:
     from w2slab.data.examples import Examples
 
 
-class ModelFamily(Protocol):
-    """A frozen dataclass whose fields are what a study may write for a model. Imports without torch.
+@dataclass(frozen=True)
+class Model(Component):
+    """A model of the ladder: a pretrained network, how it reads examples and is built. Imports without torch.
 
     The network that `build` gives is called with a batch of `collate` as keyword arguments and returns logits
     `[B, K]`, `K` the most candidates that an example of the batch has. Where an example has fewer, its logits are a
-    large negative finite number, so that a softmax gives 0 there and gradients stay numbers. The company in a batch
+    large negative finite number, so that a softmax gives 0 there and gradients stay numbers. Batch composition
     changes a row by rounding only.
+
+    Args:
+        name: Name of the rung.
+        lr: Learning rate of this rung; `None` is the recipe's.
     """
 
-    @property
-    def name(self) -> str:
-        """The rung's name."""
-        ...
+    name: Name = field(metadata=NOT_IN_KEY)
+    lr: Annotated[Number, Field(gt=0)] | None = field(default=None, kw_only=True, metadata=NOT_IN_KEY)
 
-    def files(self) -> tuple[Path, ...]:
-        """Files on disk that decide the weights; their digests enter the key."""
-        ...
+    TABLE: ClassVar[str] = "models"
+    has_features: ClassVar[bool] = False
+    """Its networks have `features` and a head that reads them."""
+    readouts: ClassVar[tuple[str, ...]] = ("head",)
+    """The features that can be read of an example, `head` first."""
+    example_readouts: ClassVar[tuple[str, ...]] = ()
+    """Readouts that give an example one row even where its candidates have rows of their own."""
+
+    @property
+    def generates(self) -> bool:
+        """Whether it is a causal language model: one that can continue a text. Asked when a study is planned."""
+        return False
 
     def problems(self, examples: Examples) -> Iterable[str]:
-        """Why this model cannot learn this task, as sentences; usually nothing. Asked before any job runs."""
-        ...
+        """Return why this model cannot learn this task, as sentences; usually nothing. Asked before any job runs."""
+        return ()
 
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:
         """The network before finetuning; what is not pretrained is drawn from a named generator of `seed`.
@@ -41,19 +59,19 @@ class ModelFamily(Protocol):
         Raises:
             DataError: The examples do not suit the family, or a file of weights is missing or malformed.
         """
-        ...
+        raise NotImplementedError
 
     def encode(self, examples: Examples) -> Any:
         """What the family needs of all examples of a split, made once."""
-        ...
+        raise NotImplementedError
 
     def collate(self, encoded: Any, indices: np.ndarray) -> dict[str, torch.Tensor]:
         """One batch of the examples at `indices`, padded only to the most that one of them needs."""
-        ...
+        raise NotImplementedError
 
     def lengths(self, encoded: Any) -> np.ndarray:
         """Cost of each example, `[N]`; predictions are made in batches of like length."""
-        ...
+        raise NotImplementedError
 
 
 class CachedReading(Protocol):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import cross_entropy
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RepresentationAnchor(PerExample):
+class RepresentationAnchor(Objective):
     """Keep the features near those of the pretrained student, a variant of Anchor (Le et al. 2026, arXiv 2605.25629).
 
     CE(f; w) + lambda mean ||h - h_0||^2 / D, h the student's features of a row, h_0 those of the same network before

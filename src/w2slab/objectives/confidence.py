@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import hardened, mixed_cross_entropy, ramped
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AuxiliaryConfidence:
+class AuxiliaryConfidence(Objective):
     """Mix the labels with the model's own hardened predictions, held to a prior (Burns et al. 2023, arXiv 2312.09390).
 
     (1 - a) CE(f; w) + a CE(f; h), from Burns et al. 2023, section 4.3.2 and appendix A.4. The weight a rises along a
@@ -41,8 +42,6 @@ class AuxiliaryConfidence:
     ramp_frac: Annotated[float, Field(ge=0, le=1)] = 0.2
     prior: Literal["weak-labels", "half"] = "weak-labels"
 
-    needs_features: ClassVar[bool] = False
-
     def weight(self, progress: float) -> float:
         """The weight a at a point of training."""
         return ramped(self.max_weight, progress, self.ramp_frac)
@@ -65,7 +64,7 @@ class AuxiliaryConfidence:
 
 
 @dataclass(frozen=True)
-class AuxiliaryConfidenceReleased:
+class AuxiliaryConfidenceReleased(Objective):
     """The auxiliary confidence loss with the schedule and threshold of the released code (openai/weak-to-strong, 2023).
 
     (1 - a) CE(f; w) + a CE(f; h). It differs from the paper, and from `auxiliary-confidence`, in two ways:
@@ -88,8 +87,6 @@ class AuxiliaryConfidenceReleased:
 
     max_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     warmup_frac: Annotated[float, Field(ge=0, le=1)] = 0.1
-
-    needs_features: ClassVar[bool] = False
 
     def weight(self, progress: float) -> float:
         """The weight a at a point of training."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import own_count, padded
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class DirichletEvidence(PerExample):
+class DirichletEvidence(Objective):
     """Learn evidence for a Dirichlet distribution over labels, a variant (Cui et al. 2025, arXiv 2406.03199).
 
     sum_k w_k (psi(a_0) - psi(a_k)) + lambda KL(Dir(a~) || Dir(1)), a_0 = sum_k a_k, psi the digamma function: the

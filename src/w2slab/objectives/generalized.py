@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
 @dataclass(frozen=True)
-class GeneralizedCrossEntropy(PerExample):
+class GeneralizedCrossEntropy(Objective):
     """GCE: between cross entropy and absolute error, less pulled by labels it finds unlikely (Zhang & Sabuncu 2018).
 
     L_q(f, j) = (1 - f_j^q) / q for a class j (arXiv 1805.07836, section 3.2). A soft label counts as a mixture of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import cross_entropy, hardened, mixed_cross_entropy, ramped
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class AdaptiveConfidence(PerExample):
+class AdaptiveConfidence(Objective):
     """AdaptConf: mix the labels with one's own choice, by a weight of each example (Guo et al. 2024, arXiv 2402.03749).
 
     (1 - b) CE(f; w) + b CE(f; y_f), where y_f and y_w are the likeliest candidates of student and weak label and
@@ -43,7 +43,7 @@ class AdaptiveConfidence(PerExample):
 
 
 @dataclass(frozen=True)
-class AugConf(PerExample):
+class AugConf(Objective):
     """Mix the labels with one's own likeliest candidate, on a fixed ramp (Guo et al. 2024, arXiv 2402.03749).
 
     (1 - a) CE(f; w) + a CE(f; y_f), y_f the likeliest candidate (the first of equals), detached; the baseline of the
@@ -67,7 +67,7 @@ class AugConf(PerExample):
 
 
 @dataclass(frozen=True)
-class SoftBootstrapping(PerExample):
+class SoftBootstrapping(Objective):
     """Mix the labels with one's own probabilities, which sharpens them (Reed et al. 2015, arXiv 1412.6596).
 
     -sum_k (beta w_k + (1 - beta) f_k) log f_k = beta CE(f; w) + (1 - beta) H(f), the paper's L_soft. Gradient flows
@@ -87,7 +87,7 @@ class SoftBootstrapping(PerExample):
 
 
 @dataclass(frozen=True)
-class HardBootstrapping(PerExample):
+class HardBootstrapping(Objective):
     """Mix the labels with one's own likeliest candidate, from the first step on (Reed et al. 2015, arXiv 1412.6596).
 
     -sum_k (beta w_k + (1 - beta) z_k) log f_k, the paper's L_hard; z is one-hot at the likeliest candidate (the first

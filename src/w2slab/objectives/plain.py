@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import cross_entropy, padded, smoothed
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class CrossEntropy(PerExample):
+class CrossEntropy(Objective):
     """Cross entropy with the labels as they are: naive finetuning (Burns et al. 2023, arXiv 2312.09390).
 
     CE(f; w) = -sum_k w_k log f_k, section 4.1. Hard labels are one-hot rows.
@@ -27,7 +27,7 @@ class CrossEntropy(PerExample):
 
 
 @dataclass(frozen=True)
-class LabelSmoothing(PerExample):
+class LabelSmoothing(Objective):
     """Cross entropy with labels mixed with equal shares for all candidates (Szegedy et al. 2016, arXiv 1512.00567).
 
     CE(f; (1 - epsilon) w + epsilon u), u_k = 1/n over the n candidates of the example; section 7. There w is a true

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -32,7 +32,7 @@ def pooled_cross_entropy(logits: Tensor, targets: Tensor, own: float, weak: floa
 
 
 @dataclass(frozen=True)
-class ProductOfExperts(PerExample):
+class ProductOfExperts(Objective):
     """Learn the product of one's own belief and the weak label (Burns et al. 2023, arXiv 2312.09390).
 
     CE(f; t), t_k proportional to sg(f_k)^b w_k^a, no gradient through t: the product confidence loss of appendix B; its
@@ -54,7 +54,7 @@ class ProductOfExperts(PerExample):
 
 
 @dataclass(frozen=True)
-class GeometricMean(PerExample):
+class GeometricMean(Objective):
     """Learn the geometric mean of one's own belief and the weak label (Burns et al. 2023, arXiv 2312.09390).
 
     CE(f; t), t_k proportional to sqrt(sg(f_k) w_k), no gradient through t; appendix B. With another `own` it is the

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import cross_entropy, entropy, own_count, padded, smoothed
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def reverse_cross_entropy(logits: Tensor, targets: Tensor, epsilon: float) -> Te
 
 
 @dataclass(frozen=True)
-class ReverseKL(PerExample):
+class ReverseKL(Objective):
     """Minimise KL(f || w), which ignores what the weak label spreads out (Yao et al. 2025, arXiv 2502.11107).
 
     KL(f || w~) = sum_k f_k log(f_k / w~_k).
@@ -46,7 +46,7 @@ class ReverseKL(PerExample):
 
 
 @dataclass(frozen=True)
-class ReverseCrossEntropy(PerExample):
+class ReverseCrossEntropy(Objective):
     """Minimise -sum f log w, least where the weak label is likeliest (Yao et al. 2025, arXiv 2502.11107).
 
     RCE(f, w~) = -sum_k f_k log w~_k: reverse KL without the entropy of f, so that f may become certain.
@@ -63,7 +63,7 @@ class ReverseCrossEntropy(PerExample):
 
 
 @dataclass(frozen=True)
-class CACE(PerExample):
+class CACE(Objective):
     """Cross entropy where the weak label is confident, else reverse (Xu et al. 2025, arXiv 2505.24313).
 
     CE(f; w) if |w_1 - 1/2| >= c, else RCE(f, w~). The source has two classes; here the condition is max_k w_k - 1/n >=
@@ -88,7 +88,7 @@ class CACE(PerExample):
 
 
 @dataclass(frozen=True)
-class SymmetricCrossEntropy(PerExample):
+class SymmetricCrossEntropy(Objective):
     """The sum of cross entropy and reverse cross entropy (Wang et al. 2019, arXiv 1908.06112).
 
     alpha CE(f; w) + beta RCE(f, w~). Wang et al. take log 0 = -4 for hard labels where here w~ stands. The weights are

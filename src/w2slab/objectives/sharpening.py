@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import PerExample
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import cross_entropy, entropy, own_count, padded, ramped
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class EntropyMinimisation(PerExample):
+class EntropyMinimisation(Objective):
     """Ask for low entropy of the student's predictions as well (Grandvalet & Bengio 2004; Burns et al. 2023, app. B).
 
     CE(f; w) + c H(f), H(f) = -sum_k f_k log f_k, with gradient through both f of H, which is minimised. The formula
@@ -41,7 +41,7 @@ class EntropyMinimisation(PerExample):
 
 
 @dataclass(frozen=True)
-class L2Confidence(PerExample):
+class L2Confidence(Objective):
     """Reward distance of the predictions from indecision, in squares (Burns et al. 2023, arXiv 2312.09390, appendix B).
 
     CE(f; w) - c (1/2) sum_k (f_k - 1/n)^2 over the n candidates of the example. For two it is the paper's auxiliary

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
+from w2slab.objectives.objective import Objective
 from w2slab.objectives.parts import cross_entropy
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Window:
+class Window(Objective):
     """Learn from the labels only where the student is unsure (EleutherAI 2024, "Experiments in weak-to-strong").
 
     CE(f; w) where max_k f_k < 1/2 + r, and 0 elsewhere; the mean goes over the whole batch. An example at the border is
@@ -29,8 +30,6 @@ class Window:
     """
 
     radius: Annotated[float, Field(ge=0, le=0.5)] | Literal["weak-median"] = 0.15
-
-    needs_features: ClassVar[bool] = False
 
     def needs_statistic(self, shared_candidates: bool) -> bool:
         """If the radius comes from the batch."""

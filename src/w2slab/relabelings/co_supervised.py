@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, kept, lowest, others_of
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, lowest, others_of
 
 
 @dataclass(frozen=True)
-class CoSupervised:
+class CoSupervised(Relabeling):
     """Give each example the supervisor nearest to the student, a variant (Liu and Alahi 2024, arXiv 2402.15505).
 
     Supervisors are the weak labels and the further ones but the last, which is the student's current prediction f. An
@@ -32,17 +32,17 @@ class CoSupervised:
     by: Literal["cross-entropy", "agreement"] = "cross-entropy"
     reject: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The assigned labels, and weight 0 for what is rejected."""
-        *further, student = others_of(given, 2)
-        labels = np.stack([given.probs, *further])
+        *further, student = others_of(batch, 2)
+        labels = np.stack([batch.probs, *further])
         logs = np.log(np.maximum(student.astype(np.float64), 1e-30))
         distances = -(labels * logs).sum(axis=2)
         if self.by == "agreement":
             disagrees = labels.argmax(axis=2) != student.argmax(axis=1)
             distances += disagrees * (distances.max() + 1)
-        everyone = np.arange(len(given))
+        everyone = np.arange(len(batch))
         probs = labels[distances.argmin(axis=0), everyone]
         unlikely = -logs[everyone, probs.argmax(axis=1)]
-        keep = lowest(unlikely, 1 - self.reject, given.generator)
-        return kept(given, keep, "reject a smaller share")._replace(probs=probs)
+        keep = lowest(unlikely, 1 - self.reject, batch.generator)
+        return kept(batch, keep, "reject a smaller share")._replace(probs=probs)

@@ -9,14 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from w2slab.relabelings.feature_rows import firsts, scaled
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, kept, lowest
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, lowest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class CoTeaching:
+class CoTeaching(Relabeling):
     """Keep what two models that teach each other find easy, a variant (Han et al. 2018, arXiv 1804.06872).
 
     Two linear models on standardised frozen features start from different weights and see the same minibatches. Of each
@@ -46,61 +46,61 @@ class CoTeaching:
         """R(T), the share of a minibatch that is learned in an epoch, counted from 1."""
         return 1 - min(epoch / self.ramp_epochs * self.noise, self.noise)
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 1 for the smallest mean loss."""
-        rows = scaled(given)
-        pair = [_Linear(given, rows) for _ in range(2)]
+        rows = scaled(batch)
+        pair = [_Linear(batch, rows) for _ in range(2)]
         for epoch in range(1, self.epochs + 1):
-            order = given.generator.permutation(len(given))
+            order = batch.generator.permutation(len(batch))
             for first in range(0, len(order), self.batch_size):
-                batch = order[first : first + self.batch_size]
-                picked = [batch[lowest(each.losses(batch), self.share(epoch), given.generator)] for each in pair]
+                drawn = order[first : first + self.batch_size]
+                picked = [drawn[lowest(each.losses(drawn), self.share(epoch), batch.generator)] for each in pair]
                 for each, of_other in zip(pair, reversed(picked), strict=True):
                     each.step(of_other, self.lr)
-        everyone = np.arange(len(given))
+        everyone = np.arange(len(batch))
         losses = (pair[0].losses(everyone) + pair[1].losses(everyone)) / 2
-        return kept(given, lowest(losses, 1 - self.noise, given.generator), "reckon with less noise")
+        return kept(batch, lowest(losses, 1 - self.noise, batch.generator), "reckon with less noise")
 
 
 class _Linear:
     """A linear model of candidates and its optimizer: multinomial logistic regression, or the conditional logit."""
 
-    def __init__(self, given: LabelBatch, rows: NDArray[np.float64]) -> None:
-        self.given, self.rows = given, rows
-        self.choices, self.starts = given.choices, firsts(given)
-        width = given.probs.shape[1] if given.shared_candidates else 1
-        self.weights = given.generator.normal(scale=0.01, size=(rows.shape[1] + 1, width))
+    def __init__(self, batch: LabelBatch, rows: NDArray[np.float64]) -> None:
+        self.batch, self.rows = batch, rows
+        self.choices, self.starts = batch.choices, firsts(batch)
+        width = batch.probs.shape[1] if batch.shared_candidates else 1
+        self.weights = batch.generator.normal(scale=0.01, size=(rows.shape[1] + 1, width))
         self.mean, self.square, self.steps = np.zeros_like(self.weights), np.zeros_like(self.weights), 0
 
-    def losses(self, batch: NDArray[np.int64]) -> NDArray[np.float64]:
+    def losses(self, drawn: NDArray[np.int64]) -> NDArray[np.float64]:
         """Cross entropy of each example, [B]."""
-        logs, _, _ = self._logs(batch)
-        lost: NDArray[np.float64] = -logs[np.arange(len(batch)), self.choices[batch]]
+        logs, _, _ = self._logs(drawn)
+        lost: NDArray[np.float64] = -logs[np.arange(len(drawn)), self.choices[drawn]]
         return lost
 
-    def step(self, batch: NDArray[np.int64], lr: float) -> None:
+    def step(self, drawn: NDArray[np.int64], lr: float) -> None:
         """One step of Adam on the mean cross entropy."""
-        logs, rows, real = self._logs(batch)
+        logs, rows, real = self._logs(drawn)
         errors = np.exp(logs)
-        errors[np.arange(len(batch)), self.choices[batch]] -= 1
-        errors = errors if self.given.shared_candidates else errors[real][:, None]
-        slopes = np.concatenate([rows.T @ errors, errors.sum(axis=0, keepdims=True)]) / len(batch)
+        errors[np.arange(len(drawn)), self.choices[drawn]] -= 1
+        errors = errors if self.batch.shared_candidates else errors[real][:, None]
+        slopes = np.concatenate([rows.T @ errors, errors.sum(axis=0, keepdims=True)]) / len(drawn)
         self.steps += 1
         self.mean += 0.1 * (slopes - self.mean)
         self.square += 0.001 * (slopes**2 - self.square)
         mean, square = self.mean / (1 - 0.9**self.steps), self.square / (1 - 0.999**self.steps)
         self.weights -= lr * mean / (np.sqrt(square) + 1e-8)
 
-    def _logs(self, batch: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
+    def _logs(self, drawn: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
         """Log-probabilities [B, K], rows of features, and which places hold candidates [B, K]."""
         from scipy.special import log_softmax
 
-        real = np.arange(self.given.probs.shape[1]) < self.given.n_candidates[batch][:, None]
-        if self.given.shared_candidates:
-            rows = self.rows[batch]
+        real = np.arange(self.batch.probs.shape[1]) < self.batch.n_candidates[drawn][:, None]
+        if self.batch.shared_candidates:
+            rows = self.rows[drawn]
             logits = rows @ self.weights[:-1] + self.weights[-1]
         else:
-            places = self.starts[batch][:, None] + np.arange(real.shape[1])
+            places = self.starts[drawn][:, None] + np.arange(real.shape[1])
             rows = self.rows[places[real]]
             logits = np.full(real.shape, -np.inf)
             logits[real] = (rows @ self.weights[:-1])[:, 0]

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, confidence, kept, lowest, one_hot
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, confidence, kept, lowest, one_hot
 
 
 @dataclass(frozen=True)
-class HardLabels:
+class HardLabels(Relabeling):
     """Learn each weak label's likeliest candidate with certainty (Burns et al. 2023, arXiv 2312.09390).
 
     Of equally likely candidates the first counts.
@@ -20,13 +20,13 @@ class HardLabels:
 
     every_split: ClassVar[bool] = True
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Rows of 0 and 1."""
-        return RelabelResult(one_hot(given.choices, given.probs.shape[1]))
+        return RelabelResult(one_hot(batch.choices, batch.probs.shape[1]))
 
 
 @dataclass(frozen=True)
-class ConfidenceFilter:
+class ConfidenceFilter(Relabeling):
     """Keep the surest weak labels, the same share of each class (Zou et al. 2018, arXiv 1810.07911).
 
     An example is of the class that its label finds likeliest, and the balance of the classes stays. Where candidates
@@ -39,12 +39,12 @@ class ConfidenceFilter:
 
     keep: Annotated[float, Field(gt=0, le=1)] = 0.5
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 1 for the surest."""
-        unsure = -confidence(given.probs, given.n_candidates)
-        keep = np.zeros(len(given), dtype=bool)
-        classes = given.choices if given.shared_candidates else np.zeros(len(given), dtype=np.int64)
+        unsure = -confidence(batch.probs, batch.n_candidates)
+        keep = np.zeros(len(batch), dtype=bool)
+        classes = batch.choices if batch.shared_candidates else np.zeros(len(batch), dtype=np.int64)
         for each in np.unique(classes):
             members = np.flatnonzero(classes == each)
-            keep[members[lowest(unsure[members], self.keep, given.generator)]] = True
-        return kept(given, keep, "keep a larger share")
+            keep[members[lowest(unsure[members], self.keep, batch.generator)]] = True
+        return kept(batch, keep, "keep a larger share")

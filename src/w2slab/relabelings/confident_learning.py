@@ -9,14 +9,14 @@ import numpy as np
 from pydantic import Field
 
 from w2slab.relabelings.feature_classifier import out_of_fold
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, kept, one_hot
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, one_hot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class ConfidentLearning:
+class ConfidentLearning(Relabeling):
     """Leave out what is off the diagonal of the confident joint (Northcutt et al. 2021, arXiv 1911.00068).
 
     An example with the given label i (the weak label's likeliest) is counted at C[i][j], where j is, among the classes
@@ -40,14 +40,14 @@ class ConfidentLearning:
     folds: Annotated[int, Field(ge=2)] = 5
     l2: Annotated[float, Field(gt=0)] = 1e-3
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 0 for what is taken for an error."""
-        choices = given.choices
-        if given.shared_candidates and len(np.unique(choices)) == 1:
-            return kept(given, np.ones(len(given), dtype=bool), "")
-        predicted = out_of_fold(given, one_hot(choices, given.probs.shape[1]), self.folds, self.l2)
-        counted = confident_classes(predicted, choices, given.shared_candidates)
-        return kept(given, (counted < 0) | (counted == choices), "raise l2")
+        choices = batch.choices
+        if batch.shared_candidates and len(np.unique(choices)) == 1:
+            return kept(batch, np.ones(len(batch), dtype=bool), "")
+        predicted = out_of_fold(batch, one_hot(choices, batch.probs.shape[1]), self.folds, self.l2)
+        counted = confident_classes(predicted, choices, batch.shared_candidates)
+        return kept(batch, (counted < 0) | (counted == choices), "raise l2")
 
 
 def confident_classes(

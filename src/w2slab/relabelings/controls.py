@@ -7,11 +7,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, one_hot
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, one_hot
 
 
 @dataclass(frozen=True)
-class Shuffled:
+class Shuffled(Relabeling):
     """Give each example the labels of another one, drawn without return (control).
 
     Where candidates differ by example, each row is shuffled over its own candidates: confidence stays, knowledge goes.
@@ -19,33 +19,33 @@ class Shuffled:
 
     every_split: ClassVar[bool] = True
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The rows in another order, or each row in another order."""
-        if given.shared_candidates:
-            return RelabelResult(given.probs[given.generator.permutation(len(given))])
-        probs = given.probs.copy()
-        for row, n in zip(probs, given.n_candidates, strict=True):
-            row[:n] = given.generator.permutation(row[:n])
+        if batch.shared_candidates:
+            return RelabelResult(batch.probs[batch.generator.permutation(len(batch))])
+        probs = batch.probs.copy()
+        for row, n in zip(probs, batch.n_candidates, strict=True):
+            row[:n] = batch.generator.permutation(row[:n])
         return RelabelResult(probs)
 
 
 @dataclass(frozen=True)
-class Random:
+class Random(Relabeling):
     """Label each example with a candidate drawn evenly, with certainty (control)."""
 
     every_split: ClassVar[bool] = True
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """One candidate each."""
-        return RelabelResult(one_hot(given.generator.integers(given.n_candidates), given.probs.shape[1]))
+        return RelabelResult(one_hot(batch.generator.integers(batch.n_candidates), batch.probs.shape[1]))
 
 
 @dataclass(frozen=True)
-class Constant:
+class Constant(Relabeling):
     """Label each example with its first candidate, with certainty (control)."""
 
     every_split: ClassVar[bool] = True
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The first candidate each."""
-        return RelabelResult(one_hot(np.zeros(len(given), dtype=np.int64), given.probs.shape[1]))
+        return RelabelResult(one_hot(np.zeros(len(batch), dtype=np.int64), batch.probs.shape[1]))

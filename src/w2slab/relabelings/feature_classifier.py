@@ -10,7 +10,7 @@ from pydantic import Field
 
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import owners, scaled
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, discord, kept, lowest
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, discord, kept, lowest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ LARGEST_GRADIENT = 1e-5
 
 
 @dataclass(frozen=True)
-class LogisticRelabel:
+class LogisticRelabel(Relabeling):
     """Replace labels by what a logistic regression learns from them (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     It minimises the mean cross entropy of the weak labels, plus `l2` times the squared norm of the weights, by L-BFGS
@@ -35,13 +35,13 @@ class LogisticRelabel:
 
     l2: Annotated[float, Field(gt=0)] = 1e-3
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The fitted probabilities of the examples that were learned."""
-        return RelabelResult(fitted_probs(given, self.l2))
+        return RelabelResult(fitted_probs(batch, self.l2))
 
 
 @dataclass(frozen=True)
-class LogisticFilter:
+class LogisticFilter(Relabeling):
     """Leave out the labels furthest from a logistic regression on them (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     The regression is that of `logistic-relabel`, and how far a label is from it is half the sum of |p - w|; where
@@ -57,22 +57,22 @@ class LogisticFilter:
     l2: Annotated[float, Field(gt=0)] = 1e-3
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 0 for the most discordant."""
-        apart = discord(given, fitted_probs(given, self.l2))
-        return kept(given, lowest(apart, 1 - self.drop, given.generator), "drop a smaller share")
+        apart = discord(batch, fitted_probs(batch, self.l2))
+        return kept(batch, lowest(apart, 1 - self.drop, batch.generator), "drop a smaller share")
 
 
-def fitted_probs(given: LabelBatch, l2: float) -> NDArray[np.float32]:
+def fitted_probs(batch: LabelBatch, l2: float) -> NDArray[np.float32]:
     """What the regression says of the examples that it learned from, [N, K]."""
     from w2slab.training.logistic import fit, softmax
 
-    rows = scaled(given)
-    found = fit(rows, given.probs, given.shared_candidates, given.n_candidates, l2, LARGEST_GRADIENT)
-    return _padded(softmax(found.logits(rows, given.n_candidates)), given)
+    rows = scaled(batch)
+    found = fit(rows, batch.probs, batch.shared_candidates, batch.n_candidates, l2, LARGEST_GRADIENT)
+    return _padded(softmax(found.logits(rows, batch.n_candidates)), batch)
 
 
-def out_of_fold(given: LabelBatch, targets: NDArray[np.float32], folds: int, l2: float) -> NDArray[np.float32]:
+def out_of_fold(batch: LabelBatch, targets: NDArray[np.float32], folds: int, l2: float) -> NDArray[np.float32]:
     """What regressions that did not learn from an example say of it, [N, K]; folds are drawn.
 
     Raises:
@@ -80,27 +80,27 @@ def out_of_fold(given: LabelBatch, targets: NDArray[np.float32], folds: int, l2:
     """
     from w2slab.training.logistic import fit, softmax
 
-    if len(given) < 2:
+    if len(batch) < 2:
         raise JobError("one example leaves none to learn from; give more examples")
-    rows, owner = scaled(given), owners(given)
-    fold = given.generator.permutation(len(given)) % min(folds, len(given))
-    probs = np.zeros(given.probs.shape, dtype=np.float32)
+    rows, owner = scaled(batch), owners(batch)
+    fold = batch.generator.permutation(len(batch)) % min(folds, len(batch))
+    probs = np.zeros(batch.probs.shape, dtype=np.float32)
     for each in range(fold.max() + 1):
         held = fold == each
         learned = fit(
             rows[~held[owner]],
             targets[~held],
-            given.shared_candidates,
-            given.n_candidates[~held],
+            batch.shared_candidates,
+            batch.n_candidates[~held],
             l2,
             LARGEST_GRADIENT,
         )
-        found = softmax(learned.logits(rows[held[owner]], given.n_candidates[held]))
+        found = softmax(learned.logits(rows[held[owner]], batch.n_candidates[held]))
         probs[held, : found.shape[1]] = found
     return probs
 
 
-def _padded(found: NDArray[np.float32], given: LabelBatch) -> NDArray[np.float32]:
-    probs = np.zeros(given.probs.shape, dtype=np.float32)
+def _padded(found: NDArray[np.float32], batch: LabelBatch) -> NDArray[np.float32]:
+    probs = np.zeros(batch.probs.shape, dtype=np.float32)
     probs[:, : found.shape[1]] = found
     return probs

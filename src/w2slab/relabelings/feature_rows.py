@@ -13,27 +13,27 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def firsts(given: LabelBatch) -> NDArray[np.int64]:
+def firsts(batch: LabelBatch) -> NDArray[np.int64]:
     """The first row of each example, [N]."""
-    return np.arange(len(given)) if given.shared_candidates else np.cumsum(given.n_candidates) - given.n_candidates
+    return np.arange(len(batch)) if batch.shared_candidates else np.cumsum(batch.n_candidates) - batch.n_candidates
 
 
-def owners(given: LabelBatch) -> NDArray[np.int64]:
+def owners(batch: LabelBatch) -> NDArray[np.int64]:
     """The example of each row, [R]."""
-    numbers = np.arange(len(given))
-    return numbers if given.shared_candidates else np.repeat(numbers, given.n_candidates)
+    numbers = np.arange(len(batch))
+    return numbers if batch.shared_candidates else np.repeat(numbers, batch.n_candidates)
 
 
-def scaled(given: LabelBatch) -> NDArray[np.float64]:
+def scaled(batch: LabelBatch) -> NDArray[np.float64]:
     """Features with mean 0 and standard deviation 1, [R, D]; one that never changes is 0.
 
     Raises:
         JobError: No feature changes.
     """
-    return _scaled(features_of(given).astype(np.float64))
+    return _scaled(features_of(batch).astype(np.float64))
 
 
-def comparable(given: LabelBatch) -> NDArray[np.float64]:
+def comparable(batch: LabelBatch) -> NDArray[np.float64]:
     """Features by which rows are near or far: scaled, and where candidates differ, less their example's mean, [R, D].
 
     What all candidates of an example share tells none from another, and a softmax over them leaves it out as well.
@@ -41,10 +41,10 @@ def comparable(given: LabelBatch) -> NDArray[np.float64]:
     Raises:
         JobError: No feature changes.
     """
-    rows = features_of(given).astype(np.float64)
-    if not given.shared_candidates:
-        means = np.add.reduceat(rows, firsts(given), axis=0) / given.n_candidates[:, None]
-        rows -= np.repeat(means, given.n_candidates, axis=0)
+    rows = features_of(batch).astype(np.float64)
+    if not batch.shared_candidates:
+        means = np.add.reduceat(rows, firsts(batch), axis=0) / batch.n_candidates[:, None]
+        rows -= np.repeat(means, batch.n_candidates, axis=0)
     return _scaled(rows)
 
 
@@ -69,18 +69,18 @@ def example_rows(
     return rows
 
 
-def masses(given: LabelBatch, probs: NDArray[np.floating]) -> NDArray[np.float64]:
+def masses(batch: LabelBatch, probs: NDArray[np.floating]) -> NDArray[np.float64]:
     """What labels say of each row, [R, C]: of C common classes, or, C being 1, of a candidate being right."""
-    return (probs if given.shared_candidates else probs[given.real][:, None]).astype(np.float64)
+    return (probs if batch.shared_candidates else probs[batch.real][:, None]).astype(np.float64)
 
 
-def as_probs(given: LabelBatch, found: NDArray[np.floating]) -> NDArray[np.float32]:
+def as_probs(batch: LabelBatch, found: NDArray[np.floating]) -> NDArray[np.float32]:
     """Masses of rows as labels of examples, [N, K], made to sum to one; where all are 0 the weak label stays."""
-    spread = np.zeros(given.probs.shape)
-    if given.shared_candidates:
+    spread = np.zeros(batch.probs.shape)
+    if batch.shared_candidates:
         spread[:] = found
     else:
-        spread[given.real] = found[:, 0]
+        spread[batch.real] = found[:, 0]
     totals = spread.sum(axis=1, keepdims=True)
-    probs = np.where(totals > 0, spread / np.where(totals > 0, totals, 1), given.probs)
+    probs = np.where(totals > 0, spread / np.where(totals > 0, totals, 1), batch.probs)
     return probs.astype(np.float32)

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from w2slab.relabelings.neighbours import graph_of, vote
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult
 
 
 @dataclass(frozen=True)
-class GraphSmoothing:
+class GraphSmoothing(Relabeling):
     """Smooth the weak labels over a graph of neighbours, a variant (Lang et al. 2025, arXiv 2511.14166).
 
     Y(0) = W and Y(t+1) = (1 - a) W + a S Y(t), with W the weak labels and S Y the mean label of each example's k
@@ -32,10 +32,10 @@ class GraphSmoothing:
     alpha: Annotated[float, Field(ge=0, le=1)] = 0.8
     rounds: Annotated[int, Field(ge=1)] = 10
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Y after the last round."""
-        graph = graph_of(given, self.k)
-        probs = given.probs
+        graph = graph_of(batch, self.k)
+        probs = batch.probs
         for _ in range(self.rounds):
-            probs = (1 - self.alpha) * given.probs + self.alpha * vote(given, graph, probs)
+            probs = (1 - self.alpha) * batch.probs + self.alpha * vote(batch, graph, probs)
         return RelabelResult(probs.astype("float32"))

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import as_probs, comparable, masses, owners
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, discord, kept, lowest
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, discord, kept, lowest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ MOST_DISTANCES = 1_000_000
 
 
 @dataclass(frozen=True)
-class NeighbourRelabel:
+class NeighbourRelabel(Relabeling):
     """Replace each label by the mean label of its nearest neighbours' (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     Neighbours are the nearest by Euclidean distance of standardised frozen features, never the example itself (which
@@ -41,13 +41,13 @@ class NeighbourRelabel:
 
     k: Annotated[int, Field(ge=1)] = 50
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The vote of the neighbours."""
-        return RelabelResult(vote(given, graph_of(given, self.k), given.probs))
+        return RelabelResult(vote(batch, graph_of(batch, self.k), batch.probs))
 
 
 @dataclass(frozen=True)
-class NeighbourFilter:
+class NeighbourFilter(Relabeling):
     """Leave out the labels furthest from the mean of their neighbours' (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     Neighbours and their mean p are those of `neighbour-relabel`, and how far a label is from it is half the sum of
@@ -63,21 +63,21 @@ class NeighbourFilter:
     k: Annotated[int, Field(ge=1)] = 50
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 0 for the most discordant."""
-        apart = discord(given, vote(given, graph_of(given, self.k), given.probs))
-        return kept(given, lowest(apart, 1 - self.drop, given.generator), "drop a smaller share")
+        apart = discord(batch, vote(batch, graph_of(batch, self.k), batch.probs))
+        return kept(batch, lowest(apart, 1 - self.drop, batch.generator), "drop a smaller share")
 
 
-def graph_of(given: LabelBatch, k: int, among: NDArray[np.bool_] | None = None) -> Any:
+def graph_of(batch: LabelBatch, k: int, among: NDArray[np.bool_] | None = None) -> Any:
     """The graph of all rows of features of examples, or of those examples' that are `among`; see `neighbour_graph`."""
-    of_rows = None if among is None else among[owners(given)]
-    return neighbour_graph(comparable(given), owners(given), k, given.generator, of_rows)
+    of_rows = None if among is None else among[owners(batch)]
+    return neighbour_graph(comparable(batch), owners(batch), k, batch.generator, of_rows)
 
 
-def vote(given: LabelBatch, graph: Any, probs: NDArray[np.floating]) -> NDArray[np.float32]:
+def vote(batch: LabelBatch, graph: Any, probs: NDArray[np.floating]) -> NDArray[np.float32]:
     """The mean label of each row's neighbours, as labels of examples: [N, K]."""
-    return as_probs(given, graph @ masses(given, probs))
+    return as_probs(batch, graph @ masses(batch, probs))
 
 
 def neighbour_graph(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import example_rows
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, confidence, features_of
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, confidence, features_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ MOST_PRODUCTS = 4_000_000
 
 
 @dataclass(frozen=True)
-class OverlapSelection:
+class OverlapSelection(Relabeling):
     """Learn from the points where easy and hard patterns overlap (Shin et al. 2025, arXiv 2412.03881).
 
     See `overlap_points` for how they are found. Where candidates differ by example, its features are the mean of its
@@ -34,10 +34,10 @@ class OverlapSelection:
 
     rest: Annotated[float, Field(ge=0, le=1)] = 0.0
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 1 for overlap points."""
-        rows = example_rows(features_of(given), given.probs, given.n_candidates, given.shared_candidates)
-        found = overlap_points(given.probs, rows, given.n_candidates)
+        rows = example_rows(features_of(batch), batch.probs, batch.n_candidates, batch.shared_candidates)
+        found = overlap_points(batch.probs, rows, batch.n_candidates)
         if found is None:
             raise JobError(
                 "the weak labels' confidence, or what confident examples share with unsure ones, has no change point; "
@@ -45,7 +45,7 @@ class OverlapSelection:
             )
         weights = np.where(found.is_overlap, 1.0, self.rest).astype(np.float32)
         facts = {"overlap_density": float(found.is_overlap.mean()), "hard_share": float(found.is_hard.mean())}
-        return RelabelResult(given.probs, weights, facts)
+        return RelabelResult(batch.probs, weights, facts)
 
 
 class OverlapPoints(NamedTuple):

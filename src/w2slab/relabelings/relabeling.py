@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 
+from w2slab.data.labels import one_hot as one_hot
 from w2slab.errors import JobError
+from w2slab.graph.component import Component
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,53 +86,60 @@ class RelabelResult(NamedTuple):
     facts: Mapping[str, float] | None = None
 
 
-class Relabeling(Protocol):
-    """A frozen dataclass whose fields are what a study may write. Imports without torch and SciPy.
+class Relabeling(Component, ABC):
+    """A correction or selection of weak labels: a frozen dataclass whose fields are what a study may write.
 
-    What it asks for it says by attributes of the class, all optional:
-
-    - `needs_features: bool`: that `features` are given;
-    - `needs_others: int`: at least how many of `others` are;
-    - `needs_trusted: bool`: that `trusted` is;
-    - `every_split: bool`: applied to `student_train`, `validation` and `reserve`, to each by itself. Otherwise only to
-      `student_train`, and labels of the other splits are passed on unchanged.
+    Importing it imports neither torch nor SciPy.
     """
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
-        """Other labels, weights, or both.
+    TABLE: ClassVar[str] = "relabelings"
+    needs_features: ClassVar[bool] = False
+    """If true, `LabelBatch.features` is given."""
+    needs_others: ClassVar[int] = 0
+    """At least this many of `LabelBatch.others` are given."""
+    needs_trusted: ClassVar[bool] = False
+    """If true, `LabelBatch.trusted` is given."""
+    every_split: ClassVar[bool] = False
+    """If true, applied to `student_train`, `validation` and `reserve`, to each by itself.
+
+    Otherwise only to `student_train`, and labels of the other splits are passed on unchanged.
+    """
+
+    @abstractmethod
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
+        """Return other labels, weights of examples, or both.
 
         Raises:
             JobError: These labels give nothing to choose by.
         """
-        ...
 
 
-def features_of(given: LabelBatch) -> NDArray[np.float32]:
+def features_of(batch: LabelBatch) -> NDArray[np.float32]:
     """The frozen features.
 
     Raises:
         JobError: There are none.
     """
-    if given.features is None:
+    if batch.features is None:
         raise JobError("this relabeling looks at frozen features and was given none; give the job an input `features`")
-    return given.features
+    return batch.features
 
 
-def others_of(given: LabelBatch, least: int) -> tuple[NDArray[np.float32], ...]:
+def others_of(batch: LabelBatch, least: int) -> tuple[NDArray[np.float32], ...]:
     """The further labels.
 
     Raises:
         JobError: There are fewer than `least`.
     """
-    if len(given.others) < least:
+    if len(batch.others) < least:
         raise JobError(
             f"this relabeling looks at {least} or more further labels of each example and was given "
-            f"{len(given.others)}; give the job inputs `other_0`, `other_1` and so on"
+            f"{len(batch.others)}; give the job inputs `other_0`, `other_1` and so on"
         )
-    return given.others
+    return batch.others
 
 
-def kept(given: LabelBatch, keep: NDArray[np.bool_], remedy: str, **facts: float) -> RelabelResult:
+def kept(batch: LabelBatch, keep: NDArray[np.bool_], remedy: str, **facts: float) -> RelabelResult:
     """The weak labels as they are, with weight 1 for what is kept and 0 for the rest.
 
     Raises:
@@ -137,7 +147,7 @@ def kept(given: LabelBatch, keep: NDArray[np.bool_], remedy: str, **facts: float
     """
     if not keep.any():
         raise JobError(f"none of {len(keep)} examples is kept; {remedy}")
-    return RelabelResult(given.probs, keep.astype(np.float32), {"kept_share": float(keep.mean())} | facts)
+    return RelabelResult(batch.probs, keep.astype(np.float32), {"kept_share": float(keep.mean())} | facts)
 
 
 def lowest(scores: NDArray[np.float64], share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
@@ -147,13 +157,6 @@ def lowest(scores: NDArray[np.float64], share: float, generator: np.random.Gener
     found = np.zeros(len(scores), dtype=bool)
     found[order[:n_kept]] = True
     return found
-
-
-def one_hot(choices: NDArray[np.int64], width: int) -> NDArray[np.float32]:
-    """Rows with 1 at the choice: float32 [N, width]."""
-    probs = np.zeros((len(choices), width), dtype=np.float32)
-    probs[np.arange(len(choices)), choices] = 1.0
-    return probs
 
 
 def confidence(probs: NDArray[np.float32], n_candidates: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -168,7 +171,7 @@ def confidence(probs: NDArray[np.float32], n_candidates: NDArray[np.int64]) -> N
     return sure
 
 
-def discord(given: LabelBatch, found: NDArray[np.float32]) -> NDArray[np.float64]:
+def discord(batch: LabelBatch, found: NDArray[np.float32]) -> NDArray[np.float64]:
     """How far weak labels are from other labels of the same examples, [N], 0 to 1.
 
     For common classes half the sum of |p - w|, which for two is |p - w| of one of them. Where candidates differ, that
@@ -176,12 +179,12 @@ def discord(given: LabelBatch, found: NDArray[np.float32]) -> NDArray[np.float64
     c the weak label's likeliest candidate: how much another one is preferred to it.
 
     Args:
-        given: The weak labels w.
+        batch: The weak labels w.
         found: The other labels p, [N, K].
     """
     probs = found.astype(np.float64)
-    if given.shared_candidates:
-        apart: NDArray[np.float64] = 0.5 * np.abs(probs - given.probs).sum(axis=1)
+    if batch.shared_candidates:
+        apart: NDArray[np.float64] = 0.5 * np.abs(probs - batch.probs).sum(axis=1)
         return apart
-    chosen: NDArray[np.float64] = probs[np.arange(len(given)), given.choices]
+    chosen: NDArray[np.float64] = probs[np.arange(len(batch)), batch.choices]
     return 1 - chosen / probs.max(axis=1)

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, kept, others_of
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, others_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class ReliabilityFilter:
+class ReliabilityFilter(Relabeling):
     """Keep the examples on whose answer several askings agree best (Guo and Yang 2024, arXiv 2406.19032).
 
     The answers to an example are the likeliest candidates of its weak label and of each further label (other prompts,
@@ -31,18 +31,18 @@ class ReliabilityFilter:
 
     quantile: Annotated[float, Field(ge=0, le=1)] = 0.5
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Frequencies as labels; weight 1 where they are peaked."""
-        frequencies = answer_frequencies(given)
+        frequencies = answer_frequencies(batch)
         logs = np.log(np.where(frequencies > 0, frequencies, 1))
         entropies = -(frequencies * logs).sum(axis=1)
         keep = entropies <= np.quantile(entropies, self.quantile) + 1e-9
-        found = kept(given, keep, "raise the quantile")
+        found = kept(batch, keep, "raise the quantile")
         return found._replace(probs=frequencies.astype(np.float32))
 
 
 @dataclass(frozen=True)
-class ReliabilityWeights:
+class ReliabilityWeights(Relabeling):
     """Weight each answer by how often it was given among several askings (Guo and Yang 2024, arXiv 2406.19032).
 
     The answers to an example are the likeliest candidates of its weak label and of each further label; f(a) is the
@@ -59,9 +59,9 @@ class ReliabilityWeights:
 
     temperature: Annotated[float, Field(gt=0)] = 0.2
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Reweighted answers as labels, and what they weigh together."""
-        frequencies = answer_frequencies(given)
+        frequencies = answer_frequencies(batch)
         top = frequencies.max(axis=1, keepdims=True)
         raised = np.where(frequencies > 0, np.exp((frequencies - top) / self.temperature), 0)
         weighted = frequencies * raised / raised.sum(axis=1, keepdims=True)
@@ -70,14 +70,14 @@ class ReliabilityWeights:
         return RelabelResult(probs.astype(np.float32), (weights / weights.mean()).astype(np.float32))
 
 
-def answer_frequencies(given: LabelBatch) -> NDArray[np.float64]:
+def answer_frequencies(batch: LabelBatch) -> NDArray[np.float64]:
     """How often each candidate is the likeliest among the weak label and the further ones, as shares: [N, K].
 
     Raises:
         JobError: There are no further labels.
     """
-    answers = (given.probs, *others_of(given, 1))
-    frequencies = np.zeros(given.probs.shape)
+    answers = (batch.probs, *others_of(batch, 1))
+    frequencies = np.zeros(batch.probs.shape)
     for answer in answers:
-        frequencies[np.arange(len(given)), answer.argmax(axis=1)] += 1 / len(answers)
+        frequencies[np.arange(len(batch)), answer.argmax(axis=1)] += 1 / len(answers)
     return frequencies

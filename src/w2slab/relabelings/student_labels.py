@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 import numpy as np
 from pydantic import Field
 
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, one_hot, others_of
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, one_hot, others_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class EarlyLearningRelabel:
+class EarlyLearningRelabel(Relabeling):
     """Mix weak labels with what a student stopped early says, a variant (Liu et al. 2020, arXiv 2007.00151).
 
     The new label is (1 - m) w + m t, with t the prediction of a student that has not yet learned the weak labels'
@@ -33,18 +33,18 @@ class EarlyLearningRelabel:
     weight: Annotated[float, Field(ge=0, le=1)] = 0.5
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.7
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The mixed labels."""
-        targets: NDArray[np.float64] = np.zeros(given.probs.shape)
-        for predicted in others_of(given, 1):
+        targets: NDArray[np.float64] = np.zeros(batch.probs.shape)
+        for predicted in others_of(batch, 1):
             targets = self.momentum * targets + (1 - self.momentum) * predicted
         targets /= targets.sum(axis=1, keepdims=True)
-        mixed = (1 - self.weight) * given.probs + self.weight * targets
+        mixed = (1 - self.weight) * batch.probs + self.weight * targets
         return RelabelResult(mixed.astype(np.float32))
 
 
 @dataclass(frozen=True)
-class SelfRelabel:
+class SelfRelabel(Relabeling):
     """Replace weak labels by a student's predictions for the next student (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     Strong-to-strong iteration, one step of it. Hardness is kept: where every weak label is certain, the student's
@@ -53,8 +53,8 @@ class SelfRelabel:
 
     needs_others: ClassVar[int] = 1
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """The student's labels."""
-        predicted = others_of(given, 1)[0]
-        are_hard = bool((given.probs.max(axis=1) == 1).all())
+        predicted = others_of(batch, 1)[0]
+        are_hard = bool((batch.probs.max(axis=1) == 1).all())
         return RelabelResult(one_hot(predicted.argmax(axis=1), predicted.shape[1]) if are_hard else predicted)

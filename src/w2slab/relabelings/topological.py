@@ -10,7 +10,7 @@ from pydantic import Field
 
 from w2slab.relabelings.feature_rows import comparable, firsts
 from w2slab.relabelings.neighbours import graph_of, neighbour_graph, vote
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, kept, one_hot
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, one_hot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -20,7 +20,7 @@ ROUNDING = 1e-5
 
 
 @dataclass(frozen=True)
-class TopologicalFilter:
+class TopologicalFilter(Relabeling):
     """Keep each class's largest component, less what neighbours vote against (Wu et al. 2020, arXiv 2012.04835).
 
     The graph joins each example with its nearest neighbours among standardised frozen features, in either direction;
@@ -45,17 +45,17 @@ class TopologicalFilter:
     k_vote: Annotated[int, Field(ge=1)] = 32
     zeta: Annotated[float, Field(ge=0, le=1)] = 0.5
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 1 for what hangs together and is voted for."""
-        everyone, choices = np.arange(len(given)), given.choices
-        chosen = comparable(given)[firsts(given) + (0 if given.shared_candidates else choices)]
-        graph = neighbour_graph(chosen, everyone, self.k_component, given.generator)
-        classes = choices if given.shared_candidates else np.zeros(len(given), dtype=np.int64)
+        everyone, choices = np.arange(len(batch)), batch.choices
+        chosen = comparable(batch)[firsts(batch) + (0 if batch.shared_candidates else choices)]
+        graph = neighbour_graph(chosen, everyone, self.k_component, batch.generator)
+        classes = choices if batch.shared_candidates else np.zeros(len(batch), dtype=np.int64)
         joined = largest_components(graph, classes)
-        votes = vote(given, graph_of(given, self.k_vote, joined), one_hot(choices, given.probs.shape[1]))
-        least = self.zeta if given.shared_candidates else 1 / given.n_candidates
+        votes = vote(batch, graph_of(batch, self.k_vote, joined), one_hot(choices, batch.probs.shape[1]))
+        least = self.zeta if batch.shared_candidates else 1 / batch.n_candidates
         keep = joined & (votes[everyone, choices] >= least - ROUNDING)
-        return kept(given, keep, "lower zeta, or raise k_component", component_share=float(joined.mean()))
+        return kept(batch, keep, "lower zeta, or raise k_component", component_share=float(joined.mean()))
 
 
 def largest_components(graph: Any, classes: NDArray[np.int64]) -> NDArray[np.bool_]:

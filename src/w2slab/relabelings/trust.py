@@ -10,14 +10,14 @@ from pydantic import Field
 
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import comparable, firsts
-from w2slab.relabelings.relabeling import LabelBatch, RelabelResult, confidence, kept, lowest, one_hot
+from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, confidence, kept, lowest, one_hot
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 @dataclass(frozen=True)
-class TrustFunction:
+class TrustFunction(Relabeling):
     """Keep the labels that a model of a few true ones trusts most, a variant (Uzunoglu et al. 2026, arXiv 2606.01000).
 
     On the examples whose right candidate is known, a logistic regression learns whether the weak label's likeliest
@@ -37,22 +37,22 @@ class TrustFunction:
     keep: Annotated[float, Field(gt=0, le=1)] = 0.5
     l2: Annotated[float, Field(gt=0)] = 1e-2
 
-    def __call__(self, given: LabelBatch) -> RelabelResult:
+    def __call__(self, batch: LabelBatch) -> RelabelResult:
         """Weight 1 for the most trusted."""
-        known, is_right = _known(given)
-        scores = trust_scores(given, known, is_right, self.l2)
-        keep = lowest(-scores, self.keep, given.generator)
-        return kept(given, keep, "keep a larger share", right_of_trusted=float(is_right.mean()))
+        known, is_right = _known(batch)
+        scores = trust_scores(batch, known, is_right, self.l2)
+        keep = lowest(-scores, self.keep, batch.generator)
+        return kept(batch, keep, "keep a larger share", right_of_trusted=float(is_right.mean()))
 
 
-def _known(given: LabelBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _known(batch: LabelBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """The examples whose right candidate is known, and whether their weak label chooses it."""
-    if given.trusted is None:
+    if batch.trusted is None:
         raise JobError("this relabeling learns from a few true labels and was given none; set n_trusted")
-    known = np.flatnonzero(given.trusted >= 0)
+    known = np.flatnonzero(batch.trusted >= 0)
     if len(known) < 2:
         raise JobError(f"{len(known)} true labels are too few to learn from; raise n_trusted to 2 or more")
-    is_right = given.choices[known] == given.trusted[known]
+    is_right = batch.choices[known] == batch.trusted[known]
     if is_right.all() or not is_right.any():
         raise JobError(
             f"all {len(known)} weak labels whose truth is known are {'right' if is_right.all() else 'wrong'}, and "
@@ -62,25 +62,25 @@ def _known(given: LabelBatch) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
 
 
 def trust_scores(
-    given: LabelBatch, known: NDArray[np.int64], is_right: NDArray[np.bool_], l2: float
+    batch: LabelBatch, known: NDArray[np.int64], is_right: NDArray[np.bool_], l2: float
 ) -> NDArray[np.float64]:
     """Log-odds of each weak label being right, [N].
 
     Args:
-        given: Labels and features.
+        batch: Labels and features.
         known: The examples to learn from, [M].
         is_right: Whether their weak labels are right, [M].
         l2: Weight of the squared norm.
     """
     from w2slab.training.logistic import fit
 
-    rows, choices = comparable(given), given.choices
-    n_blocks = given.probs.shape[1] if given.shared_candidates else 1
-    blocks = choices if given.shared_candidates else np.zeros(len(given), dtype=np.int64)
-    rows = rows if given.shared_candidates else rows[firsts(given) + choices]
-    sure = confidence(given.probs, given.n_candidates)
+    rows, choices = comparable(batch), batch.choices
+    n_blocks = batch.probs.shape[1] if batch.shared_candidates else 1
+    blocks = choices if batch.shared_candidates else np.zeros(len(batch), dtype=np.int64)
+    rows = rows if batch.shared_candidates else rows[firsts(batch) + choices]
+    sure = confidence(batch.probs, batch.n_candidates)
     # A 1 beside the features is the block's own constant.
-    seen = np.concatenate([rows, np.ones((len(given), 1))], axis=1)
+    seen = np.concatenate([rows, np.ones((len(batch), 1))], axis=1)
     width = seen.shape[1]
     learned = (one_hot(blocks[known], n_blocks)[:, :, None] * seen[known][:, None, :]).reshape(len(known), -1)
     learned = np.concatenate([learned, sure[known][:, None]], axis=1)

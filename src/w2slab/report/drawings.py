@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.data.artifacts import read_curve
+from w2slab.data.task_data import TaskData
 from w2slab.report.figures import sizes
 from w2slab.report.figures.anatomy import MOST_BARS, fates
 from w2slab.report.figures.calibration import reliability
@@ -25,7 +26,7 @@ from w2slab.report.words import inert, short
 if TYPE_CHECKING:
     from w2slab.analysis import Results
     from w2slab.analysis.outcomes import Reading
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Row = dict[str, Any]
 Pair = tuple[str, str, str]  # task, weak, strong
@@ -178,20 +179,15 @@ def _medians(results: Results, rows: list[Row]) -> list[Row]:
 
 def _setting(task: str, comparisons: Sequence[Comparison], store: Reading) -> Setting | None:
     """The paper's setting that a task resembles, by what its examples are made of."""
-    import pyarrow.parquet as pq
-
-    from w2slab.data.artifacts import read_prepared
-
-    data = next(c.data for c in comparisons if c.task == task and store.has(c.data.key))
-    columns = pq.read_schema(store.folder(data.key) / "test.parquet").names
-    if "fen" in columns:
+    job = next(c.data for c in comparisons if c.task == task and store.has(c.data.key))
+    data = TaskData.made_by(job, store.folder)
+    if data.all_examples.chess_positions is not None:
         return "chess"
-    if "text" not in columns:
+    if data.all_examples.texts is None:
         return None
-    prepared = read_prepared(store.folder(data.key))
-    if prepared["classes"] is None:
-        return "preference" if prepared["chance"] == 0.5 else None
-    return "text" if len(prepared["classes"]) == 2 else None
+    if data.classes is None:
+        return "preference" if data.chance == 0.5 else None
+    return "text" if len(data.classes) == 2 else None
 
 
 def _courses(

@@ -8,8 +8,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from w2slab.data.artifacts import Predictions
 from w2slab.data.examples import Examples, Truth
+from w2slab.data.labels import Labels
 from w2slab.errors import DataError
 from w2slab.report.boards import Arrow, board_svg, move_words
 from w2slab.report.words import inert
@@ -27,8 +27,8 @@ class Judged:
 
     examples: Examples
     truth: Truth
-    supervisor: Predictions
-    student: Predictions
+    supervisor: Labels
+    student: Labels
 
     @cached_property
     def supervisor_right(self) -> np.ndarray:
@@ -43,12 +43,12 @@ class Judged:
     @cached_property
     def form(self) -> Form | None:
         """How the examples are shown; `None` where they are neither positions nor texts."""
-        columns = self.examples.table.column_names
-        if "fen" in columns and "candidates" in columns:
+        has_candidates = self.examples.candidates is not None
+        if self.examples.chess_positions is not None and has_candidates:
             return "board"
-        if "text" not in columns:
+        if self.examples.texts is None:
             return None
-        return "candidates" if "candidates" in columns else "classes"
+        return "candidates" if has_candidates else "classes"
 
     def row(self, place: int) -> dict[str, Any]:
         """One example, by column."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from w2slab.data.artifacts import read_examples, read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
+from w2slab.data.task_data import TaskData
 from w2slab.report.exhibits import Exhibit, Form, Judged, asked, exhibit
 
 if TYPE_CHECKING:
     from w2slab.analysis import Results
     from w2slab.analysis.outcomes import Reading
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 _MOST_SHOWN = 6
 
@@ -95,12 +96,11 @@ def galleries(results: Results, comparisons: Sequence[Comparison], store: Readin
 
 
 def _read(comparison: Comparison, store: Reading) -> Judged:
-    data = store.folder(comparison.data.key)
+    data = TaskData.made_by(comparison.data, store.folder)
     supervisor, student = (
-        read_predictions(store.folder(job.key) / "predictions" / "test.parquet")
-        for job in (comparison.supervisor, comparison.student)
+        read_predictions(store.folder(job.key), "test") for job in (comparison.supervisor, comparison.student)
     )
-    return Judged(read_examples(data, "test"), read_truth(data, "test"), supervisor, student)
+    return Judged(data.examples("test"), data.truth("test"), supervisor, student)
 
 
 def sort_out(judged: Judged) -> Kinds | None:

@@ -23,7 +23,7 @@ from w2slab.report.tables import write_tables
 if TYPE_CHECKING:
     from w2slab.analysis.outcomes import Reading
     from w2slab.graph.job import Job
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
 
 Row = dict[str, Any]
 _LONGEST_STUDY = 40_000

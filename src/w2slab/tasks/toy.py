@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, ClassVar
 
 import numpy as np
@@ -12,10 +11,11 @@ from pydantic import Field
 
 from w2slab.data.examples import Examples, Labelled, Truth
 from w2slab.randomness import rng
+from w2slab.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Toy:
+class Toy(Task):
     """Classes told apart by many faint Gaussian features.
 
     Every feature is an independent measurement of the class, right a little more often than chance. A model that
@@ -44,10 +44,6 @@ class Toy:
     seed: int = 0
 
     balanced: ClassVar[bool] = True
-
-    def files(self) -> tuple[Path, ...]:
-        """None: the examples are made, not read."""
-        return ()
 
     def load(self) -> Labelled:
         """Every example of the task."""

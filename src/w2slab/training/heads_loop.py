@@ -59,7 +59,7 @@ class Stacked:
         classes = first.targets.shape[1] if self.shared else 1
         width = first.examples.values.shape[1] + self.constant
         self.layout = Layout(len(groups), len(groups[0]), width, classes, first.shape, self.shared)
-        self.k = first.shape.mixture
+        self.k = first.shape.n_heads
         self.slots = slots(groups[0])
         self.bank = Bank(groups, self.constant, self.device)
         self.labels = Labels(groups, self.device)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from w2slab.randomness import rng
-from w2slab.specs import HeadShape
+from w2slab.training.recipe import HeadShape
 
 # Matrix products of fewer columns take other paths on a CPU, and would round a head by the company it is in.
 _FEWEST_COLUMNS = 16
@@ -57,7 +57,7 @@ class Layout:
     @property
     def outputs(self) -> int:
         """Outputs of a head: for each part of its mixture, a score for each class or for a candidate."""
-        return self.shape.mixture * self.classes
+        return self.shape.n_heads * self.classes
 
     @property
     def columns(self) -> int:
@@ -65,7 +65,7 @@ class Layout:
         return self.heads * (self.shape.hidden or self.outputs)
 
     def _sizes(self) -> dict[str, tuple[int, ...] | None]:
-        g, h, hidden, k = self.groups, self.heads, self.shape.hidden, self.shape.mixture
+        g, h, hidden, k = self.groups, self.heads, self.shape.hidden, self.shape.n_heads
         padded = max(_FEWEST_COLUMNS, -(-self.columns // 4) * 4)
         return {
             "first": (g, self.width, padded),
@@ -110,7 +110,7 @@ class Layout:
         """
         vector = torch.zeros(self.size)
         shape = self.shape
-        if shape.hidden is None and shape.mixture == 1:
+        if shape.hidden is None and shape.n_heads == 1:
             return vector
         views = self.views(vector)
         by_head = views.first[..., : self.columns].view(self.groups, self.width, self.heads, -1)
@@ -124,7 +124,7 @@ class Layout:
                     drawn = rng(seed, "head", "hidden").uniform(-reach, reach, (self.width, shape.hidden))
                     by_head[g, :, h] = torch.from_numpy(drawn.astype(np.float32))
                     last = views.second[g, h]
-                if shape.mixture > 1:
+                if shape.n_heads > 1:
                     drawn = rng(seed, "head", "mixture").standard_normal(tuple(last.shape)) * 0.1 / math.sqrt(len(last))
                     last.copy_(torch.from_numpy(drawn.astype(np.float32)))
         return vector

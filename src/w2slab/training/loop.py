@@ -18,13 +18,13 @@ import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.objectives import Objective
-from w2slab.specs import RecipeSpec
 from w2slab.training import batches, checkpoint, memory, readout, schedules
 from w2slab.training.batches import Encoded
 from w2slab.training.checkpoint import Progress
 from w2slab.training.optimizer import AdamW, clip
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
+from w2slab.training.recipe import Recipe
 
 if TYPE_CHECKING:
     import torch
@@ -51,7 +51,7 @@ class Training:
     targets: np.ndarray
     shared_candidates: bool
     objective: Objective
-    recipe: RecipeSpec
+    recipe: Recipe
     seed: int
     judges: Mapping[str, tuple[Encoded, Callable[[np.ndarray], np.ndarray]]] = field(default_factory=dict)
     weights: np.ndarray | None = None

@@ -25,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.specs import HeadShape, RecipeSpec
 from w2slab.training import batches
+from w2slab.training.recipe import HeadShape, Recipe
 from w2slab.training.rows import Rows
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class HeadTraining:
     targets: np.ndarray
     weights: np.ndarray | None
     objective: Objective
-    recipe: RecipeSpec
+    recipe: Recipe
     shape: HeadShape
     seed: int
     judges: Mapping[str, tuple[Rows, np.ndarray]] = field(default_factory=dict)
@@ -185,8 +185,8 @@ def n_parameters(training: HeadTraining) -> int:
     """Parameters of one head."""
     shape, is_shared = training.shape, training.examples.shared_candidates
     n_features = training.examples.values.shape[1]
-    outputs = (training.targets.shape[1] if is_shared else 1) * shape.mixture
-    n_shares = shape.mixture if shape.mixture > 1 else 0
+    outputs = (training.targets.shape[1] if is_shared else 1) * shape.n_heads
+    n_shares = shape.n_heads if shape.n_heads > 1 else 0
     if shape.hidden is None:
         return (n_features + is_shared) * outputs + n_shares
     return (n_features + 1) * shape.hidden + (shape.hidden + is_shared) * outputs + n_shares
@@ -195,6 +195,6 @@ def n_parameters(training: HeadTraining) -> int:
 def _head_bytes(training: HeadTraining) -> int:
     recipe, shape = training.recipe, training.shape
     copies = _COPIES + 2 * (recipe.ema_decay is not None) + 2 * bool(training.judges)
-    logits = recipe.batch_size * training.targets.shape[1] * shape.mixture
+    logits = recipe.batch_size * training.targets.shape[1] * shape.n_heads
     hidden = recipe.batch_size * (shape.hidden or 0) * (1 if training.examples.shared_candidates else 40)
     return 4 * (copies * n_parameters(training) + 12 * logits + 4 * hidden)

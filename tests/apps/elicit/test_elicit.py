@@ -22,7 +22,7 @@ from w2slab.cli.main import main
 from w2slab.data.artifacts import read_predictions
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.store import Store
-from w2slab.tasks.text.identified import Layout
+from w2slab.data.readers.texts import Layout
 
 
 def rows(path):

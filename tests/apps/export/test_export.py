@@ -25,7 +25,7 @@ from w2slab.graph.executors import Inline
 from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
 from w2slab.study.study import load_study
-from w2slab.tasks.text.identified import Layout
+from w2slab.data.readers.texts import Layout
 
 
 def trained(root, kind, settings=(), candidates=False):

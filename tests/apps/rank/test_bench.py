@@ -18,7 +18,8 @@ from w2slab.experiment import run as api
 from w2slab.experiment.plan import plan
 from w2slab.experiment.run import load_results, run
 from w2slab.graph.store import Store
-from w2slab.study.study import label, load_study
+from w2slab.study.reading import load_study
+from w2slab.study.study import label
 
 STUDY = """
     name: small

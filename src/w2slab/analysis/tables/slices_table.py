@@ -11,13 +11,12 @@ from w2slab.analysis.estimator import Batch, Columns, Estimator, Row, columns
 from w2slab.analysis.tabular import IDENTITY_COLUMNS, LEVEL, SEEDS, Column, Table, TaskResults
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    from w2slab.data.examples import Examples
 
 N_BINS = 5
 MOST_SLICES = 12
 LONGEST_NAME = 60  # characters; what is longer is text
 UNKNOWN = "not known"
-_NOT_SLICES = {"id", "group", "text", "answer", "fen", "setup", "candidates", "features"}
 
 
 class Slice(NamedTuple):
@@ -44,7 +43,7 @@ def _rows(results: TaskResults) -> list[Row]:
     """
     students = [cell for cell in results.reported if cell.identity["control"] is None]
     rows = []
-    for each in slices_of(results.estimator.evidence.test.table) if students else ():
+    for each in slices_of(results.estimator.evidence.test.examples) if students else ():
         evidence = results.estimator.evidence.on(f"{each.by}: {each.name}", each.places)
         own = Estimator(evidence, results.study.level, results.study.min_gap)
         names = {"slice_by": each.by, "slice": each.name, "slice_rank": each.rank}
@@ -59,7 +58,7 @@ def _columns(batch: Batch) -> Columns:
     return batch.accuracies() | columns("pgr", pgr.estimate) | {"pgr_reason": pgr.reasons, "level": batch.level}
 
 
-def slices_of(table: pa.Table) -> Iterator[Slice]:
+def slices_of(examples: Examples) -> Iterator[Slice]:
     """What test examples can be told apart by.
 
     `difficulty`, where it is a number of at least five values: five bins of equal size, as far as equal values, which
@@ -69,15 +68,15 @@ def slices_of(table: pa.Table) -> Iterator[Slice]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    for name in table.column_names:
-        column = table.column(name)
+    for name in examples.own_columns:
+        column = examples.table.column(name)
         kind = column.type
         if pa.types.is_dictionary(kind):
             column = column.cast(kind.value_type)
             kind = kind.value_type
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
         is_word = pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind)
-        if name in _NOT_SLICES or not (is_number or is_word):
+        if not (is_number or is_word):
             continue
         if is_number and name == "difficulty":
             values = column.to_numpy().astype(float)

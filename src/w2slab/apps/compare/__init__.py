@@ -26,7 +26,7 @@ from w2slab.apps.compare.matching import Identity, Match, match
 from w2slab.apps.compare.rows import judged, match_row
 from w2slab.apps.compare.shared import SharedJudgement
 from w2slab.apps.compare.sides import Side, changed, open_side
-from w2slab.specs import Comparison
+from w2slab.jobs.comparison import Comparison
 from w2slab.stats.resampling import DEFAULT_RESAMPLES
 
 __all__ = ["Compared", "Side", "compare", "open_side"]

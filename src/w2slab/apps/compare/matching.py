@@ -10,7 +10,7 @@ from typing import NamedTuple
 from w2slab.analysis.judge import IDENTITY
 from w2slab.apps.compare.sides import Side
 from w2slab.errors import StudyError
-from w2slab.specs import Comparison
+from w2slab.jobs.comparison import Comparison
 
 Identity = tuple[str | None, ...]
 _MOST_NAMED = 6

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from w2slab.analysis.table import write_csv
 from w2slab.apps.compare import words
 from w2slab.apps.compare.table import differing_references
-from w2slab.graph.store import write_atomically
+from w2slab.graph.atomic import write_atomically
 from w2slab.report.figures.methods import differences
 from w2slab.report.figures.studio import Studio
 from w2slab.report.html import render

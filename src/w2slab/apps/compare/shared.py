@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,9 +10,9 @@ import numpy as np
 from w2slab.analysis.judge import IDENTITY, ROLES, Cell
 from w2slab.analysis.outcomes import Asked, Judgement, TestSet, stopping_point
 from w2slab.apps.compare.sides import Side
-from w2slab.data.artifacts import read_examples, read_truth
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
-from w2slab.specs import Comparison
+from w2slab.jobs.comparison import Comparison
 
 
 class Shared(NamedTuple):
@@ -30,12 +29,12 @@ class Shared(NamedTuple):
     n_each: tuple[int, int]
 
 
-def shared_test(task: str, folders: tuple[Path, Path], tests: tuple[TestSet, TestSet]) -> Shared:
+def shared_test(task: str, data: tuple[TaskData, TaskData], tests: tuple[TestSet, TestSet]) -> Shared:
     """Find them.
 
     Args:
         task: Its name.
-        folders: The data of each study.
+        data: The data of each study.
         tests: The test examples of each.
 
     Raises:
@@ -49,8 +48,8 @@ def shared_test(task: str, folders: tuple[Path, Path], tests: tuple[TestSet, Tes
             f"task {task}: the two studies have no test example in common ({len(a):,} in A, {len(b):,} in B). "
             "Differences are paired example by example, by `id`; compare studies of the same data"
         )
-    if folders[0] != folders[1]:
-        _require_same_truth(task, folders, ids)
+    if data[0] != data[1]:
+        _require_same_truth(task, data, ids)
     places = _places(a.ids, ids), _places(b.ids, ids)
     test = a.part(places[0])
     test.groups = _joined(a.groups[places[0]], b.groups[places[1]])
@@ -74,11 +73,11 @@ def _joined(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.unique(labels[a], return_inverse=True)[1]
 
 
-def _require_same_truth(task: str, folders: tuple[Path, Path], ids: Sequence[str]) -> None:
+def _require_same_truth(task: str, data: tuple[TaskData, TaskData], ids: Sequence[str]) -> None:
     """Refuse examples of one id whose right candidates differ: by name, or by number where classes were renamed."""
-    classes = [read_examples(folder, "test").classes for folder in folders]
+    classes = [each.classes for each in data]
     by_name = not (classes[0] and classes[1] and set(classes[0]) != set(classes[1]))
-    a, b = (_right(folder, by_name=by_name) for folder in folders)
+    a, b = (_right(each, by_name=by_name) for each in data)
     differ = [name for name in ids if a[name] != b[name]]
     if differ:
         said = [" or ".join(sorted(map(str, of[differ[0]]))) for of in (a, b)]
@@ -89,14 +88,14 @@ def _require_same_truth(task: str, folders: tuple[Path, Path], ids: Sequence[str
         )
 
 
-def _right(folder: Path, *, by_name: bool) -> dict[str, frozenset[object]]:
-    examples, truth = read_examples(folder, "test"), read_truth(folder, "test")
+def _right(data: TaskData, *, by_name: bool) -> dict[str, frozenset[object]]:
+    examples, truth = data.examples("test"), data.truth("test")
     if not by_name:
         return {name: frozenset(right) for name, right in zip(truth.ids, truth.right, strict=True)}
     if examples.classes is not None:
         named = [[examples.classes[place] for place in right] for right in truth.right]
     else:
-        candidates = examples.table.column("candidates").to_pylist()
+        candidates = examples.candidates or []
         named = [[own[place] for place in right] for own, right in zip(candidates, truth.right, strict=True)]
     return {name: frozenset(right) for name, right in zip(truth.ids, named, strict=True)}
 
@@ -125,8 +124,8 @@ class SharedJudgement(Judgement):
         super().__init__(task, sides[0].store, n_resamples=n_resamples)
         own = [Judgement(task, side.store, n_resamples=n_resamples) for side in sides]
         asked = [[each.take_in(c) for c in of] for each, of in zip(own, comparisons, strict=True)]
-        folders = [side.store.folder(of[0].data.key) for side, of in zip(sides, comparisons, strict=True)]
-        self.shared = shared_test(task, (folders[0], folders[1]), (own[0].test, own[1].test))
+        data = [TaskData.made_by(of[0].data, side.store.folder) for side, of in zip(sides, comparisons, strict=True)]
+        self.shared = shared_test(task, (data[0], data[1]), (own[0].test, own[1].test))
         self._test = self.shared.test
         self._asked: list[dict[Comparison, dict[str, Asked]]] = [{}, {}]
         for side, each in enumerate(own):

@@ -57,7 +57,8 @@ def open_side(name: str, path: Path, settings: Sequence[str] = (), store: Path |
 
     from w2slab.experiment.plan import plan
     from w2slab.graph.store import Store
-    from w2slab.study.study import load_study, to_yaml
+    from w2slab.study.reading import load_study
+    from w2slab.study.writing import to_yaml
 
     try:
         study = load_study(path, settings)

@@ -10,8 +10,9 @@ import numpy as np
 
 from w2slab.apps.elicit import quality
 from w2slab.apps.elicit.plan import Plan
-from w2slab.data.artifacts import read_examples, read_predictions, read_votes
+from w2slab.data.artifacts import read_predictions, read_votes
 from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
 from w2slab.stats.calibration import Calibration, bins_of_equal_numbers
@@ -179,20 +180,16 @@ class Findings:
 def collect(plan: Plan, store: Store, truth: Truth | None, level: float) -> Findings:
     """Read what the jobs of a plan left."""
     own = store.folder(plan.own.key)
-    examples = read_examples(own, LEARNED)
-    weak = read_predictions(own / "predictions" / f"{LEARNED}.parquet")
-    row = {name: index for index, name in enumerate(examples.ids)}
+    data = TaskData(own, own)
+    examples, weak = data.examples(LEARNED), read_predictions(own, LEARNED)
     by_seed = np.zeros((len(plan.folds), *weak.probs.shape))
     for place, students in enumerate(plan.folds.values()):
         for student in students:
-            kept = read_predictions(store.folder(student.key) / "predictions" / f"{KEPT}.parquet")
-            by_seed[place, [row[name] for name in kept.ids], : kept.probs.shape[1]] = kept.probs
+            kept = read_predictions(store.folder(student.key), KEPT)
+            by_seed[place, kept.positions, : kept.probs.shape[1]] = kept.probs
     more = None
-    if (own / f"{KEPT}.parquet").exists():
-        finals = [
-            read_predictions(store.folder(each.key) / "predictions" / f"{KEPT}.parquet").probs
-            for each in plan.finals.values()
-        ]
-        more = read_examples(own, KEPT), np.mean(finals, axis=0, dtype=float)
-    groups = np.array(examples.table.column("group").to_pylist())
+    if data.has(KEPT):
+        finals = [read_predictions(store.folder(each.key), KEPT).probs for each in plan.finals.values()]
+        more = data.examples(KEPT), np.mean(finals, axis=0, dtype=float)
+    groups = np.array(examples.groups)
     return Findings(examples, groups, weak.probs, by_seed, read_votes(own), more, truth, level)

@@ -12,7 +12,7 @@ from w2slab.apps.elicit.figures import draw
 from w2slab.apps.elicit.findings import Findings
 from w2slab.apps.elicit.request import Request
 from w2slab.apps.elicit.summary import contradicted_rows
-from w2slab.graph.store import write_atomically
+from w2slab.graph.atomic import write_atomically
 from w2slab.report.html import render
 
 MOST_SHOWN = 24

@@ -92,7 +92,7 @@ def _student(request: Request, method: Any, model: PluginSpec, own: Job, fold: i
     data = job(
         FoldSpec(fold=fold, n_folds=request.folds, validation_frac=request.validation_frac, seed=seed),
         title=f"{kept}, seed {seed}",
-        own=own,
+        task=own,
     )
     rung = request.model
     own_labels = TaskEntry(name="own-labels")  # its `prepare` job is not asked for: the fold stands in its place

@@ -14,13 +14,13 @@ from w2slab.apps.elicit.plan import Plan, plan
 from w2slab.apps.elicit.request import Request
 from w2slab.apps.elicit.summary import summarise, write_files
 from w2slab.data.examples import Examples
+from w2slab.data.readers.annotations import read_labels, read_truth
+from w2slab.data.readers.texts import Layout, read_more, read_texts
 from w2slab.errors import DataError
 from w2slab.experiment import run as api
 from w2slab.graph.fingerprint import transport
 from w2slab.graph.runner import Outcome
 from w2slab.graph.store import Store
-from w2slab.tasks.text.identified import Layout, read_more, read_texts
-from w2slab.tasks.text.weak_labels import read_labels, read_truth
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import numpy as np
 from w2slab.apps.elicit import quality
 from w2slab.apps.elicit.findings import Findings
 from w2slab.data.examples import Examples
-from w2slab.graph.store import write_atomically
+from w2slab.graph.atomic import write_atomically
 from w2slab.stats.calibration import Calibration
 
 Row = dict[str, Any]

@@ -21,8 +21,10 @@ import numpy as np
 
 from w2slab.apps.export import card
 from w2slab.apps.export.students import Student
-from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions
 from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError, StudyError, UnavailableError
 from w2slab.graph.fingerprint import LocalFile
 from w2slab.jobs import plugins
@@ -113,9 +115,9 @@ class _Loaded:
         self.spec = spec
         self.family = plugins.build("models", spec.model)
         if "start" in inputs:
-            self.family = self.family.starting_from(store.folder(inputs["start"]) / "base")
-        examples = read_examples(store.folder(inputs["data"]), LEARNED)
-        stored = read_predictions(store.folder(student.key) / "predictions" / f"{LEARNED}.parquet")
+            self.family = self.family.starting_from(layout.base(store.folder(inputs["start"])))
+        data = TaskData(store.folder(inputs["task"]), store.folder(inputs["data"]))
+        examples, stored = data.examples(LEARNED), read_predictions(store.folder(student.key), LEARNED)
         chosen = np.unique(np.linspace(0, len(examples) - 1, min(CHECKED, len(examples))).astype(int))
         kept = [int(i) for i in chosen if self._is_plain(examples.take(np.array([i])))]
         self.examples, self.stored = examples.take(np.array(kept, dtype=int)), stored.probs[kept]
@@ -246,15 +248,9 @@ class _Loaded:
 
 
 def texts_of(examples: Examples) -> list[str]:
-    """What is read of each example; of those with candidates a text for each of these, one example after the other."""
-    columns = examples.table.column_names
-    first = "text" if "text" in columns else "fen"
-    heads = [str(text) + (" " if first == "fen" else "") for text in examples.table.column(first).to_pylist()]
-    if examples.classes is None:
-        several = examples.table.column("candidates").to_pylist()
-        return [head + candidate for head, candidates in zip(heads, several, strict=True) for candidate in candidates]
-    answers = examples.table.column("answer").to_pylist() if "answer" in columns else [""] * len(heads)
-    return [head + answer for head, answer in zip(heads, answers, strict=True)]
+    """Return the text of each example; of those with candidates a text for each of these, example by example."""
+    texts = examples.texts or []
+    return [text + answer for text, answers in zip(texts, examples.answers, strict=True) for answer in answers]
 
 
 def probabilities(scores: np.ndarray, examples: Examples) -> np.ndarray:

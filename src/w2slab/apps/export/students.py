@@ -17,7 +17,7 @@ from w2slab.report.words import percent, span
 from w2slab.specs import FinetuneSpec
 
 if TYPE_CHECKING:
-    from w2slab.specs import Comparison
+    from w2slab.jobs.comparison import Comparison
     from w2slab.study.study import Study
 
 WEIGHTS = Path("checkpoint") / "model.safetensors"
@@ -140,7 +140,7 @@ def of_study(path: Path, settings: Sequence[str], store: Path | None, chosen: Ma
         StudyError: None or several students are meant, or the one meant is not finished.
     """
     from w2slab.experiment import run as api
-    from w2slab.study.study import load_study
+    from w2slab.study.reading import load_study
 
     study, opened = load_study(path, settings), Store(store or path.parent / ".w2slab")
     comparison = _one(api.plan(study).comparisons, chosen)

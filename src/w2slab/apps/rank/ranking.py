@@ -18,9 +18,10 @@ import numpy as np
 
 from w2slab.analysis.judge import Row, columns
 from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
+from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
+from w2slab.jobs.comparison import Comparison
 from w2slab.randomness import rng
-from w2slab.specs import Comparison
 from w2slab.stats.comparing import holm, p_value, verdict
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ranks import spearman
@@ -49,12 +50,12 @@ def read_scores(comparisons: Sequence[Comparison], store: Reading, task: str, ba
         DataError: Predictions are of other examples.
     """
     own = [c for c in comparisons if c.task == task and c.control is None]
-    test = TestSet(store.folder(own[0].data.key))
+    test = TestSet(TaskData.made_by(own[0].data, store.folder))
     known: dict[str, np.ndarray] = {}
 
     def right(key: str) -> np.ndarray:
         if key not in known:
-            choices = predictions_for(test, store.folder(key) / "predictions" / "test.parquet", task).choices
+            choices = predictions_for(test, store.folder(key), task).choices
             known[key] = test.is_right[np.arange(len(test)), choices]
         return known[key]
 

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2slab.errors import DataError
+from w2slab.graph.atomic import write_atomically
 from w2slab.ladders.chess.engine import Engine, Line, Report, engine_name, open_engine, require_chess
-from w2slab.ladders.chess.shards import read_rows, run_shards, write_atomically, write_rows
+from w2slab.ladders.chess.shards import read_rows, run_shards, write_rows
 
 if TYPE_CHECKING:
     import chess

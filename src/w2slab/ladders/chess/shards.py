@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
@@ -17,14 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from w2slab.errors import DataError
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Put `content` at `path` by one rename, so that no reader ever meets half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+from w2slab.graph.atomic import write_atomically
 
 
 def write_rows(path: Path, rows: Iterable[dict[str, Any]]) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from w2slab.errors import DataError
+from w2slab.models.model import Model
 from w2slab.tasks.chess.attacks import move_relations, piece_relations
 from w2slab.tasks.chess.position import parse_move, parse_position
 
@@ -89,7 +90,7 @@ class Positions:
 
 
 @dataclass(frozen=True)
-class Chessformer:
+class Chessformer(Model):
     """A pretrained chess network; its candidates are the legal moves of a position, in the table's order.
 
     Args:
@@ -97,7 +98,6 @@ class Chessformer:
         path: A file of `w2slab chess pretrain`, or the folder it wrote; `None` is the shipped rung of that name.
     """
 
-    name: str
     path: Path | None = None
 
     readouts: ClassVar[tuple[str, ...]] = ("head", "state", "with-state")
@@ -122,7 +122,7 @@ class Chessformer:
 
     def problems(self, examples: Examples) -> Iterable[str]:
         """The examples are no chess positions."""
-        if examples.classes is not None or not {"fen", "candidates"} <= set(examples.table.column_names):
+        if examples.candidates is None or examples.chess_positions is None:
             yield "a chessformer reads chess positions (columns fen, candidates); use another model for this task"
 
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:
@@ -143,7 +143,7 @@ class Chessformer:
         """
         for problem in self.problems(examples):
             raise DataError(f"{self.name}: {problem}")
-        fens, moves = (examples.table.column(name).to_pylist() for name in ("fen", "candidates"))
+        fens, moves = examples.chess_positions or [], examples.candidates or []
         return encode_positions(fens, moves, examples.ids)
 
     def reads(self) -> str:

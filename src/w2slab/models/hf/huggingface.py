@@ -14,6 +14,7 @@ from pydantic import Field
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.models.hf import hf_sources
 from w2slab.models.hf.hf_sources import Checkpoint
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class HuggingFace:
+class HuggingFace(Model):
     """Any text model of transformers, by hub id, folder or adapter; or a rung of the shipped language ladder.
 
     Args:
@@ -46,7 +47,6 @@ class HuggingFace:
         trust_remote_code: Whether code that comes with the model may run.
     """
 
-    name: str
     model: str | None = None
     revision: str | None = None
     path: Path | None = None
@@ -64,6 +64,7 @@ class HuggingFace:
     readouts: ClassVar[tuple[str, ...]] = ("head", "last", "mean", "first", "pooler")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         places = [name for name in ("model", "path", "package") if getattr(self, name) is not None]
         if len(places) > 1:
             raise ValueError(f"{' and '.join(places)} each say where the weights are; leave all but one out")
@@ -119,10 +120,9 @@ class HuggingFace:
 
     def problems(self, examples: Examples) -> Iterable[str]:
         """There is no text, or there are neither classes nor candidates."""
-        columns = set(examples.table.column_names)
-        if not columns & {"text", "fen"}:
+        if examples.texts is None:
             yield "text models read the column `text`; this task has none"
-        elif examples.classes is None and "candidates" not in columns:
+        elif examples.classes is None and examples.candidates is None:
             yield "the task has neither common classes nor the column `candidates`"
 
     def build(self, examples: Examples, seed: int) -> torch.nn.Module:

@@ -312,16 +312,8 @@ def load(folder: Path, longest: int | None, max_length: int | None, trust_remote
 
 def _pairs(examples: Examples) -> Iterator[tuple[str, str]]:
     """What is read of each example: its text with its answer, or with each of its candidates in turn."""
-    columns = set(examples.table.column_names)
-    if "text" in columns:
-        texts = examples.table.column("text").to_pylist()
-    else:
-        texts = [f"{fen} " for fen in examples.table.column("fen").to_pylist()]
-    if examples.classes is None:
-        candidates = examples.table.column("candidates").to_pylist()
-        return ((text, candidate) for text, several in zip(texts, candidates, strict=True) for candidate in several)
-    answers = examples.table.column("answer").to_pylist() if "answer" in columns else [""] * len(texts)
-    return zip(texts, answers, strict=True)
+    pairs = zip(examples.texts or [], examples.answers, strict=True)
+    return ((text, answer) for text, answers in pairs for answer in answers)
 
 
 def _fast(tokenizer: Any) -> Any:

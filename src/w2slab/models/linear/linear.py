@@ -11,6 +11,7 @@ import numpy as np
 from pydantic import Field
 
 from w2slab.errors import DataError
+from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Linear:
+class Linear(Model):
     """Logistic regression on some of an example's features.
 
     A model of n features reads the n that follow the first n of the list. So models whose sizes differ by a factor of
@@ -31,7 +32,6 @@ class Linear:
         n_features: Features that the model reads; `None` is all of them.
     """
 
-    name: str
     n_features: Annotated[int, Field(ge=1)] | None = None
 
     readouts: ClassVar[tuple[str, ...]] = ("head",)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any
 
 import numpy as np
 
 from w2slab.data.examples import Examples, Labelled, Truth
+from w2slab.tasks.task import Shown, Task
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "chess" / "puzzles.parquet"
 
 
 @dataclass(frozen=True)
-class ChessPuzzles:
+class ChessPuzzles(Task):
     """Chess puzzles: the candidates are the legal moves, the right one wins (Burns et al. 2023, appendix A.2).
 
     Args:
@@ -24,8 +26,6 @@ class ChessPuzzles:
 
     puzzles: Path | None = None
     difficulty: tuple[float, float] | None = None
-
-    balanced: ClassVar[bool] = False
 
     def files(self) -> tuple[Path, ...]:
         """The puzzle table."""
@@ -45,3 +45,11 @@ class ChessPuzzles:
         kept = table.select(["id", "group", "fen", "setup", "moves", "difficulty"])
         examples = Examples(kept.rename_columns(["id", "group", "fen", "setup", "candidates", "difficulty"]))
         return Labelled(examples, truth, in_test)
+
+    def as_text(self, examples: Examples) -> list[str]:
+        """Return the positions in FEN, each with a space after it: a move follows."""
+        return [f"{fen} " for fen in examples.chess_positions or []]
+
+    def show(self, example: Mapping[str, Any]) -> Shown:
+        """Return the position on a board."""
+        return Shown(board=example["fen"], last_move=example["setup"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from w2slab.errors import DataError
+from w2slab.graph.atomic import write_atomically
 from w2slab.tasks.chess.position import UCI_PATTERN, mirror_fen, parse_position, position_id
 
 if TYPE_CHECKING:
@@ -65,8 +66,6 @@ def write_puzzles(path: Path, rows: Iterable[dict[str, Any]]) -> Written:
     """
     import pyarrow as pa
 
-    from w2slab.ladders.chess.shards import write_atomically
-
     seen: set[str] = set()
     kept: list[dict[str, Any]] = []
     n_duplicates = 0
@@ -88,8 +87,6 @@ def write_table_card(path: Path, written: Written, card: dict[str, Any]) -> None
     import json
 
     import numpy as np
-
-    from w2slab.ladders.chess.shards import write_atomically
 
     difficulty = read_puzzles(path).column("difficulty").to_numpy()
     quantiles = {f"{q:g}": round(float(np.quantile(difficulty, q)), 2) for q in QUANTILES} if len(difficulty) else {}

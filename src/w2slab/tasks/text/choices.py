@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import string
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from w2slab.data.readers.row import Row, shown
+from w2slab.data.readers.templates import filled, joined, template
 from w2slab.tasks.text.item import Item
+
+LETTERS = string.ascii_uppercase
 
 TURN = "\n\nAssistant:"
 """What stands before an answer in a dialogue."""
@@ -86,3 +91,40 @@ def dialogues(better: str, worse: str) -> Item | Dropped:
     if cut < len(TURN):
         return Dropped("dialogues without a common beginning")
     return pair(better[:cut].lstrip(), better[cut:], worse[cut:])
+
+
+def choice(row: Row, text: str, candidates: str | Sequence[str], label: str, group: str | None) -> Item | Dropped:
+    """An example with the candidates of a row.
+
+    Args:
+        row: The row.
+        text: What is read before each candidate.
+        candidates: Fields or templates of the candidates, or the name of a field that holds a list of them.
+        label: Field of the right one: its position from 0, its letter, its field's name, or its text.
+        group: What is never parted; `None` is the text.
+
+    Raises:
+        RowError: A field is missing, or the label names none or several of the candidates.
+    """
+    if isinstance(candidates, str):
+        names, plain = [], list(row.texts(candidates))
+    else:
+        names, plain = list(candidates), [filled(template(each), row) for each in candidates]
+    if len(plain) < 2:
+        raise row.error(f"{len(plain)} candidates; two or more are needed")
+    right = _right(row, label, names, plain)
+    whole = [joined(text, each) for each in plain]
+    return one_of(text, whole, right, group=group) if len(set(whole)) == len(whole) else Dropped("candidates alike")
+
+
+def _right(row: Row, label: str, names: list[str], candidates: list[str]) -> int:
+    value = row.value(label)
+    forms = {str(value), str(value).strip()}
+    letters = list(LETTERS[: len(candidates)])
+    ways = [[str(i) for i in range(len(candidates))], letters, names, candidates]
+    found = set() if isinstance(value, bool) else {way.index(form) for way in ways for form in forms if form in way}
+    if len(found) == 1:
+        return found.pop()
+    what = "names several candidates" if found else "names no candidate"
+    allowed = [f"0 to {len(candidates) - 1}, counted from 0", f"{letters[0]} to {letters[-1]}", *names]
+    raise row.error(f"{label}: {shown(value)} {what}; allowed: {'; '.join(allowed)}; the text of one")

@@ -37,6 +37,7 @@ from w2slab.data.readers.files import data_files, read_rows
 from w2slab.data.readers.hub import Source
 from w2slab.data.readers.row import Row, converted
 from w2slab.errors import DataError, UnavailableError
+from w2slab.tasks.task import Task
 from w2slab.tasks.text.choices import WRONG_RIGHT, Dropped, one_of, right_and_wrong
 from w2slab.tasks.text.item import Item, labelled
 
@@ -64,7 +65,7 @@ class LocalPart:
 
 
 @dataclass(frozen=True)
-class NamedTask:
+class NamedTask(Task):
     """A data set known by name. Subclasses need no decorator unless they add fields.
 
     Its rows come from the first of these that is there: `data`; the set's original files in the folder that the
@@ -91,6 +92,7 @@ class NamedTask:
     balanced: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.data is not None and self.revision is not None:
             raise ValueError("`data` and `revision` exclude each other; leave out one of the two")
 

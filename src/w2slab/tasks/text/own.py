@@ -15,11 +15,12 @@ from w2slab.data.readers.files import data_files, read_rows
 from w2slab.data.readers.hub import Source, commit
 from w2slab.data.readers.hub import files as hub_files
 from w2slab.data.readers.row import Row, converted, kind_of, shown
+from w2slab.data.readers.templates import check_fields, fields_of, filled, joined, template
 from w2slab.errors import DataError
-from w2slab.tasks.text.choices import Dropped, dialogues, pair
+from w2slab.tasks.task import Task
+from w2slab.tasks.text.choices import Dropped, choice, dialogues, pair
 from w2slab.tasks.text.item import Item
 from w2slab.tasks.text.named import assembled
-from w2slab.tasks.text.templates import check_fields, choice, fields_of, filled, joined, template
 
 Label = str | int | bool | float
 MOST_CLASSES = 1000
@@ -27,7 +28,7 @@ MOST_SHOWN = 10
 
 
 @dataclass(frozen=True)
-class OwnData:
+class OwnData(Task):
     """Where the rows come from.
 
     Args:
@@ -119,7 +120,7 @@ class Text(OwnData):
     classes: Annotated[tuple[Label, ...], Field(max_length=MOST_CLASSES)] | None = None
     candidates: str | tuple[str, ...] | None = None
     group: str | None = None
-    balanced: bool = False
+    balanced: bool = False  # type: ignore[misc]  # of the base a class variable, here a field
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,8 +1,4 @@
-"""Where jobs run: in this process, or in worker processes that outlive many jobs.
-
-An executor is told what to do by tickets and answers with messages. It knows nothing of graphs, keys' meaning, caches
-or retries; another one (a cluster) needs the same four methods.
-"""
+"""Jobs in worker processes of this machine, which outlive many jobs."""
 
 from __future__ import annotations
 
@@ -16,99 +12,14 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, Literal
 
 from w2slab.errors import UnavailableError
-from w2slab.graph.perform import End, Progress, Status, Ticket, named_function, perform
+from w2slab.graph.perform import End, Progress, Status, Ticket
 
 _NOTICE_SECONDS = 0.2
-_FAREWELL_SECONDS = 5.0
+_CLOSE_SECONDS = 5.0
 _START_LOG_BYTES = 2000
-
-
-class Executor(Protocol):
-    """Something that can do jobs."""
-
-    def capacity(self) -> int:
-        """How many calls it does at once."""
-        ...
-
-    def submit(self, tickets: Sequence[Ticket]) -> None:
-        """Begin a job, or several for one call; at most `capacity` calls are submitted and have a job not ended."""
-        ...
-
-    def wait(self, timeout_s: float) -> list[Progress | End]:
-        """What happened, as soon as something did; empty after `timeout_s`.
-
-        Raises:
-            UnavailableError: Jobs cannot be done here at all.
-        """
-        ...
-
-    def cancel(self, *, force: bool = False) -> None:
-        """Ask the running jobs to save their place and stop, or end them at once.
-
-        Safe in a signal handler: it notes the wish, which `wait` carries out. Every job still gets its `End`.
-        """
-        ...
-
-
-class Inline:
-    """Does jobs in this process, one after the other, while `wait` is called; for tests and for debugging."""
-
-    def __init__(self, setup: str | None = None) -> None:
-        self._setup = setup
-        self._tickets: Sequence[Ticket] = ()
-        self._is_busy = False
-        self._is_cancelled = False
-
-    def capacity(self) -> int:
-        """One call at once."""
-        return 1
-
-    def submit(self, tickets: Sequence[Ticket]) -> None:
-        """Keep the jobs for the next `wait`."""
-        self._is_cancelled = False
-        self._tickets = tickets
-
-    def wait(self, timeout_s: float) -> list[Progress | End]:
-        """Do what was submitted."""
-        tickets, self._tickets = self._tickets, ()
-        if not tickets:
-            return []
-        if self._setup is not None:
-            try:
-                named_function(self._setup)()
-            except Exception as error:
-                raise UnavailableError(f"{self._setup}: cannot be set up: {type(error).__name__}: {error}") from error
-            self._setup = None
-        messages: list[Progress | End] = []
-        self._is_busy = True
-        try:
-            perform(tickets, on_message=messages.append, stop_requested=lambda: self._is_cancelled)
-        except KeyboardInterrupt:
-            if not self._is_cancelled:
-                raise
-            ended = {each.key for each in messages if isinstance(each, End)}
-            messages += [End(key=each.key, status="stopped") for each in tickets if each.key not in ended]
-        finally:
-            self._is_busy = False
-        return messages
-
-    def cancel(self, *, force: bool = False) -> None:
-        """Ask the call to stop; by force, interrupt it as Ctrl-C does."""
-        self._is_cancelled = True
-        if force and self._is_busy:
-            raise KeyboardInterrupt
-
-    def close(self) -> None:
-        """There is nothing to end."""
-
-    def __enter__(self) -> Inline:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 class Processes:
@@ -117,57 +28,61 @@ class Processes:
     Args:
         n_workers: How many jobs run at once.
         threads: Threads of each worker's numeric libraries.
-        setup: A function, as `module:function`, that each worker calls before its first job.
+
+    Raises:
+        ValueError: Fewer than one worker or thread.
     """
 
-    def __init__(self, n_workers: int, threads: int = 1, setup: str | None = None) -> None:
+    def __init__(self, n_workers: int, threads: int = 1) -> None:
+        for name, number in (("n_workers", n_workers), ("threads", threads)):
+            if number < 1:
+                raise ValueError(f"Processes: {name} is {number}; it must be at least 1")
         self._n_workers = n_workers
         self._environment = _environment(threads)
-        self._setup = setup
         self._workers: list[_Worker] = []
         self._selector = selectors.DefaultSelector()
-        self._wish: str | None = None
+        self._request: Literal["stop", "kill"] | None = None
 
     def capacity(self) -> int:
-        """One call for each worker."""
+        """Return the number of workers, each of which does one call."""
         return self._n_workers
 
     def submit(self, tickets: Sequence[Ticket]) -> None:
         """Give the jobs to a worker that is free, or to a new one."""
         if not any(worker.keys for worker in self._workers):
-            self._wish = None
+            self._request = None
         for worker in [worker for worker in self._workers if not worker.keys]:
             if worker.begin(tickets):
                 return
             self._dismiss(worker)  # it died while it had nothing to do
-        worker = _Worker(self._environment, self._setup)
+        worker = _Worker(self._environment)
         self._workers.append(worker)
         self._selector.register(worker.report, selectors.EVENT_READ, worker)
         worker.begin(tickets)  # if it is dead already, `wait` finds out
 
     def wait(self, timeout_s: float) -> list[Progress | End]:
-        """What the workers report, and who of them died."""
+        """Return what the workers report, and the end of the jobs of those that died."""
         deadline = time.monotonic() + timeout_s
         messages: list[Progress | End] = []
         while True:
-            self._carry_out_wish()
+            self._carry_out_request()
             left = deadline - time.monotonic()
-            # Short enough to notice a wish that a signal handler noted, and a death that leaves the pipe open.
+            # Short enough to notice a request that a signal handler noted, and a death that leaves the pipe open.
             for each, _ in self._selector.select(min(max(left, 0.0), _NOTICE_SECONDS)):
-                messages += self._heard(each.data)
+                messages += self._read(each.data)
             for worker in [worker for worker in self._workers if worker.process.poll() is not None]:
-                messages += self._bury(worker)
+                messages += self._reap(worker)
             if messages or left <= 0:
                 return messages
 
     def cancel(self, *, force: bool = False) -> None:
         """Ask the running jobs to stop, or kill their workers."""
-        self._wish = "kill" if force or self._wish == "kill" else "stop"
+        self._request = "kill" if force or self._request == "kill" else "stop"
 
     def close(self) -> None:
         """End the workers; a job that still runs is killed and keeps its checkpoint."""
         for worker in self._workers:
-            worker.say_farewell()
+            worker.close_control()
         for worker in list(self._workers):
             self._dismiss(worker)
         self._selector.close()
@@ -178,21 +93,18 @@ class Processes:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _carry_out_wish(self) -> None:
+    def _carry_out_request(self) -> None:
         for worker in self._workers:
-            if worker.keys and self._wish == "kill":
+            if worker.keys and self._request == "kill":
                 worker.process.kill()
-            elif worker.keys and self._wish == "stop":
+            elif worker.keys and self._request == "stop":
                 worker.ask_to_stop()
 
-    def _heard(self, worker: _Worker) -> list[Progress | End]:
+    def _read(self, worker: _Worker) -> list[Progress | End]:
         messages: list[Progress | End] = []
         for message in worker.read():
-            if "broken" in message:
-                raise UnavailableError(
-                    f"{self._setup}: a worker cannot start: {message['broken']['message']}\n"
-                    f"{message['broken']['traceback']}"
-                )
+            if "ready" in message:
+                worker.is_ready = True
             if "progress" in message:
                 messages.append(Progress(**message["progress"]))
             if "end" in message:
@@ -201,12 +113,15 @@ class Processes:
                 messages.append(end)
         return messages
 
-    def _bury(self, worker: _Worker) -> list[Progress | End]:
-        messages = self._heard(worker)  # what it said before it died
+    def _reap(self, worker: _Worker) -> list[Progress | End]:
+        messages = self._read(worker)  # what it wrote before it died
+        if not worker.is_ready and worker.process.returncode > 0 and self._request is None:
+            worker.is_ready = True  # told once: the next `wait` ends its jobs
+            raise UnavailableError(f"a worker process cannot start: {worker.exit_reason()}")
         if worker.keys:
-            status: Status = "stopped" if self._wish is not None else "died"
-            words = worker.last_words()
-            messages += [End(key=key, status=status, message=words) for key in worker.keys]
+            status: Status = "stopped" if self._request is not None else "died"
+            reason = worker.exit_reason()
+            messages += [End(key=key, status=status, message=reason) for key in worker.keys]
         self._dismiss(worker)
         return messages
 
@@ -219,8 +134,9 @@ class Processes:
 class _Worker:
     """The parent's end of one worker process."""
 
-    def __init__(self, environment: Mapping[str, str], setup: str | None) -> None:
+    def __init__(self, environment: Mapping[str, str]) -> None:
         self.keys: dict[str, None] = {}  # of the jobs in hand
+        self.is_ready = False  # it has come as far as to take jobs
         self._n_calls = 0
         control, self._control = os.pipe()
         self.report, report = os.pipe()
@@ -229,9 +145,9 @@ class _Worker:
         self._unread = b""
         self._start_log = tempfile.TemporaryFile()
         # -P: the search path is this process's, nothing added. The group of its own keeps Ctrl-C away.
-        command = [sys.executable, "-P", "-m", "w2slab.graph.worker"]
+        command = [sys.executable, "-P", "-m", "w2slab.graph.executors.worker"]
         self.process = subprocess.Popen(
-            [*command, str(os.getpid()), str(control), str(report), setup or ""],
+            [*command, str(os.getpid()), str(control), str(report)],
             stdin=subprocess.DEVNULL,
             stdout=self._start_log,
             stderr=subprocess.STDOUT,
@@ -246,14 +162,14 @@ class _Worker:
         """Hand over jobs for one call; False if the process is dead."""
         self.keys, self._was_asked_to_stop = dict.fromkeys(each.key for each in tickets), False
         self._n_calls += 1
-        return self._say({"call": self._n_calls, "jobs": [asdict(each) for each in tickets]})
+        return self._send({"call": self._n_calls, "jobs": [asdict(each) for each in tickets]})
 
     def ask_to_stop(self) -> None:
         if not self._was_asked_to_stop:
             self._was_asked_to_stop = True
-            self._say({"stop": self._n_calls})
+            self._send({"stop": self._n_calls})
 
-    def _say(self, message: dict[str, Any]) -> bool:
+    def _send(self, message: dict[str, Any]) -> bool:
         line = (json.dumps(message) + "\n").encode("ascii")
         try:
             while line:
@@ -263,7 +179,7 @@ class _Worker:
         return True
 
     def read(self) -> list[dict[str, Any]]:
-        """Complete messages that have arrived."""
+        """Return the complete messages that have arrived."""
         try:
             while chunk := os.read(self.report, 65536):
                 self._unread += chunk
@@ -272,20 +188,20 @@ class _Worker:
         *lines, self._unread = self._unread.split(b"\n")
         return [json.loads(line) for line in lines]
 
-    def last_words(self) -> str:
-        """Why the process is gone."""
+    def exit_reason(self) -> str:
+        """Return in words why the process is gone, with what it printed before its first job."""
         code = self.process.returncode
         if code is None or code >= 0:
-            words = f"the worker process ended by itself, with exit code {code}"
+            reason = f"the worker process ended by itself, with exit code {code}"
         else:
             name = signal.Signals(-code).name
             hint = ", perhaps because memory ran out" if name == "SIGKILL" else ""
-            words = f"the worker process was killed by {name}{hint}"
+            reason = f"the worker process was killed by {name}{hint}"
         self._start_log.seek(0)
         printed = self._start_log.read()[-_START_LOG_BYTES:].decode("utf-8", "replace").strip()
-        return f"{words}\n{printed}" if printed else words
+        return f"{reason}\n{printed}" if printed else reason
 
-    def say_farewell(self) -> None:
+    def close_control(self) -> None:
         """Close the control pipe, upon which the process ends."""
         if self._control >= 0:
             os.close(self._control)
@@ -293,9 +209,9 @@ class _Worker:
 
     def close(self) -> None:
         """Make sure that the process is gone."""
-        self.say_farewell()
+        self.close_control()
         try:
-            self.process.wait(_FAREWELL_SECONDS)
+            self.process.wait(_CLOSE_SECONDS)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

@@ -12,8 +12,8 @@ import numpy as np
 
 from w2slab.data.readers.files import read_rows
 from w2slab.data.readers.row import MOST_SHOWN, Row, converted, shown
+from w2slab.data.readers.templates import check_fields, fields_of, filled, joined, template
 from w2slab.errors import DataError
-from w2slab.tasks.text.templates import check_fields, fields_of, filled, joined, template
 
 if TYPE_CHECKING:
     import pyarrow as pa

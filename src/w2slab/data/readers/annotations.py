@@ -1,4 +1,4 @@
-"""Texts and labels that a user brings in two files, joined by ids: one label, probabilities, or votes for each text.
+"""Labels that people bring in a file, found by ids: one label, probabilities, or votes for each example.
 
 A row of labels has an `id` and one of
 
@@ -7,8 +7,8 @@ A row of labels has an `id` and one of
     votes           a list of classes, or a mapping from annotator to class; null is no vote
     annotator, label    one vote; then an id may have several rows, one for each annotator
 
-In files whose cells are text (CSV, TSV), `probs` and `votes` are JSON within the cell. Where texts have candidates of
-their own, a class is the number of a candidate, from 0, or the name of the field that it came from; of a task, the
+In files whose cells are text (CSV, TSV), `probs` and `votes` are JSON within the cell. Where examples have candidates
+of their own, a class is the number of a candidate, from 0, or the name of the field that it came from; of a task, the
 candidate's text. A number may stand for a class where no class is called by a number.
 """
 
@@ -19,15 +19,18 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
 from w2slab.data.readers.files import read_rows
-from w2slab.data.readers.row import Row, converted, shown
+from w2slab.data.readers.row import MOST_SHOWN, Row, converted, shown
+from w2slab.data.readers.texts import Texts, id_of, refuse
 from w2slab.errors import DataError
-from w2slab.tasks.text.identified import Texts, id_of, refuse
 
 FORMS = ("probs", "votes", "label")
 SUM_TOLERANCE = 1e-3
@@ -35,18 +38,18 @@ LONGEST_LIST = 80
 
 
 @dataclass(frozen=True)
-class Labels:
-    """Weak labels, in the order of the texts.
+class Annotations:
+    """What people say of some examples.
 
     Args:
-        classes: Names of the classes; `None` where each text has its own candidates.
-        probs: float32 [N, K], rows that sum to one.
+        classes: Names of the classes; `None` where each example has its own candidates.
+        labels: Their labels.
         annotators: Their names, A of them; empty where there are no votes.
         votes: Class that each annotator gave, int64 [A, N], -1 where it gave none; `None` where there are no votes.
     """
 
     classes: tuple[str, ...] | None
-    probs: np.ndarray
+    labels: Labels
     annotators: list[str]
     votes: np.ndarray | None
 
@@ -75,7 +78,67 @@ class Labellable(Protocol):
 
 
 @dataclass(frozen=True)
-class Label:
+class OfTask:
+    """All examples of a task, in the form of what labels are read for."""
+
+    examples: Examples
+    where: str = "the examples of the task"
+
+    @cached_property
+    def row(self) -> dict[str, int]:
+        """Position by id."""
+        return {name: index for index, name in enumerate(self.examples.ids)}
+
+    @cached_property
+    def n_candidates(self) -> np.ndarray | None:
+        """Candidates of each example, int64 [N]; `None` where there are classes."""
+        return None if self.examples.classes is not None else self.examples.n_candidates
+
+    def called(self, index: int) -> list[str]:
+        """The texts of one example's candidates."""
+        return [text.strip() for text in self._candidates[index]]
+
+    @cached_property
+    def _candidates(self) -> list[list[str]]:
+        return self.examples.candidates or []
+
+
+@dataclass(frozen=True)
+class TaskLabels:
+    """Labels of some examples of a task.
+
+    Args:
+        path: Their file.
+        examples: All examples of the task.
+        labels: The labels.
+        annotators: Names of those who voted; empty where there are no single votes.
+    """
+
+    path: Path
+    examples: Examples
+    labels: Labels
+    annotators: list[str]
+
+    def of(self, splits: Mapping[str, np.ndarray]) -> dict[str, Labels]:
+        """Return the labels of each split's examples.
+
+        Args:
+            splits: Positions by split.
+
+        Raises:
+            DataError: Some have no label; names the first five, and how many there are in each split.
+        """
+        missing = {split: own[~np.isin(own, self.labels.positions)] for split, own in splits.items()}
+        if any(len(own) for own in missing.values()):
+            ids = self.examples.ids
+            raise DataError(
+                _unlabelled(self.path, {s: [ids[i] for i in own] for s, own in missing.items() if len(own)})
+            )
+        return {split: _narrow(self.labels.at(positions)) for split, positions in splits.items()}
+
+
+@dataclass(frozen=True)
+class Annotation:
     """One row of labels: weights by class name or position, and who gave them."""
 
     id: str
@@ -83,8 +146,8 @@ class Label:
     votes: Mapping[str, Any] | None
 
 
-def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) -> Labels:
-    """The labels of the texts.
+def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) -> Annotations:
+    """Read labels of texts, at their positions.
 
     Args:
         path: The file of labels.
@@ -105,32 +168,52 @@ def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) 
         classes = tuple(classes) if classes is not None else _classes(rows, path)
     else:
         classes = None
-    probs, names, votes = in_order(rows, texts, texts.row, classes)
-    return Labels(classes, probs, names, votes)
+    return _in_order(rows, texts, np.arange(len(texts)), classes)
 
 
-def in_order(
-    rows: Sequence[Label], texts: Labellable, place: Mapping[str, int], classes: tuple[str, ...] | None
-) -> tuple[np.ndarray, list[str], np.ndarray | None]:
-    """Rows of labels as arrays: probabilities [N, K], annotators, and their votes [A, N], at each id's place."""
-    position: Callable[[Any], int] = int if classes is None else list(classes).index
-    widest = int(texts.n_candidates.max(initial=0)) if texts.n_candidates is not None else len(classes or ())
-    probs = np.zeros((len(place), widest), dtype=np.float64)
+def read_task_labels(path: Path, examples: Examples) -> TaskLabels:
+    """Read labels of some of a task's examples.
+
+    Args:
+        path: The file of labels.
+        examples: All examples of the task.
+
+    Raises:
+        DataError: A row is malformed, an id is unknown or stands twice; names file and line of the first five, and how
+            many there are.
+    """
+    known = OfTask(examples)
+    rows = converted(read_rows(path), converter(path, known, examples.classes))
+    positions = np.array(list(dict.fromkeys(known.row[label.id] for label in rows)), dtype=np.int64)
+    found = _in_order(rows, known, positions, examples.classes)
+    return TaskLabels(path, examples, found.labels, found.annotators)
+
+
+def _in_order(
+    rows: Sequence[Annotation], known: Labellable, positions: np.ndarray, classes: tuple[str, ...] | None
+) -> Annotations:
+    """Rows of labels as arrays over these positions."""
+    place = {int(position): index for index, position in enumerate(positions)}
+    number_of: Callable[[Any], int] = int if classes is None else list(classes).index
+    own = known.n_candidates
+    n_candidates = np.full(len(positions), len(classes or ())) if own is None else own[positions]
+    probs = np.zeros((len(positions), int(n_candidates.max(initial=0))), dtype=np.float64)
     names = list(dict.fromkeys(a for label in rows for a in label.votes or ()))
-    votes = np.full((len(names), len(place)), -1, dtype=np.int64)
+    votes = np.full((len(names), len(positions)), -1, dtype=np.int64)
     number = {name: index for index, name in enumerate(names)}
     for label in rows:
-        index = place[label.id]
+        index = place[known.row[label.id]]
         for which, weight in label.weights.items():
-            probs[index, position(which)] += weight
+            probs[index, number_of(which)] += weight
         for annotator, which in (label.votes or {}).items():
-            votes[number[annotator], index] = position(which)
+            votes[number[annotator], index] = number_of(which)
     probs /= probs.sum(axis=1, keepdims=True)
-    return probs.astype(np.float32), names, votes if names else None
+    labels = Labels(positions, probs.astype(np.float32), n_candidates.astype(np.int64))
+    return Annotations(classes, labels, names, votes if names else None)
 
 
 def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple[np.ndarray, np.ndarray]:
-    """A few true labels: positions of the texts and their classes, each int64 [M].
+    """Read some ground truth: positions of the texts and their classes, each int64 [M].
 
     Raises:
         DataError: A row is malformed, an id is unknown or stands twice; names file and line of the first five.
@@ -154,12 +237,12 @@ def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple
 # --- labels -----------------------------------------------------------------------------------------------------------
 
 
-def converter(path: Path, texts: Labellable, classes: tuple[str, ...] | None) -> Callable[[Row], Label]:
+def converter(path: Path, texts: Labellable, classes: tuple[str, ...] | None) -> Callable[[Row], Annotation]:
     """What reads one row of labels, and remembers those before it."""
     seen: dict[tuple[str, str | None], str] = {}
     forms: list[str] = []
 
-    def convert(row: Row) -> Label:
+    def convert(row: Row) -> Annotation:
         name = _known(row, texts)
         annotator = None if row.get("annotator") is None else str(row.get("annotator"))
         if (name, annotator) in seen:
@@ -175,12 +258,12 @@ def converter(path: Path, texts: Labellable, classes: tuple[str, ...] | None) ->
             raise row.error(f"{form}: the rows before have {forms[0]}; keep to one of them in a file")
         index = texts.row[name]
         if form == "probs":
-            return Label(name, _probs(row, texts, index, classes), None)
+            return Annotation(name, _probs(row, texts, index, classes), None)
         if form == "votes":
             votes = _votes(row, texts, index, classes)
-            return Label(name, _counted(votes.values()), votes)
+            return Annotation(name, _counted(votes.values()), votes)
         which = _which(row, "label", row.value("label"), texts, index, classes)
-        return Label(name, {which: 1.0}, None if annotator is None else {annotator: which})
+        return Annotation(name, {which: 1.0}, None if annotator is None else {annotator: which})
 
     return convert
 
@@ -299,7 +382,7 @@ def _counted(votes: Iterable[Any]) -> dict[Any, float]:
     return counts
 
 
-def _classes(rows: Sequence[Label], path: Path) -> tuple[str, ...]:
+def _classes(rows: Sequence[Annotation], path: Path) -> tuple[str, ...]:
     """The classes that occur: numbers by size, names by alphabet."""
     names = {str(which) for label in rows for which in label.weights}
     if len(names) < 2:
@@ -308,3 +391,20 @@ def _classes(rows: Sequence[Label], path: Path) -> tuple[str, ...]:
         return tuple(sorted(names, key=float))
     except ValueError:
         return tuple(sorted(names))
+
+
+def _narrow(labels: Labels) -> Labels:
+    """The same labels, no wider than the most candidates among them."""
+    return Labels(labels.positions, labels.probs[:, : int(labels.n_candidates.max(initial=0))], labels.n_candidates)
+
+
+def _unlabelled(path: Path, missing: Mapping[str, Sequence[str]]) -> str:
+    """A message on examples without a label, by split."""
+    n = sum(map(len, missing.values()))
+    each = ", ".join(f"{split} {len(names):,}" for split, names in missing.items())
+    first = f", the first {MOST_SHOWN}" if n > MOST_SHOWN else ""
+    named = [f'{split}: "{name}"' for split, names in missing.items() for name in names][:MOST_SHOWN]
+    advice = "What is to be labelled is written by: w2slab examples"
+    if "test" in missing:
+        advice = "Test is labelled as well, since there the labels are judged as a supervisor. " + advice
+    return "\n  ".join([f"{path}: {n:,} examples have no label ({each}){first}:", *named, advice])

@@ -1,11 +1,11 @@
 """A worker process: does one call after the other until its parent is gone.
 
-Started by `executors.Processes` as `python -m w2slab.graph.worker PARENT CONTROL REPORT SETUP`: the parent's process
-id, two descriptors that carry one JSON object per line, and a function to call before the first job. The protocol has
-descriptors of its own, so that what a job prints cannot break it.
+Started by `Processes` as `python -m w2slab.graph.executors.worker PARENT CONTROL REPORT`: the parent's process id and
+two descriptors that carry one JSON object per line. The protocol has descriptors of its own, so that what a job prints
+cannot break it.
 
     in   {"call": number, "jobs": [Ticket]}   {"stop": number}
-    out  {"ready": {}}   {"broken": {"message", "traceback"}}   {"progress": Progress}   {"end": End}
+    out  {"ready": {}}   {"progress": Progress}   {"end": End}
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import shutil
 import signal
 import sys
 import threading
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -26,14 +25,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from w2slab.graph.perform import End, Progress, Ticket, named_function, perform
+from w2slab.graph.perform import End, Progress, Ticket, perform
 from w2slab.graph.store import Store
 
 _PR_SET_PDEATHSIG = 1
 _ANY = 0  # the number of no call: whichever runs is to stop
 
 
-def main(parent: int, control: int, report: int, setup: str) -> None:
+def main(parent: int, control: int, report: int) -> None:
     """Serve until the parent closes the control pipe or dies."""
     die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
@@ -43,12 +42,6 @@ def main(parent: int, control: int, report: int, setup: str) -> None:
     stops: set[int] = set()
     calls: queue.SimpleQueue[tuple[int, list[Ticket]]] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(control, calls, stops), daemon=True).start()
-    try:
-        if setup:
-            named_function(setup)()
-    except Exception as error:
-        send("broken", {"message": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()})
-        os._exit(1)  # not by way of the interpreter, whose end a thread that reads may disturb
     # A cluster that ends sends SIGTERM to everyone: the job saves its place instead of being lost.
     signal.signal(signal.SIGTERM, lambda *_: stops.add(_ANY))
     send("ready", {})
@@ -58,7 +51,7 @@ def main(parent: int, control: int, report: int, setup: str) -> None:
         _print_to(Store(tickets[0].store).log(tickets[0].key))
         perform(
             tickets,
-            on_message=partial(_tell, send, tickets[0]),
+            on_message=partial(_emit, send, tickets[0]),
             stop_requested=partial(_is_asked_to_stop, stops, number),
         )
 
@@ -67,7 +60,7 @@ def _is_asked_to_stop(stops: set[int], number: int) -> bool:
     return number in stops or _ANY in stops
 
 
-def _tell(send: Callable[[str, dict[str, Any]], None], first: Ticket, message: Progress | End) -> None:
+def _emit(send: Callable[[str, dict[str, Any]], None], first: Ticket, message: Progress | End) -> None:
     """Send what happens to a job; one that fails keeps what its call printed, which stands in the first one's log."""
     if isinstance(message, Progress):
         send("progress", asdict(message))
@@ -82,7 +75,7 @@ def _tell(send: Callable[[str, dict[str, Any]], None], first: Ticket, message: P
 
 
 def die_with(parent: int) -> None:
-    """No orphan keeps writing: the kernel kills this process when its parent dies, even of SIGKILL."""
+    """Have the kernel kill this process when its parent dies, even of SIGKILL, so that no orphan keeps writing."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the line above
@@ -101,7 +94,7 @@ def _listen(control: int, calls: queue.SimpleQueue[tuple[int, list[Ticket]]], st
 
 
 def sender(report: int) -> Callable[[str, dict[str, Any]], None]:
-    """A function that writes a message of one kind to a descriptor, as a line of JSON."""
+    """Return a function that writes a message of one kind to a descriptor, as a line of JSON."""
     lock = threading.Lock()  # a job may report progress from a thread of its own
 
     def send(kind: str, content: dict[str, Any]) -> None:
@@ -124,4 +117,4 @@ def _print_to(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    main(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
