@@ -12,8 +12,8 @@ _HEADS = ("task", "weak → strong", "method", "supervisor", "student", "ceiling
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A fraction as a percentage without its sign, `-` where there is none; never `-0.0`."""
-    return "-" if isnan(value) else f"{round(100 * value, digits) + 0.0:.{digits}f}"
+    """A fraction as a percentage without its sign, `-` where there is none; never a negative 0."""
+    return "-" if isnan(value) else f"{round(100 * value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def span(row: dict[str, Any], name: str, digits: int = 1) -> str:
@@ -26,7 +26,7 @@ def render(results: Results) -> str:
     rows = [_line(row) for control in (False, True) for row in results.reported(control=control)]
     lines = aligned([_HEADS, *rows])
     covered = dict.fromkeys(row["interval_covers"] for row in results.summary)
-    lines += ["", f"In percent, with {100 * results.level:g} % intervals over {'; '.join(covered) or 'nothing yet'}."]
+    lines += ["", f"Values in %; {100 * results.level:g}% confidence intervals over {'; '.join(covered) or 'nothing yet'}."]
     lines += results.notes()
     if results.missing:
         total = len(results.missing) + results.n_judged

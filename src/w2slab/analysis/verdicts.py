@@ -10,6 +10,7 @@ from w2slab.stats.comparing import detectable, holm, verdict
 from w2slab.stats.seeds import BySeed, noise
 
 SAME_STUDENT = "same student"
+NOT_SIGNIFICANT = "not significant"
 
 
 def smallest_detectable(batch: Batch, metric: BySeed) -> Any:

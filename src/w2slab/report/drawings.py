@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from w2slab.analysis import tables
 from w2slab.data.artifacts import read_curve
 from w2slab.data.task_data import TaskData
 from w2slab.report.figures import sizes
 from w2slab.report.figures.anatomy import MOST_BARS, fates
 from w2slab.report.figures.calibration import reliability
+from w2slab.report.figures.dots import MOST_DOTS, dots
 from w2slab.report.figures.methods import differences
 from w2slab.report.figures.slices import MOST_SLICES, by_slice
 from w2slab.report.figures.stopping import POINTS, Course, courses, stopping
@@ -68,6 +70,7 @@ class Drawings:
         anatomy: What became of test examples; `anatomy_of` tells of which students, if not of all.
         slices: By difficulty or another column, for a pair each.
         telling: The pairs of the last few.
+        dots: Figures of tables that have no drawing here, by the table's name.
     """
 
     look: Look
@@ -84,6 +87,7 @@ class Drawings:
     anatomy_of: str
     slices: list[Drawing]
     telling: list[Pair]
+    dots: dict[str, Drawing]
 
 
 def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, folder: Path) -> Drawings | None:
@@ -125,7 +129,17 @@ def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, fo
         anatomy_of=anatomy_of,
         slices=_slices(studio, telling, results["slices"]),
         telling=telling,
+        dots=_dots(studio, results),
     )
+
+
+def _dots(studio: Studio, results: Results) -> dict[str, Drawing]:
+    found = {}
+    for name, table in tables().items():
+        rows = [row for row in results[name] if row.get("control") is None][:MOST_DOTS]
+        if table.figure is not None and rows:
+            found[name] = dots(studio, table, table.figure, rows)
+    return found
 
 
 def telling_pairs(rows: Sequence[Row], look: Look) -> list[Pair]:

@@ -45,9 +45,9 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def verdict(difference: float, adjusted_p: float, level: float = 0.95) -> str:
-    """`better`, `worse` or `no difference shown`."""
+    """`better`, `worse` or `not significant`."""
     if adjusted_p + level >= 1:
-        return "no difference shown"
+        return "not significant"
     return "better" if difference > 0 else "worse"
 
 

@@ -256,8 +256,8 @@ def mean_estimate(
 
 
 def covers(n_seeds: int) -> str:
-    """What an interval over that many seeds speaks of, in words."""
+    """Sources of error that an interval over that many seeds covers, in words."""
     if n_seeds == 1:
-        return "test examples only: there is one seed"
-    few = f", fewer than {FEW_SEEDS}" if n_seeds < FEW_SEEDS else ""
+        return "test examples only (one seed)"
+    few = f"; {FEW_SEEDS} or more recommended" if n_seeds < FEW_SEEDS else ""
     return f"test examples and seeds ({n_seeds} seeds{few})"

@@ -122,14 +122,14 @@ class Ranking(NamedTuple):
     n_students: int
 
 
-def rankings(diagnostics: Sequence[Row], told_truth: Collection[str] = ()) -> list[Ranking]:
-    """How well each predicted gain ranks students; controls, and methods that are told true labels, are left out.
+def rankings(diagnostics: Sequence[Row], uses_truth: Collection[str] = ()) -> list[Ranking]:
+    """How well each predicted gain ranks students; controls, and methods that use ground truth, are left out.
 
     Args:
         diagnostics: Rows of the table.
-        told_truth: Methods whose students are told true labels.
+        uses_truth: Methods whose students learn ground truth.
     """
-    students = [row for row in diagnostics if row["control"] is None and row["method"] not in told_truth]
+    students = [row for row in diagnostics if row["control"] is None and row["method"] not in uses_truth]
     found = []
     for predicted, true in GAINS:
         known = [row for row in students if not isnan(row[predicted]) and not isnan(row[true])]
