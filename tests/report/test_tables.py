@@ -8,7 +8,7 @@ from math import isnan, nan
 
 import pyarrow.parquet as pq
 
-from w2slab.analysis import tables
+from w2slab.analysis import all_tables
 from w2slab.analysis.table_files import arrow_table, write_parquet
 from w2slab.report.tables import write_tables
 
@@ -32,7 +32,7 @@ def test_a_column_that_is_never_defined_is_still_one_of_numbers():
 
 def test_both_files_hold_every_row_of_every_table(chess, page):
     results = chess[2]
-    for part, name in {(table.name, table.stem) for table in tables().values()} - {("over_tasks", "over-tasks")}:
+    for part, name in {(table.name, table.stem) for table in all_tables().values()} - {("over_tasks", "over-tasks")}:
         rows = results[part]
         with (page.parent / f"{name}.csv").open(newline="") as file:
             lines = list(csv.DictReader(file))

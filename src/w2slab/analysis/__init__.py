@@ -12,9 +12,9 @@ from w2slab.analysis.evidence import Evidence, Metric, read_evidence
 from w2slab.analysis.plain_text import render
 from w2slab.analysis.results import Missing, Planned, Results, collect
 from w2slab.analysis.table_files import write_csv, write_parquet
-from w2slab.analysis.tables import tables
+from w2slab.analysis.tables import all_tables
 
 __all__ = [
-    "ROLES", "Batch", "Cell", "Estimator", "Evidence", "Metric", "Missing", "Planned", "Results", "cells_of", "collect",
-    "read_evidence", "render", "tables", "write_csv", "write_parquet",
+    "ROLES", "Batch", "Cell", "Estimator", "Evidence", "Metric", "Missing", "Planned", "Results", "all_tables",
+    "cells_of", "collect", "read_evidence", "render", "write_csv", "write_parquet",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 
 from w2slab.analysis.estimator import ROLES, Row
 from w2slab.analysis.outcomes import Reading, TestSet, read_outcome, test_set
-from w2slab.analysis.tables import tables as all_tables
+from w2slab.analysis.tables import all_tables
 from w2slab.data.labels import Labels
 from w2slab.errors import StudyError
 

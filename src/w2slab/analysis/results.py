@@ -12,7 +12,7 @@ from w2slab.analysis.evidence import read_evidence
 from w2slab.analysis.outcomes import Reading
 from w2slab.analysis.sources import label_sources, source_notes
 from w2slab.analysis.table_files import write_csv
-from w2slab.analysis.tables import tables
+from w2slab.analysis.tables import all_tables
 from w2slab.analysis.tables.ceilings_table import low_mode_notes
 from w2slab.analysis.tabular import Study, TaskResults
 from w2slab.stats.resampling import DEFAULT_RESAMPLES
@@ -222,7 +222,7 @@ def collect(
     uses_truth = tuple(dict.fromkeys(c.method for c in plan.comparisons if c.uses_truth))
     tasks = list(dict.fromkeys(c.task for c in present))
     study = Study(len(tasks), baseline, level, min_gap, uses_truth)
-    every = tables()
+    every = all_tables()
     found: dict[str, list[Any]] = {name: [] for name in every}
     for task in tasks:
         own = [c for c in present if c.task == task]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.analysis import tables
+from w2slab.analysis import all_tables
 from w2slab.data.artifacts import read_curve
 from w2slab.data.task_data import TaskData
 from w2slab.report.figures import sizes
@@ -135,7 +135,7 @@ def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, fo
 
 def _dots(studio: Studio, results: Results) -> dict[str, Drawing]:
     found = {}
-    for name, table in tables().items():
+    for name, table in all_tables().items():
         rows = [row for row in results[name] if row.get("control") is None][:MOST_DOTS]
         if table.figure is not None and rows:
             found[name] = dots(studio, table, table.figure, rows)

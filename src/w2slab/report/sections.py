@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from w2slab.analysis import Results, tables
+from w2slab.analysis import Results, all_tables
 from w2slab.analysis.estimator import Row
 from w2slab.analysis.tabular import Column
 from w2slab.report.svg import Drawing
@@ -80,7 +80,7 @@ def parts(context: _Context, results: Results, dots: Mapping[str, Drawing]) -> l
         dots: Figures of tables, by the table's name.
     """
     found = [Part(*each) for *each, has_data in _OWN if has_data(context)]
-    for name, table in tables().items():
+    for name, table in all_tables().items():
         rows = [row for row in results[name] if row.get("control") is None]
         if table.section is not None and rows:
             at = table.section

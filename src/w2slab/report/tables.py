@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from w2slab.analysis import Results, tables, write_csv, write_parquet
+from w2slab.analysis import Results, all_tables, write_csv, write_parquet
 from w2slab.analysis.estimator import Row
 
 
@@ -23,7 +23,7 @@ def write_tables(results: Results, costs: Sequence[Row], folder: Path) -> list[s
     one_task = len({row["task"] for row in results.summary}) < 2
     files = {
         table.stem: [] if one_task and table.only_of_several_tasks else results[name]
-        for name, table in tables().items()
+        for name, table in all_tables().items()
     }
     files["jobs"] = list(costs)
     for name, rows in files.items():

@@ -83,8 +83,10 @@ class ExampleResamples:
         else:
             totals = np.add.reduceat(values[:, self._order], self._starts, axis=1, dtype=np.float32)
         found = np.empty((len(values), self._n_resamples), np.float32)
+        # A product with one column alone adds up in another order: sums must not depend on what stands beside them.
+        beside = np.repeat(totals, 2, axis=0) if len(totals) == 1 else totals
         for start in range(0, self._n_resamples, self._step):
-            found[:, start : start + self._step] = (self._part(start) @ totals.T).T
+            found[:, start : start + self._step] = (self._part(start) @ beside.T).T[: len(values)]
         return found
 
     def means(self, values: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from importlib import import_module
 from w2slab.analysis.tabular import Table
 
 
-def tables() -> dict[str, Table]:
+def all_tables() -> dict[str, Table]:
     """Every table by its name, in order."""
     modules = [import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)]
     own = sorted((table for module in modules for table in module.TABLES), key=lambda table: table.order)
