@@ -54,7 +54,7 @@ def test_a_student_that_copies_its_supervisor_has_an_interval_of_pgr(tmp_path, s
     assert np.isnan([results.summary[0]["pgr_fieller_low"], results.summary[0]["pgr_bca_low"]]).all()
     (row,) = results.differences
     assert (row["test"] == "exact McNemar") == (len(seeds) == 1)
-    assert (row["p"], row["verdict"]) == (1.0, "no difference shown")
+    assert (row["p"], row["verdict"]) == (1.0, "not significant")
     assert (row["accuracy_difference_low"], row["accuracy_difference_high"]) == pytest.approx((-UNSEEN, UNSEEN))
     assert (row["pgr_difference_low"], row["pgr_difference_high"]) == pytest.approx((-4 * UNSEEN, 4 * UNSEEN))
     assert stats.binom.sf(5, N_TEST, row["detectable_accuracy"]) == pytest.approx(0.8)

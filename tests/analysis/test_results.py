@@ -103,7 +103,7 @@ def test_differences_are_paired_and_corrected(chess):
     assert row["accuracy_difference"] == pytest.approx(own - base)
     assert all(d["p_adjusted"] >= d["p"] for d in results.differences)
     assert {d["against"] for d in results.differences} == {"naive"}
-    assert row["verdict"] == ("better" if row["p_adjusted"] < 0.05 else "no difference shown")
+    assert row["verdict"] == ("better" if row["p_adjusted"] < 0.05 else "not significant")
 
 
 # "PGR uses the ceiling with [generative finetuning] and the weak model without it": each method's own.

@@ -10,7 +10,7 @@ import fake_study
 
 from tests.report.test_page import visible
 from w2slab.analysis.tables.diagnostics_table import Ranking, rankings
-from w2slab.report import words
+from w2slab.report import verdict_words, words
 from w2slab.report.page import write_report
 
 RANKING = Ranking("misfit", "brier_gain", 18, 4, 0.456, -0.5, 6, 0.8, 1)
@@ -37,20 +37,20 @@ def test_there_is_a_row_for_each_student_and_none_for_controls(chess, page):
 def test_the_page_says_how_well_misfit_ranks(chess, page):
     text = visible(section(page.read_text()))
     for ranking in rankings(chess[2]["diagnostics"]):
-        assert words.ranked(ranking) in text
+        assert verdict_words.ranked(ranking) in text
         assert ranking.n == 18
     assert "A finetuned network is neither" in text
     assert "p-value" not in text
 
 
 def test_rankings_in_words():
-    assert words.ranked(RANKING) == (
+    assert verdict_words.ranked(RANKING) == (
         "Spearman’s rank correlation of misfit and gain in Brier score is 0.46 over 18 students; among the methods of "
         "a pair −0.50 (median of 6 pairs); among the supervisors of one model and method 0.80 (1 group); the gain is "
         "at least the misfit in 4 of 18."
     )
     few = RANKING._replace(predicted="kl_misfit", n=2, n_held=1, overall=nan, n_pairs=0, n_students=0)
-    assert words.ranked(few) == (
+    assert verdict_words.ranked(few) == (
         "Of KL misfit and gain in log loss: the gain is at least the misfit in 1 of 2; too few students to rank."
     )
 

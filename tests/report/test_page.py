@@ -13,7 +13,7 @@ import fake_study
 import pytest
 
 from w2slab.analysis import collect
-from w2slab.report import words
+from w2slab.report import answers, caveats, verdict_words, words
 from w2slab.report.look import Look
 from w2slab.report.page import write_report
 
@@ -204,9 +204,9 @@ def test_prompts_without_room_for_their_shots_are_told(tmp_path):
 
 
 def test_models_that_cut_alike_share_a_sentence():
-    cut, whole = words.Cut(1, 0, 300), words.Cut(0, 0, 300)
-    alike = {name: {"reviews": cut, "pairs": words.Cut(0, 1, 300)} for name in ("a", "b", "c")}
-    assert words.cuts(alike | {"d": {"reviews": whole, "pairs": whole}}) == [
+    cut, whole = caveats.Cut(1, 0, 300), caveats.Cut(0, 0, 300)
+    alike = {name: {"reviews": cut, "pairs": caveats.Cut(0, 1, 300)} for name in ("a", "b", "c")}
+    assert caveats.cuts(alike | {"d": {"reviews": whole, "pairs": whole}}) == [
         "Texts were cut to what a, b and c read: of reviews under 1 % of test texts on the left; of pairs 1 answer at "
         "the end."
     ]
@@ -256,8 +256,8 @@ def test_the_report_does_not_load_torch():
 
 # "`a difference of X points would have been found with 80 % power`"
 def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, page):
-    lines = [row for row in chess[2].differences if row["verdict"] == "no difference shown"]
-    told = re.findall(r"no difference shown<span class=\"fine\">found from ([\d.]+) points on</span>", page.read_text())
+    lines = [row for row in chess[2].differences if row["verdict"] == "not significant"]
+    told = re.findall(r"not significant<span class=\"fine\">minimum detectable effect: ([\d.]+) points \(80% power\)</span>", page.read_text())
     assert told == [words.percent(row["detectable_accuracy"]) for row in lines]
 
 
@@ -313,7 +313,7 @@ GAP = "of the gap between supervisor and ceiling"
 )
 def test_the_first_sentence(chess, summary, start):
     results = dataclasses.replace(chess[2], summary=summary, differences=[])
-    assert words.answer(results)[0].startswith(start)
+    assert answers.answer(results)[0].startswith(start)
 
 
 @pytest.mark.parametrize(
@@ -360,12 +360,12 @@ def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
 
 # Verdicts in words: what is infinite, or more than accuracy has room for, is said so
 def test_what_would_have_been_found_is_never_more_than_there_is():
-    row = {"verdict": "no difference shown", "detectable_accuracy": 0.034}
-    assert words.found_from(row) == "found from 3.4 points on"
-    assert words.found_from(row | {"detectable_accuracy": float("inf")}) == "too few seeds or examples to find any"
-    assert words.found_from(row | {"verdict": "better"}) == words.found_from(row | {"detectable_accuracy": None}) == ""
-    assert words.found_between([row]) == "3.4"
-    assert words.found_between([row, row | {"detectable_accuracy": 1.8}]) == "3.4 to over 100"
+    row = {"verdict": "not significant", "detectable_accuracy": 0.034}
+    assert verdict_words.minimum_effect(row) == "minimum detectable effect: 3.4 points (80% power)"
+    assert verdict_words.minimum_effect(row | {"detectable_accuracy": float("inf")}) == "too few seeds or examples to detect any effect"
+    assert verdict_words.minimum_effect(row | {"verdict": "better"}) == verdict_words.minimum_effect(row | {"detectable_accuracy": None}) == ""
+    assert verdict_words.minimum_effects([row]) == "3.4"
+    assert verdict_words.minimum_effects([row, row | {"detectable_accuracy": 1.8}]) == "3.4 to over 100"
     assert words.percent(-float("inf")) == "\N{MINUS SIGN}∞"
 
 

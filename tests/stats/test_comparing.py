@@ -37,7 +37,7 @@ def test_units_that_all_differ_alike_are_counted_by_the_sign_test():
 
 # "no data must never look like certainty"
 def test_one_example_gives_no_pgr_and_no_verdict():
-    assert verdict(1.0, p_value(1.0, math.inf, degrees=1, n_units=1)) == "no difference shown"
+    assert verdict(1.0, p_value(1.0, math.inf, degrees=1, n_units=1)) == "not significant"
     reason = undefined_reason(Estimate(1.0, 1.0, 1.0), min_gap=0.01, n_units=1)
     assert reason == "all test examples are of one group, or there is one alone: no interval can be made"
 
@@ -62,7 +62,7 @@ def test_holm_is_the_closed_test_over_all_subsets(p_values):
 def test_verdicts():
     assert verdict(0.02, 0.049) == "better"
     assert verdict(-0.02, 0.049) == "worse"
-    assert verdict(0.02, 0.05) == "no difference shown"
+    assert verdict(0.02, 0.05) == "not significant"
 
 
 # "Where no unit differs there is no standard error": six that do are the fewest that the sign test finds

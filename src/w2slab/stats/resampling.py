@@ -18,6 +18,8 @@ DEFAULT_RESAMPLES = 2000
 FEW_SEEDS = 5
 # Up to here each example is drawn, so that an interval does not move when another method is judged beside it.
 _MANY_EXAMPLES = 20_000
+_SMALL_PRODUCT = 2_000_000  # multiplications, up to which a library may take another way
+_MOST_BESIDE = 2048
 _MOST_WEIGHTS = 8_000_000  # at once, so that 2,000 resamples of 100,000 examples fit into memory
 
 
@@ -83,8 +85,9 @@ class ExampleResamples:
         else:
             totals = np.add.reduceat(values[:, self._order], self._starts, axis=1, dtype=np.float32)
         found = np.empty((len(values), self._n_resamples), np.float32)
-        # A product with one column alone adds up in another order: sums must not depend on what stands beside them.
-        beside = np.repeat(totals, 2, axis=0) if len(totals) == 1 else totals
+        # Small products add up in another order than large ones: sums must not depend on what stands beside them.
+        fewest = min(_MOST_BESIDE, _SMALL_PRODUCT // max(1, self._n_resamples * len(self._sizes)) + 2)
+        beside = np.pad(totals, ((0, max(0, fewest - len(totals))), (0, 0)))
         for start in range(0, self._n_resamples, self._step):
             found[:, start : start + self._step] = (self._part(start) @ beside.T).T[: len(values)]
         return found
