@@ -1,16 +1,23 @@
-# Two commands do all the set-up:  make demo  runs the chess study,  make test  passes the tests.
+# make demo   runs the chess study           make lint   ruff and mypy
+# make test   passes the fast tests          make check  passes the slow ones: wheel, docs, engine, browser
+# All set-up is done by whichever comes first.
 PYTHON ?= python3
 VENV := .venv
 W2SLAB := $(VENV)/bin/w2slab
 INSTALL := $(VENV)/bin/pip install --quiet --disable-pip-version-check --constraint constraints.txt
+SLOW := wheel or docs or engine or browser or slow
+PYTEST := OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal -rs
 
-.PHONY: demo test lint browser-and-engine clean
+.PHONY: demo test check lint browser-and-engine clean
 
 demo: $(VENV)/.installed
 	$(W2SLAB) run examples/chess.yaml
 
-test: $(VENV)/.installed-dev browser-and-engine
-	OMP_NUM_THREADS=1 $(VENV)/bin/pytest --numprocesses 2 --dist worksteal
+test: $(VENV)/.installed-dev
+	$(PYTEST) -m "not ($(SLOW))"
+
+check: $(VENV)/.installed-dev browser-and-engine
+	$(PYTEST) -m "$(SLOW)"
 
 lint: $(VENV)/.installed-dev
 	$(VENV)/bin/ruff check .

@@ -35,7 +35,6 @@ prepare_worker()
 
 import torch  # noqa: E402
 from torch import nn  # noqa: E402
-from w2slab.specs import RecipeSpec  # noqa: E402
 
 from w2slab.models.chessformer.chessformer import Chessformer  # noqa: E402
 from w2slab.models.hf.huggingface import HuggingFace  # noqa: E402
@@ -44,9 +43,10 @@ from w2slab.objectives import AuxiliaryConfidence, CrossEntropy  # noqa: E402
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles  # noqa: E402
 from w2slab.tasks.text.sentiment import Sst2  # noqa: E402
 from w2slab.tasks.toy import Toy  # noqa: E402
-from w2slab.training import batches, loop  # noqa: E402
+from w2slab.training import batches, classification, loop  # noqa: E402
 from w2slab.training.batches import Encoded  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
+from w2slab.training.recipe import Recipe  # noqa: E402
 
 
 class Case(NamedTuple):
@@ -69,7 +69,7 @@ def case(family: Linear | Chessformer | HuggingFace, task: Toy | ChessPuzzles | 
     return Case(family.name, lambda: family.build(examples, 0), encoded, targets, examples.classes is not None, epochs)
 
 
-def bare(case: Case, recipe: RecipeSpec, confident: bool) -> float:
+def bare(case: Case, recipe: Recipe, confident: bool) -> float:
     """Processor seconds of a plain loop."""
     network, n = case.make().eval(), len(case.encoded)
     targets = torch.from_numpy(case.targets)
@@ -109,21 +109,21 @@ def hardened(logits: torch.Tensor, wanted: torch.Tensor, is_shared: bool) -> tor
     return hard
 
 
-def ours(case: Case, recipe: RecipeSpec, confident: bool) -> float:
+def ours(case: Case, recipe: Recipe, confident: bool) -> float:
     """Processor seconds of the project's loop, with its checks, stop requests and a folder for checkpoints."""
     objective = AuxiliaryConfidence() if confident else CrossEntropy()
     network = case.make()
-    training = loop.Training(case.encoded, case.targets, case.is_shared, objective, recipe, seed=0)
+    training = classification.Training(case.encoded, case.targets, case.is_shared, objective, recipe, seed=0)
     with TemporaryDirectory() as folder:
-        running = loop.Running(Placement({"device": "cpu"}), work=Path(folder))
+        running = loop.Running(Placement("cpu"), work=Path(folder))
         started = time.process_time()
-        loop.finetune(network, training, running)
+        classification.finetune(network, training, running)
         return time.process_time() - started
 
 
 def compare(case: Case, turns: int, confident: bool) -> None:
     """Print the ratio of one network and objective."""
-    recipe = RecipeSpec(epochs=case.epochs, curve_points=0)
+    recipe = Recipe(epochs=case.epochs, curve_points=0)
     ratios, speeds = [], []
     for turn in range(turns + 1):
         first = ours(case, recipe, confident) if turn % 2 else None

@@ -1,7 +1,7 @@
 """Whether results have moved between two trees: the same small studies run in both, on this machine, in one sitting.
 
     python benchmarks/golden.py OLD_COMMIT                  the commit against this working tree
-    python benchmarks/golden.py --old PATH --new PATH       two working trees
+    python benchmarks/golden.py --old PATH --new PATH       two working trees; --alike where both are old ones
     python benchmarks/golden.py OLD_COMMIT --cases toy,heads
     python benchmarks/golden.py OLD_COMMIT --keep DIR       the old side's results are kept there, and reused
     python benchmarks/golden.py --list                      the cases
@@ -34,63 +34,52 @@ import argparse
 import hashlib
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 GOLDENS = Path(__file__).resolve().parent / "goldens"
 sys.path.insert(0, str(GOLDENS))
 
-from comparing import Compared, compare_folders  # noqa: E402
+from comparing import Compared, Renaming, compare_folders  # noqa: E402
 from renaming import RENAMING  # noqa: E402
 from studies import CASES, Side  # noqa: E402
+from trees import ROOT, checked_out  # noqa: E402
 
 MOST_SHOWN = 10
 _OF_OLD_SIDE = ("studies.py", "dump.py", "reading_old.py", "*.yaml")
 
 
-def git(*arguments: str, tree: Path = ROOT) -> str:
-    """What a git command prints."""
-    return subprocess.run(
-        ["git", "-C", str(tree), *arguments], check=True, capture_output=True, text=True
-    ).stdout.strip()
-
-
-def old_tree(commit: str | None, path: Path | None, stack: ExitStack) -> Path:
-    """The old working tree: a path, or a commit checked out in a temporary folder for as long as the stack is open."""
-    if path is not None:
-        return path.resolve()
-    folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "tree"
-    git("worktree", "add", "--detach", str(folder), str(commit))
-    stack.callback(git, "worktree", "remove", "--force", str(folder))
-    return folder
-
-
 def stamp(case: str, tree: Path) -> str:
     """Digest of all that the old side's results depend on."""
-    found = hashlib.sha256(f"{case}{git('rev-parse', 'HEAD:src', tree=tree)}{platform.uname()}".encode())
-    found.update(git("diff", "HEAD", "--", "src", tree=tree).encode())
+    found = hashlib.sha256(f"{case}{platform.uname()}".encode())
     for package in ("torch", "numpy", "scipy", "pandas", "transformers"):
         found.update(version(package).encode())
-    for path in sorted(path for pattern in _OF_OLD_SIDE for path in GOLDENS.glob(pattern)):
-        found.update(path.read_bytes())
+    sources = [path for path in (tree / "src").rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    cases = [path for pattern in _OF_OLD_SIDE for path in GOLDENS.glob(pattern)]
+    for path in (*sorted(sources), *sorted(cases)):
+        found.update(path.name.encode() + path.read_bytes())
     return found.hexdigest()[:16]
 
 
 def dumped(case: str, side: str, tree: Path, folder: Path) -> Path:
-    """Run a case with a tree; the folder with what is compared is returned."""
-    work, dump = folder / "work" / side / case, folder / "dump" / side / case
+    """Run a case with a tree; the folder with what is compared is returned.
+
+    Args:
+        case: Its name.
+        side: `old` or `new`: how studies are written for the tree, and how its store is read.
+        tree: The working tree.
+        folder: A folder for this tree's results.
+    """
+    work, dump = folder / "work" / case, folder / "dump" / case
     work.mkdir(parents=True)
     dump.mkdir(parents=True)
     at = Side(side, tree, work, dump)
     imported = at.python("-c", "import w2slab; print(w2slab.__file__)").strip()
     if not Path(imported).resolve().is_relative_to(tree):
-        raise RuntimeError(f"{side} tree: w2slab was imported from {imported}, not from {tree}")
+        raise RuntimeError(f"{tree}: w2slab was imported from {imported}, not from {tree}")
     CASES[case](at)
     shutil.rmtree(work)
     return dump
@@ -99,12 +88,12 @@ def dumped(case: str, side: str, tree: Path, folder: Path) -> Path:
 def kept(case: str, tree: Path, folder: Path, keep: Path | None) -> Path:
     """The old side's results: those that are kept, or new ones, which then are."""
     if keep is None:
-        return dumped(case, "old", tree, folder)
+        return dumped(case, "old", tree, folder / "a")
     place = keep / f"{case}-{stamp(case, tree)}"
     if not place.exists():
         keep.mkdir(parents=True, exist_ok=True)
         own = Path(tempfile.mkdtemp(dir=keep, prefix=".making-"))
-        made = shutil.copytree(dumped(case, "old", tree, folder), own / "made")
+        made = shutil.copytree(dumped(case, "old", tree, folder / "a"), own / "made")
         if not place.exists():
             made.rename(place)
         shutil.rmtree(own)
@@ -130,6 +119,7 @@ def main() -> int:
     parser.add_argument("--new", type=Path, metavar="PATH", default=ROOT, help="the new working tree [this one]")
     parser.add_argument("--cases", default=",".join(CASES), help="names with commas between them [all]")
     parser.add_argument("--keep", type=Path, metavar="DIR", help="where the old side's results are kept and reused")
+    parser.add_argument("--alike", action="store_true", help="both trees are old ones: written and read alike")
     parser.add_argument("--list", action="store_true", help="show the cases and stop")
     asked = parser.parse_args()
     if asked.list:
@@ -140,17 +130,16 @@ def main() -> int:
         parser.error(f"unknown case {', '.join(unknown)}; there are {', '.join(CASES)}")
     if (asked.commit is None) == (asked.old is None):
         parser.error("name either a commit or --old PATH")
+    side, renaming = ("old", Renaming()) if asked.alike else ("new", RENAMING)
     failed = []
-    with ExitStack() as stack:
-        tree, folder = (
-            old_tree(asked.commit, asked.old, stack),
-            Path(stack.enter_context(tempfile.TemporaryDirectory())),
-        )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        tree = checked_out(asked.commit, folder) if asked.old is None else asked.old.resolve()
         for case in names:
             started = time.monotonic()
             try:
-                new = dumped(case, "new", asked.new.resolve(), folder)
-                found = compare_folders(kept(case, tree, folder, asked.keep), new, RENAMING)
+                new = dumped(case, side, asked.new.resolve(), folder / "b")
+                found = compare_folders(kept(case, tree, folder, asked.keep), new, renaming)
             except RuntimeError as error:
                 print(f"FAILED     {case:8} {error}", flush=True)
                 failed.append(case)

@@ -30,9 +30,9 @@ from w2slab import registry  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
 from w2slab.training import batches, logistic, schedules  # noqa: E402
 from w2slab.training import stacked_heads as heads  # noqa: E402
+from w2slab.training.head_training import HeadTraining  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
 from w2slab.training.rows import Rows  # noqa: E402
-from w2slab.training.stacked_heads import HeadTraining  # noqa: E402
 
 N_TEST = 2000
 
@@ -135,7 +135,7 @@ def main() -> None:
     asked = parser.parse_args()
     trainings = grid(asked)
     started = time.process_time()
-    fitted: dict[int, Any] = dict(heads.fit(trainings, Placement({"device": "cpu"}), stack_bytes=asked.stack_mib << 20))
+    fitted: dict[int, Any] = dict(heads.fit(trainings, Placement("cpu"), stack_bytes=asked.stack_mib << 20))
     together = time.process_time() - started
     steps = trainings[0].steps
     print(f"{len(trainings)} heads together: {together:.1f} s, {1e6 * together / steps / len(trainings):.1f} us a step")

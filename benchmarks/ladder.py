@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from w2slab.specs import RecipeSpec
 
 from w2slab.data.examples import Labelled, Truth
 from w2slab.jobs.setup import prepare_worker
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.randomness import rng
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.training.recipe import Recipe
 
 RATINGS = (0, 1000, 1400, 1800, 2200, 4000)
 
@@ -63,7 +63,7 @@ def main() -> None:
     prepare_worker()
     from w2slab.training.placement import Placement
 
-    placement = Placement({"device": "cpu"})
+    placement = Placement("cpu")
     own = ChessPuzzles(asked.puzzles).load()
     train = rng(0, "ladder", "train").permutation(np.flatnonzero(~own.in_test))[: asked.n_train]
     judges = {"puzzles": Judged(own, np.flatnonzero(own.in_test))}
@@ -72,7 +72,7 @@ def main() -> None:
         judges["lichess"] = Judged(labelled, np.arange(len(labelled.examples)), RATINGS)
     families = [Chessformer(name, asked.rungs) for name in asked.names or names(asked.rungs)]
     families.sort(key=lambda family: family.n_parameters() or 0)
-    recipe = RecipeSpec(epochs=asked.epochs, lr=asked.lr, curve_points=0)
+    recipe = Recipe(epochs=asked.epochs, lr=asked.lr, curve_points=0)
     card: dict[str, Any] = json.loads(asked.out.read_text()) if asked.out and asked.out.exists() else {"rungs": []}
     rungs = {rung["name"]: rung for rung in card["rungs"]}
     for family in families:
@@ -96,7 +96,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--lichess", type=Path, help="table to judge on as well")
     parser.add_argument("--n-train", type=int, default=2250)
     parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--lr", type=float, default=RecipeSpec.lr)
+    parser.add_argument("--lr", type=float, default=Recipe.lr)
     parser.add_argument("--seeds", type=int, nargs="*", default=[0, 1, 2])
     parser.add_argument("--out", type=Path, help="card of the ladder")
     return parser.parse_args()
@@ -111,13 +111,13 @@ def judge(
     own: Labelled,
     train: np.ndarray,
     judges: dict[str, Judged],
-    recipe: RecipeSpec,
+    recipe: Recipe,
     placement: Any,
     seeds: list[int],
 ) -> dict[str, Any]:
     """Figures of one rung."""
     from w2slab.objectives import CrossEntropy
-    from w2slab.training import batches, loop
+    from w2slab.training import batches, classification, loop
 
     examples = own.examples.take(train)
     truth = Truth(examples.ids, [own.truth.right[row] for row in train])
@@ -127,7 +127,7 @@ def judge(
     started = time.perf_counter()
     for seed in seeds:
         network = family.build(examples, seed)
-        training = loop.Training(
+        training = classification.Training(
             examples=training_data,
             targets=truth.probs(examples.n_candidates),
             shared_candidates=False,
@@ -135,7 +135,7 @@ def judge(
             recipe=recipe,
             seed=seed,
         )
-        loop.finetune(network, training, loop.Running(placement=placement))
+        classification.finetune(network, training, loop.Running(placement=placement))
         for name, judged in judges.items():
             right[name].append(judged.right(network, placement))
     figures: dict[str, Any] = {

@@ -24,6 +24,7 @@ from w2slab.graph.executors import Processes
 from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Graph
 from w2slab.graph.store import Store
+from w2slab.jobs.options import RunOptions
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
 
@@ -84,7 +85,7 @@ def graph_of(texts: Path, model: PluginSpec, batch_size: int) -> Graph:
 
 def record(graph: Graph, store: Store, executor: Processes, **options: Any) -> dict[str, Any]:
     """The record of the finetuning, done with these options."""
-    outcome = runner.run(graph, store, executor, options={"device": "auto", "prediction_batch": 4, **options})
+    outcome = runner.run(graph, store, executor, options=RunOptions(prediction_batch=4, **options))
     if outcome.exit_code:
         raise SystemExit(f"failed: {outcome.failed}")
     return store.record(graph.wanted[0].key)

@@ -18,7 +18,6 @@ import torch.nn.functional as F
 from finetune import Case, case
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
-from w2slab.specs import RecipeSpec
 
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.chessformer.chessformer_network import HIDDEN
@@ -27,10 +26,11 @@ from w2slab.objectives import AuxiliaryConfidence, CrossEntropy, Objective
 from w2slab.randomness import rng
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.tasks.text.sentiment import Sst2
-from w2slab.training import batches, loop, schedules
+from w2slab.training import batches, classification, loop, schedules
 from w2slab.training.optimizer import AdamW
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
+from w2slab.training.recipe import Recipe
 
 # Steps of each student in one turn: enough for the clock, few enough that turns are short.
 STEPS = {"chess-800": 8, "chess-3k": 8, "chess-8k": 8, "chess-25k": 6, "chess-90k": 4, "text-100k": 4}
@@ -39,7 +39,7 @@ STUDENTS = 16  # of every way in one turn
 # A student's job in examples/chess.yaml and nlp.yaml: examples it reads (rows of texts are kept), steps, predictions,
 # those for the curve and the stopping points included.
 JOBS = {"chess": (9300, 315, 16300), "text": (0, 64, 4200)}
-RECIPE = RecipeSpec(epochs=1, curve_points=0)
+RECIPE = Recipe(epochs=1, curve_points=0)
 
 
 class Student(NamedTuple):
@@ -72,12 +72,14 @@ def students(case: Case, n: int) -> list[Student]:
 
 
 def one_at_a_time(
-    case: Case, chosen: list[Student], networks: list[nn.Module], running: loop.Running, recipe: RecipeSpec = RECIPE
+    case: Case, chosen: list[Student], networks: list[nn.Module], running: loop.Running, recipe: Recipe = RECIPE
 ) -> None:
     """Train each network in the project's loop."""
     for student, network in zip(chosen, networks, strict=True):
-        training = loop.Training(case.encoded, student.targets, case.is_shared, student.objective, recipe, seed=0)
-        loop.finetune(network, training, running)
+        training = classification.Training(
+            case.encoded, student.targets, case.is_shared, student.objective, recipe, seed=0
+        )
+        classification.finetune(network, training, running)
 
 
 def stacked(case: Case, chosen: list[Student], networks: list[nn.Module], forward: Forward) -> None:
@@ -200,7 +202,7 @@ def work(pipe: Any) -> None:
     """What a process does: trains what is asked when it is told to; answers with seconds of clock and processor."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
     cases: dict[str, Case] = {}
-    running = loop.Running(Placement({"device": "cpu"}))
+    running = loop.Running(Placement("cpu"))
     while (asked := pipe.recv()) is not None:
         name, way, size, n = asked
         if name not in cases:
@@ -254,7 +256,7 @@ def check(case: Case) -> str:
     is how far weights move apart where our loop takes each batch in two halves, which changes rounding only. Distances
     are shares of the way that training went.
     """
-    chosen, placement = students(case, 4), Placement({"device": "cpu"})
+    chosen, placement = students(case, 4), Placement("cpu")
     whole, in_halves = loop.Running(placement), loop.Running(placement, RECIPE.batch_size // 2)
     start = nn.utils.parameters_to_vector(case.make().parameters()).detach()
 
@@ -290,7 +292,7 @@ def least(action: Callable[[], object], times: int = 7) -> float:
 
 def floor(case: Case) -> tuple[float, str]:
     """Seconds of a student's step; and in words, what is left with one example: the cost of so many kernels."""
-    network, running = case.make().eval(), loop.Running(Placement({"device": "cpu"}))
+    network, running = case.make().eval(), loop.Running(Placement("cpu"))
     order = batches.cut(np.arange(len(case.encoded)), RECIPE.batch_size)
     few = np.argsort(case.encoded.lengths)[: len(order)]
     single = case._replace(encoded=case.encoded.take(few), targets=case.targets[few])
@@ -316,7 +318,7 @@ def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
         faster: How many times as many steps each way of stacking makes.
     """
     n_read, n_steps, n_predicted = JOBS[name.split("-")[0]]
-    n, size, placement = 512, STACKS[-1], Placement({"device": "cpu"})
+    n, size, placement = 512, STACKS[-1], Placement("cpu")
     some = rung(name, n)
     networks = [some.make().eval() for _ in range(size)]
     parameters, _ = stack_module_state(networks)

@@ -30,16 +30,16 @@ from w2slab.jobs.setup import prepare_worker
 prepare_worker()
 
 import torch  # noqa: E402
-from w2slab.specs import RecipeSpec  # noqa: E402
 
 from w2slab.data.examples import Examples  # noqa: E402
 from w2slab.models.hf.huggingface import HuggingFace  # noqa: E402
 from w2slab.objectives import CrossEntropy  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
-from w2slab.training import batches, loop  # noqa: E402
+from w2slab.training import batches, classification, loop  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
+from w2slab.training.recipe import Recipe  # noqa: E402
 
-RECIPE = RecipeSpec(epochs=2, batch_size=32, lr=1e-4, curve_points=0)
+RECIPE = Recipe(epochs=2, batch_size=32, lr=1e-4, curve_points=0)
 SHAPES = {"4x128": (4, 128, 4), "6x256": (6, 256, 8)}
 # Mean and deviation of the logarithm of how many words an example of SciQ has.
 WORDS = {"question": (2.78, 0.31), "passage": (4.32, 0.73)}
@@ -125,10 +125,10 @@ def ours(folder: Path, made: Examples, labels: np.ndarray) -> Callable[[], None]
 
     def train() -> None:
         encoded = batches.encode(family, made)
-        training = loop.Training(encoded, targets, True, CrossEntropy(), RECIPE, seed=0)
+        training = classification.Training(encoded, targets, True, CrossEntropy(), RECIPE, seed=0)
         with TemporaryDirectory() as work:
-            running = loop.Running(Placement({"device": "cpu"}), work=Path(work))
-            loop.finetune(network, training, running)
+            running = loop.Running(Placement("cpu"), work=Path(work))
+            classification.finetune(network, training, running)
 
     return train
 

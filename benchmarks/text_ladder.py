@@ -25,6 +25,7 @@ from w2slab.graph import runner
 from w2slab.graph.executors import Processes
 from w2slab.graph.job import Graph, Job
 from w2slab.graph.store import Store
+from w2slab.jobs.options import RunOptions
 from w2slab.randomness import derived_seed
 from w2slab.study.reading import load_study
 
@@ -49,7 +50,7 @@ def main() -> None:
         graph.add(found, wanted=True)
     executor = Processes(asked.workers)
     try:
-        outcome = runner.run(graph, store, executor, options={"device": asked.device}, on_event=tell)
+        outcome = runner.run(graph, store, executor, options=RunOptions(device=asked.device), on_event=tell)
     finally:
         executor.close()
     report(jobs, store, asked)
@@ -111,7 +112,7 @@ def report(jobs: dict[tuple[str, str, int], Job], store: Store, asked: argparse.
     for (task, rung, _), found in jobs.items():
         if store.has(found.key):
             truth = read_truth(store.folder(found.inputs["data"].key), "test")
-            predicted = read_predictions(store.folder(found.key) / "predictions" / "test.parquet")
+            predicted = read_predictions(store.folder(found.key), "test")
             table.setdefault((task, rung), []).append(float(truth.is_right(predicted.choices).mean()))
             record = store.record(found.key)
             sizes[rung], seconds[task, rung] = record["facts"]["n_parameters"], record["seconds"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -12,6 +13,12 @@ from typing import Any
 import pytest
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A wheel can be tested without what developers install.
+if importlib.util.find_spec("jaxtyping") is not None:
+    from tests import shape_checks
+
+    shape_checks.install()
 
 TOY = """
     name: small

@@ -27,6 +27,7 @@ from w2slab.graph.job import JobContext
 from w2slab.graph.store import Store
 from w2slab.jobs import embed as embed_job
 from w2slab.jobs.embed import EmbedSpec, embed
+from w2slab.jobs.options import RunOptions
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.randomness import rng
 from w2slab.stats.ratio import Ratio
@@ -84,7 +85,7 @@ def test_resuming_overwrites_nothing_and_what_is_kept_is_what_predicted(study):
     examples = read_examples(Store(store).folder(student.inputs["data"].key), "test")
     features = np.array(examples.table.column("features").to_pylist(), dtype=np.float32)[:, 8:16]
     logits = torch.from_numpy(features) @ weights["weight"].T + weights["bias"]
-    predicted = read_predictions(folder / "predictions" / "test.parquet").probs
+    predicted = read_predictions(folder, "test").probs
     np.testing.assert_allclose(logits.softmax(dim=1).numpy(), predicted, atol=1e-6)
 
 
@@ -126,7 +127,7 @@ def test_every_model_is_judged_on_every_example_however_long(decoder, study):
     store = Store(study.parent / ".w2slab")
     folders = [store.folder(job.key) for job in (row.supervisor, row.student, row.ceiling)]
     for split in ("test", "validation"):
-        ids = [read_predictions(folder / "predictions" / f"{split}.parquet").ids for folder in folders]
+        ids = [read_predictions(folder, split).ids for folder in folders]
         assert ids[0] == ids[1] == ids[2]
 
 
@@ -151,7 +152,7 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
 
     monkeypatch.setattr(embed_job, "features", counting)
     model = HuggingFace("tiny", path={"aside": str(decoder)})
-    context = JobContext({"data": data}, out, tmp_path / "work", options={"prediction_batch": 16, "device": "cpu"})
+    context = JobContext({"data": data}, out, tmp_path / "work", options=RunOptions(prediction_batch=16, device="cpu"))
     facts = embed(asdict(EmbedSpec(model=model, layer=1)), context)
     assert max(calls) > 1
     assert sum(calls) == 50

@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "accelerate", "ray"}
 
 # Layers from the lowest up: each may import at its top what stands below it, itself and errors.
 LAYERS: list[set[str]] = [
-    {"errors"},
+    {"errors", "shapes"},
     {"randomness", "registry", "graph", "stats"},
     {"data", "executors"},
     {"tasks"},
@@ -33,7 +33,8 @@ LAYERS: list[set[str]] = [
 ]
 HEIGHT = {name: height for height, names in enumerate(LAYERS) for name in names}
 # Layers in which no heavy library is imported anywhere, not even inside a function.
-HEAVY_INSIDE = {"models", "objectives", "training", "jobs", "experiment", "apps", "ladders", "cli"}
+# In `shapes` it is for type checkers alone.
+HEAVY_INSIDE = {"shapes", "models", "objectives", "training", "jobs", "experiment", "apps", "ladders", "cli"}
 LIGHT = set(HEIGHT) - HEAVY_INSIDE
 
 

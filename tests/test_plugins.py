@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 ROWS = """\
 [w2slab.tasks]
 parity = brought:Parity
+[w2slab.models]
+perceptron = brought:Perceptron
 [w2slab.methods]
 twice = brought:Twice
 [w2slab.objectives]
@@ -33,7 +35,7 @@ sharpened = brought:Sharpened
 STUDY = """\
 name: parity
 tasks: [{name: parity, n_bits: 10}]
-ladder: [{name: a, family: linear, n_features: 2}, {name: b, family: linear, n_features: 4}]
+ladder: [{name: a, family: linear, n_features: 2}, {name: b, family: perceptron, hidden: 8}]
 methods: [naive, twice, {name: focal, gamma: 1.5}, sharpened]
 splits: {supervisor_train: 300, student_train: 300, validation: 50, test: 300}
 recipe: {epochs: 1, curve_points: 2}

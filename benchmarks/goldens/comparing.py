@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def compare_folders(old: Path, new: Path, renaming: Renaming = Renaming()) -> Co
         if not (new / path).exists():
             found.differences.append(f"{path}: only the old side has it")
         elif path.name == "arrays.json":
-            _compare_arrays(_arrays(old / path), _arrays(new / path), str(path.parent), renaming, found)
+            _compare_arrays(_Arrays(old / path), _Arrays(new / path), str(path.parent), renaming, found)
         elif path.suffix == ".json":
             values = (json.loads((side / path).read_text()) for side in (old, new))
             is_exact = path.name == "counts.json"
@@ -83,38 +83,37 @@ def compare_folders(old: Path, new: Path, renaming: Renaming = Renaming()) -> Co
     return found
 
 
-def _arrays(index: Path) -> dict[str, Callable[[], np.ndarray]]:
-    contents = np.load(index.parent / "arrays.npz")
-    cache: dict[str, np.ndarray] = {}
+class _Arrays:
+    """The arrays of one dump by name; those of equal content have one digest and are read once."""
 
-    def loaded(digest: str) -> np.ndarray:
-        if digest not in cache:
-            cache[digest] = contents[digest]
-        return cache[digest]
+    def __init__(self, index: Path) -> None:
+        self.digests: dict[str, str] = json.loads(index.read_text())
+        self._contents = np.load(index.parent / "arrays.npz")
+        self._read: dict[str, np.ndarray] = {}
 
-    return {name: (lambda digest=digest: loaded(digest)) for name, digest in json.loads(index.read_text()).items()}
+    def __getitem__(self, name: str) -> np.ndarray:
+        digest = self.digests[name]
+        if digest not in self._read:
+            self._read[digest] = self._contents[digest]
+        return self._read[digest]
 
 
-def _compare_arrays(
-    old: Mapping[str, Callable[[], np.ndarray]],
-    new: Mapping[str, Callable[[], np.ndarray]],
-    place: str,
-    renaming: Renaming,
-    found: Compared,
-) -> None:
-    renamed = {renaming.parts(name): array for name, array in old.items()}
-    for name, array in renamed.items():
-        if name in new:
-            compare_arrays(array(), new[name](), f"{place}: {name}", renaming, found)
+def _compare_arrays(old: _Arrays, new: _Arrays, place: str, renaming: Renaming, found: Compared) -> None:
+    renamed = {renaming.parts(name): name for name in old.digests}
+    for name, before in renamed.items():
+        if name in new.digests:
+            compare_arrays(old[before], new[name], f"{place}: {name}", renaming, found)
         else:
             found.differences.append(f"{place}: {name}: only the old side has it")
-    found.notes += [f"{place}: {name}: only in the new" for name in new if name not in renamed]
+    found.notes += [f"{place}: {name}: only in the new" for name in new.digests if name not in renamed]
 
 
 def compare_arrays(old: np.ndarray, new: np.ndarray, place: str, renaming: Renaming, found: Compared) -> None:
     """Compare two arrays byte by byte; arrays of texts after renaming."""
+    if old.dtype.kind == "U" and new.dtype.kind == "U" and not np.array_equal(old, new):
+        texts, places = np.unique(old, return_inverse=True)
+        old = np.array([renaming(str(text)) for text in texts], dtype=str)[places].reshape(old.shape)
     if old.dtype.kind == "U" and new.dtype.kind == "U":
-        old = np.array([renaming(str(value)) for value in old], dtype=new.dtype if not len(old) else None)
         width = max(old.dtype.itemsize, new.dtype.itemsize) // 4
         old, new = old.astype(f"U{width}"), new.astype(f"U{width}")
     sort = {"f": "numbers to the last bit", "U": "texts"}.get(old.dtype.kind, "whole numbers")

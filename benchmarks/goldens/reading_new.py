@@ -32,6 +32,7 @@ class Reading:
         loaded = w2slab.load_study(study, list(settings))
         self._plan = w2slab.plan(loaded)
         self._store = Store(store)
+        self._ids_of: dict[Path, np.ndarray] = {}
         self._results = w2slab.load_results(loaded, store)
         assert not self._results.missing, f"{len(self._results.missing)} comparisons are not done"
 
@@ -48,13 +49,16 @@ class Reading:
 
     def splits(self, comparison: Any) -> Iterator[tuple[str, np.ndarray]]:
         """Ids of each split, and their right candidates, each list of them as text."""
-        folder = self._folder(comparison.data)
+        from w2slab.data.artifacts import read_positions
+
+        truth = pq.read_table(self._folder(comparison.data.inputs["task"]) / "truth.parquet")
+        ids = _texts(truth.column("id").to_pylist())
+        right = _texts(json.dumps(right) for right in truth.column("right").to_pylist())
+        positions = read_positions(self._folder(comparison.data))
         for split in SPLITS:
-            path = folder / f"{split}.truth.parquet"
-            if path.exists():
-                table = pq.read_table(path)
-                yield f"{split} ids", _texts(table.column("id").to_pylist())
-                yield f"{split} truth", _texts(json.dumps(right) for right in table.column("right").to_pylist())
+            if split in positions:
+                yield f"{split} ids", _texts(ids[positions[split]])
+                yield f"{split} truth", _texts(right[positions[split]])
 
     def models(self, comparison: Any) -> Iterator[tuple[str, Any]]:
         """Role and job of the models of a comparison, and of what the student learned from."""
@@ -75,13 +79,20 @@ class Reading:
         for kind, said in (("predictions", ""), ("stopping", "stopped ")):
             for path in sorted((folder / kind).glob("*.parquet")):
                 table = pq.read_table(path)
-                yield said + path.stem, _texts(table.column("id").to_pylist()), _padded(table.column("probs"))
+                yield said + path.stem, self._ids(job, table), _padded(table.column("probs"))
 
     def weights(self, job: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Weights of examples that a job leaves: split, ids, float32 [N]."""
         for path in sorted((self._folder(job) / "weights").glob("*.parquet")):
             table = pq.read_table(path)
-            yield path.stem, _texts(table.column("id").to_pylist()), table.column("weight").to_numpy()
+            yield path.stem, self._ids(job, table), table.column("weight").to_numpy()
+
+    def _ids(self, job: Any, table: Any) -> np.ndarray:
+        """Ids of the examples at a table's positions."""
+        task = self._folder(job.inputs["task"])
+        if task not in self._ids_of:
+            self._ids_of[task] = _texts(pq.read_table(task / "examples.parquet").column("id").to_pylist())
+        return _texts(self._ids_of[task][table.column("position").to_numpy()])
 
     def curve(self, job: Any) -> list[dict[str, float]]:
         """The learning curve of a job, a row per point."""

@@ -26,7 +26,7 @@ class Side:
     """One of the two trees at work on one case.
 
     Args:
-        name: `old` or `new`.
+        name: `old` or `new`; how its studies are written and its store is read.
         tree: The working tree.
         work: Where the case's files are; commands run here.
         dump: Where what is compared goes.
@@ -78,7 +78,7 @@ class Side:
         command = [sys.executable, *map(str, arguments)]
         done = subprocess.run(command, cwd=self.work, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"{self.name} tree: {' '.join(command)}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+            raise RuntimeError(f"{self.tree}: {' '.join(command)}\n{done.stdout[-300:]}{done.stderr[-700:]}")
         return done.stdout
 
     def keep(self, name: str, value: Any) -> None:

@@ -34,6 +34,9 @@ Number: TypeAlias = Annotated[float, Strict(), AllowInfNan(False)]
 Size: TypeAlias = Annotated[Whole, Field(ge=1)]
 Name: TypeAlias = Annotated[str, Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$")]
 
+OBJECT = "object of"
+"""Key of a JSON Schema in the place of an object of ours; its value is the name of the class."""
+
 _SHOWN = 200  # characters of a wrong value
 
 
@@ -106,15 +109,19 @@ class Parameter(NamedTuple):
         return self.default is inspect.Parameter.empty
 
 
-@cache
 def parameters(kind: type) -> Mapping[str, Parameter]:
     """Return what can be written of a dataclass, by name, in the order of its signature."""
+    return _parameters(kind)
+
+
+@cache
+def _parameters(kind: Any) -> Mapping[str, Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     texts: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         texts |= argument_texts(base.__dict__.get("__doc__") or "")
     found = {}
-    for each in fields(kind):  # type: ignore[arg-type]
+    for each in fields(kind):
         default = each.default
         if each.default_factory is not MISSING:
             default = each.default_factory()
@@ -155,9 +162,8 @@ def checked(kind: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list
     if values.keys() == parameters(kind).keys():
         model = checker(kind)
     else:
-        model = create_model(
-            kind.__name__, __config__=_CONFIG, **{n: (_own(parameters(kind)[n].annotation), ...) for n in values}
-        )
+        some: Any = {name: (_own(parameters(kind)[name].annotation), ...) for name in values}
+        model = create_model(kind.__name__, __config__=_CONFIG, **some)
     try:
         clean = model(**{name: tuple(v) if isinstance(v, range) else v for name, v in values.items()})
     except ValidationError as error:
@@ -168,9 +174,13 @@ def checked(kind: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
-@cache
 def checker(kind: type) -> type[BaseModel]:
     """Return a pydantic model of a dataclass's fields; objects in them are checked to be such, and stay the same."""
+    return _checker(kind)
+
+
+@cache
+def _checker(kind: Any) -> type[BaseModel]:
     definitions: Any = {
         each.name: (_own(each.annotation), ... if each.is_required else each.default)
         for each in parameters(kind).values()
@@ -181,7 +191,7 @@ def checker(kind: type) -> type[BaseModel]:
 def _own(annotation: Any) -> Any:
     """The annotation, with a plain check of its class in the place of each of our own classes."""
     if isinstance(annotation, type) and issubclass(annotation, Checked):
-        schema = WithJsonSchema({"$ref": f"#/$defs/{annotation.__name__}"})
+        schema = WithJsonSchema({OBJECT: annotation.__name__})
         return Annotated[Any, AfterValidator(partial(_require, annotation)), schema]
     origin, arguments = get_origin(annotation), get_args(annotation)
     if origin is None or not any(mentions(each, Checked) for each in arguments):

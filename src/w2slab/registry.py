@@ -149,14 +149,15 @@ def _row_of_table(table_name: str, name: str) -> Row:
 
 def _row_of_file(table_name: str, name: str, path: Path, attribute: str) -> Row:
     module = load_file(path)
-    found = vars(module).get(attribute)
+    found: Any = vars(module).get(attribute)
     if not isinstance(found, type):
         known = [each for each, value in vars(module).items() if _is_component(value, module)]
         raise StudyError(f'{path}: there is no class "{attribute}" in it.{closest(attribute, known) if known else ""}')
-    is_part = any(issubclass(found, base(other)) for other in _MADE_INTO_METHODS)
-    if table_name == "methods" and is_part and not issubclass(found, base("methods")):
-        return Row(table_name, name, found, _into_method())
-    return _required(Row(table_name, name, found))
+    kind: Any = found
+    is_part = any(issubclass(kind, base(other)) for other in _MADE_INTO_METHODS)
+    if table_name == "methods" and is_part and not issubclass(kind, base("methods")):
+        return Row(table_name, name, kind, _into_method())
+    return _required(Row(table_name, name, kind))
 
 
 def _required(row: Row) -> Row:
@@ -213,7 +214,19 @@ def add_file(path: Path) -> None:
     if not found:
         raise StudyError(f"{path}: it defines no task, model, method, objective or relabeling")
     for kind in found:
-        _from_files[kind.TABLE][kebab(kind.__name__)] = f"{Path(module.__file__ or path).resolve()}:{kind.__name__}"
+        add_row(kind.TABLE, kebab(kind.__name__), f"{Path(module.__file__ or path).resolve()}:{kind.__name__}")
+
+
+def add_row(table_name: str, name: str, place: str) -> None:
+    """Add a row to a table of this process: `module:Class` or `file.py:Class` under a name."""
+    _from_files[table_name][name] = place
+    for cached in (table, _own_rows, _row_of_table, _names):
+        cached.cache_clear()
+
+
+def remove_row(table_name: str, name: str) -> None:
+    """Remove a row that `add_row` added."""
+    del _from_files[table_name][name]
     for cached in (table, _own_rows, _row_of_table, _names):
         cached.cache_clear()
 

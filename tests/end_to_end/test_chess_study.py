@@ -51,7 +51,7 @@ def test_predictions_are_probabilities_over_the_legal_moves(finished):
     planned = plan(load_study(finished / "study.yaml"))
     store = Store(finished / ".w2slab")
     row = planned.comparisons[0]
-    predictions = read_predictions(store.folder(row.student.key) / "predictions" / "test.parquet")
+    predictions = read_predictions(store.folder(row.student.key), "test")
     examples = pq.read_table(store.folder(row.data.key) / "test.parquet")
     assert predictions.ids == examples.column("id").to_pylist()
     assert [len(moves) for moves in examples.column("candidates").to_pylist()] == predictions.n_candidates.tolist()

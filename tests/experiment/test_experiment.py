@@ -13,6 +13,7 @@ from w2slab import registry
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.experiment.plan import Plan, plan
+from w2slab.models.model import Model
 from w2slab.study.document import override, parse_document
 from w2slab.study.reading import check_study, load_study
 from w2slab.tasks.chess.puzzle_task import SHIPPED
@@ -50,7 +51,7 @@ def test_one_supervisor_serves_all_its_students_and_one_ceiling_all_its_supervis
     of = planned()
     assert cell(of, "a", "b").supervisor is cell(of, "a", "c").supervisor
     assert cell(of, "a", "c").ceiling is cell(of, "b", "c").ceiling
-    assert len(of.graph) == 1 + 2 + 2 + 3  # data, supervisors, ceilings, students
+    assert len(of.graph) == 2 + 2 + 2 + 3  # examples and their splits, supervisors, ceilings, students
 
 
 def test_the_roles_learn_on_what_they_should():
@@ -90,16 +91,12 @@ def test_a_stated_chain_goes_through_those_rungs_only():
 
 
 @dataclass(frozen=True)
-class Writer:
+class Writer(Model):
     """A family that says of itself what text models do; no job of it is run."""
 
-    name: str
     branch: str = "main"
     generates: ClassVar[bool] = True
     has_features: ClassVar[bool] = True
-
-    def files(self) -> tuple[Path, ...]:
-        return ()
 
     def resolved(self) -> Writer:
         commits = {"main": "1f3a", "renamed": "1f3a", "other": "9c0e"}
@@ -113,13 +110,15 @@ WRITERS = "ladder=[{name: a, family: writer}, {name: b, family: writer, branch: 
 
 @pytest.fixture
 def writers(monkeypatch):
-    monkeypatch.setitem(registry.table("models"), "writer", "tests.test_experiment:Writer")
-    monkeypatch.setattr(registry, "foreign_source", lambda kind, name: None)  # this file changes for other reasons
+    registry.add_row("models", "writer", f"{Writer.__module__}:Writer")
+    monkeypatch.setattr("w2slab.jobs.spec.code_files", lambda kind: ())  # this file changes for other reasons
+    yield
+    registry.remove_row("models", "writer")
 
 
 def test_names_are_settled_when_a_study_is_planned_and_enter_the_keys_so(writers):
     of = cell(planned(WRITERS), "a", "b")
-    assert [row.spec.model.fields["branch"] for row in (of.supervisor, of.student)] == ["1f3a", "9c0e"]
+    assert [row.spec.model.branch for row in (of.supervisor, of.student)] == ["1f3a", "9c0e"]
     assert keys(planned(WRITERS, "ladder.0.branch=renamed")) == keys(planned(WRITERS))
     assert keys(planned(WRITERS, "ladder.0.branch=other")) != keys(planned(WRITERS))
     with pytest.raises(UnavailableError, match="no such branch"):
@@ -163,7 +162,11 @@ def test_prompts_read_labels_only_where_they_have_shots(writers):
     of = planned(WRITERS, PROMPTS)
     asked, weak, true = (cell(of, "a", "b", name) for name in ("prompting", "weak", "on-truth"))
     assert [row.student.spec.labels for row in (asked, weak, true)] == ["none", "weak", "true"]
-    assert [set(row.student.inputs) for row in (asked, weak, true)] == [{"data"}, {"data", "labels"}, {"data"}]
+    assert [set(row.student.inputs) for row in (asked, weak, true)] == [
+        {"task", "data"},
+        {"task", "data", "labels"},
+        {"task", "data"},
+    ]
     assert [row.uses_truth for row in (cell(of, "a", "b"), asked, weak, true)] == [False, False, False, True]
     assert asked.ceiling is cell(of, "a", "b").ceiling
 
@@ -175,9 +178,9 @@ def test_probes_read_the_model_before_or_after_finetuning(writers):
     naive, weak, true, after = (
         cell(of, "a", "b", n) for n in ("naive", "linear-probe", "on-truth", "finetune-then-probe")
     )
-    assert (weak.student.spec.labels, set(weak.student.inputs)) == ("soft", {"data", "labels"})
-    assert (true.student.spec.labels, set(true.student.inputs)) == ("true", {"data"})
-    assert (after.student.spec.labels, set(after.student.inputs)) == ("true", {"data", "start"})
+    assert (weak.student.spec.labels, set(weak.student.inputs)) == ("soft", {"task", "data", "labels"})
+    assert (true.student.spec.labels, set(true.student.inputs)) == ("true", {"task", "data"})
+    assert (after.student.spec.labels, set(after.student.inputs)) == ("true", {"task", "data", "start"})
     assert after.student.inputs["start"].spec == replace(naive.student.spec, keep_weights=True)
     assert [row.uses_truth for row in (weak, true, after)] == [False, True, True]
 
@@ -307,7 +310,8 @@ def test_a_missing_file_of_data_and_a_missing_model_are_told_apart():
 def test_golden_keys():
     of = planned("methods=[naive, auxiliary-confidence]", "controls=[shuffled]")
     found = {
-        "prepare": cell(of, "a", "b").data.key,
+        "task": cell(of, "a", "b").data.inputs["task"].key,
+        "split": cell(of, "a", "b").data.key,
         "supervisor": cell(of, "a", "b").supervisor.key,
         "naive": cell(of, "a", "b").student.key,
         "confidence": cell(of, "a", "b", "auxiliary-confidence").student.key,
@@ -324,7 +328,6 @@ def test_golden_keys_of_heads_and_ensembles():
     found = {
         "head": cell(of, "a", "b").student.key,
         "embed": cell(of, "a", "b").student.inputs["features"].key,
-        "pool": cell(of, "a", "b").student.inputs["features"].inputs["data"].key,
         "filter": cell(of, "a", "b", "confidence-filter").student.inputs["labels"].key,
         "combine": student.key,
         "bootstrap": student.inputs["member_0"].inputs["weights"].key,

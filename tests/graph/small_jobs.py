@@ -23,64 +23,80 @@ class NumberSpec:
     n_steps: int = 1
 
 
-def number(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Options:
+    """What a run tells small jobs: a file to report to, how slow to be, and which number fails, how and if always."""
+
+    side: str = ""
+    step_seconds: float = 0.0
+    mended: str = ""
+    others: tuple[int, ...] = ()
+    poison: tuple[int, str, bool] = (-1, "", False)
+
+
+def told(context: Any) -> Options:
+    """The options of the run, if it was given any."""
+    return context.options or Options()
+
+
+def number(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """Write the sum of the number and of the inputs' numbers."""
-    tell(context, f"ran {spec['number']}")
-    total = spec["number"] + sum(int((folder / "number.txt").read_text()) for folder in context.inputs.values())
+    tell(context, f"ran {spec.number}")
+    total = spec.number + sum(int((folder / "number.txt").read_text()) for folder in context.inputs.values())
     (context.out / "number.txt").write_text(str(total))
     return {"total": total}
 
 
-def slow(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+def slow(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """A chain of digests of `n_steps` links with a checkpoint after each; `step_seconds` is how slow it is."""
     place = context.work / "place.json"
-    step, state = json.loads(place.read_text()) if place.exists() else (0, spec["number"])
+    step, state = json.loads(place.read_text()) if place.exists() else (0, spec.number)
     if step == 0:
         state += sum(int((folder / "number.txt").read_text()) for folder in context.inputs.values())
-    tell(context, f"began {spec['number']} at {step}")
-    while step < spec["n_steps"]:
+    tell(context, f"began {spec.number} at {step}")
+    while step < spec.n_steps:
         if context.stop_requested():
             raise Stopped
-        time.sleep(context.options.get("step_seconds", 0.0))
+        time.sleep(told(context).step_seconds)
         step, state = step + 1, (state * 6364136223846793005 + 1442695040888963407) % 2**61
         fresh = place.with_suffix(".new")
         fresh.write_text(json.dumps([step, state]))
         os.replace(fresh, place)
-        context.progress(step / spec["n_steps"], f"step {step}")
+        context.progress(step / spec.n_steps, f"step {step}")
     (context.out / "number.txt").write_text(str(state))
     (context.out / "more").mkdir()
     (context.out / "more" / "digits.bin").write_bytes(state.to_bytes(8, "big") * 100)
-    tell(context, f"ended {spec['number']}")
+    tell(context, f"ended {spec.number}")
     return {"steps": step}
 
 
-def fail(spec: dict[str, Any], context: Any) -> None:
+def fail(spec: NumberSpec, context: Any) -> None:
     """Fail, unless the file named `mended` in the options is there."""
-    tell(context, f"ran {spec['number']}")
+    tell(context, f"ran {spec.number}")
     print("printed before the failure")
     (context.out / "half").write_text("half a result")
-    if not Path(context.options["mended"]).exists():
+    if not Path(told(context).mended).exists():
         raise JobError("the number 13 brings bad luck")
     (context.out / "number.txt").write_text("13")
 
 
-def die(spec: dict[str, Any], context: Any) -> None:
+def die(spec: NumberSpec, context: Any) -> None:
     """Be killed at the first `number` attempts, then succeed."""
     attempts = context.work / "attempts"
     n_attempts = int(attempts.read_text()) if attempts.exists() else 0
     attempts.write_text(str(n_attempts + 1))
-    if n_attempts < spec["number"]:
+    if n_attempts < spec.number:
         os.kill(os.getpid(), signal.SIGKILL)
     (context.out / "number.txt").write_text(str(n_attempts))
 
 
-def deaf(spec: dict[str, Any], context: Any) -> None:
+def deaf(spec: NumberSpec, context: Any) -> None:
     """Take `number` seconds, whoever asks to stop."""
     context.progress(0.0, "not listening")
-    time.sleep(spec["number"])
+    time.sleep(spec.number)
 
 
-def surroundings(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+def surroundings(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """What a job sees of its process, after printing to both streams and to their descriptors."""
     print('{"end": {"key": "a line that looks like the protocol"}}')
     os.write(1, b'{"end": {}}\n')
@@ -90,29 +106,28 @@ def surroundings(spec: dict[str, Any], context: Any) -> dict[str, Any]:
     return {"process": os.getpid(), "threads": threads}
 
 
-def hold(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+def hold(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """Take memory for a moment, and say what processes of its own took."""
-    held = bytearray(spec["number"])
-    own = context.options.get("others", [])
+    held = bytearray(spec.number)
+    own = told(context).others
     return {"peak_memory_bytes_by_process": own, "shared": str(context.shared), "held": len(held)}
 
 
-def doubtful(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+def doubtful(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """As `number`, but the number that the option `poison` names fails, in the way it names."""
     bite(spec, context, "alone")
     return number(spec, context)
 
 
-def together(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
+def together(specs: list[NumberSpec], contexts: list[Any]) -> list[Any]:
     """What `doubtful` does, for several; `step_seconds` each."""
-    tell(contexts[0], f"together {' '.join(str(spec['number']) for spec in specs)}")
+    tell(contexts[0], f"together {' '.join(str(spec.number) for spec in specs)}")
     print(f"{len(specs)} together")
     results: list[Any] = []
     for spec, context in zip(specs, contexts, strict=True):
         if context.stop_requested():
             raise Stopped
-        if "step_seconds" in context.options:
-            time.sleep(context.options["step_seconds"])
+        time.sleep(told(context).step_seconds)
         try:
             bite(spec, context, "together")
             results.append({**number(spec, context), "process": os.getpid()})
@@ -123,21 +138,21 @@ def together(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
     return results
 
 
-def together_slowly(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
+def together_slowly(specs: list[NumberSpec], contexts: list[Any]) -> list[Any]:
     """As `together`, a second later."""
     time.sleep(1.0)
     return together(specs, contexts)
 
 
-def too_few(specs: list[dict[str, Any]], contexts: list[Any]) -> list[Any]:
+def too_few(specs: list[NumberSpec], contexts: list[Any]) -> list[Any]:
     """A fused function that forgets the last job."""
     return together(specs, contexts)[:-1]
 
 
-def bite(spec: dict[str, Any], context: Any, when: str) -> None:
+def bite(spec: NumberSpec, context: Any, when: str) -> None:
     """Fail if this is the poisoned number; some poison works only upon several together."""
-    poisoned, how, always = context.options.get("poison", (None, "", False))
-    if spec["number"] != poisoned or (when == "alone" and not always):
+    poisoned, how, always = told(context).poison
+    if spec.number != poisoned or (when == "alone" and not always):
         return
     (context.out / "half").write_text("half a result")
     if how == "exit":
@@ -145,20 +160,20 @@ def bite(spec: dict[str, Any], context: Any, when: str) -> None:
     raise {"return": JobError, "raise": RuntimeError, "memory": MemoryError}[how]("bad luck")
 
 
-def return_what_cannot_be_recorded(spec: dict[str, Any], context: Any) -> dict[str, Any]:
+def return_what_cannot_be_recorded(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """A fact that is no number."""
     return {"loss": float("nan")}
 
 
-def leave(spec: dict[str, Any], context: Any) -> None:
+def leave(spec: NumberSpec, context: Any) -> None:
     """Try to end the process."""
     sys.exit(3)
 
 
 def tell(context: Any, line: str) -> None:
     """Add a line to the side file; short appended lines are never mixed up."""
-    if "side" in context.options:
-        with open(context.options["side"], "a") as file:
+    if told(context).side:
+        with open(told(context).side, "a") as file:
             file.write(line + "\n")
 
 
@@ -231,12 +246,8 @@ def main(store: str, side: str, step_seconds: str, n_steps: str) -> int:
     from w2slab.graph.runner import run
     from w2slab.graph.store import Store
 
-    options = {"side": side, "step_seconds": float(step_seconds)}
+    options = Options(side, float(step_seconds))
     graphs = {"0": quick_graph, "together": together_graph}
     with Processes(2) as executor:
         graph = graphs.get(n_steps, lambda: slow_graph(n_steps=int(n_steps)))()
         return run(graph, Store(store), executor, options=options).exit_code
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))

@@ -4,7 +4,7 @@ import os
 import sys
 
 import pytest
-from small_jobs import graph_of, make, slow_graph
+from small_jobs import Options, graph_of, make, slow_graph
 
 from w2slab.errors import UnavailableError
 from w2slab.graph.executors import Inline, Processes
@@ -46,7 +46,7 @@ def test_the_peak_memory_of_a_record_is_that_of_its_job(store):
     with Processes(1) as executor:
         run(graph_of(large), store, executor)
         run(graph_of(small), store, executor)
-        run(graph_of(others), store, executor, options={"others": [2**40, 2**40]})
+        run(graph_of(others), store, executor, options=Options(others=(2**40, 2**40)))
     peaks = [store.record(job.key)["peak_memory_bytes"] for job in (large, small, others)]
 
     assert peaks[0] > 400 * 2**20
@@ -71,7 +71,7 @@ def test_a_failure_is_told_with_its_kind(store, make_executor, tmp_path):
 def test_what_a_failed_job_printed_is_kept(store, tmp_path):
     broken = make("broken", "fail", number=13)
     with Processes(1) as executor:
-        run(graph_of(broken), store, executor, options={"mended": str(tmp_path / "mended")})
+        run(graph_of(broken), store, executor, options=Options(mended=str(tmp_path / "mended")))
 
     assert store.failure(broken.key)["output"] == "printed before the failure\n"
     assert "printed" in store.log(broken.key).read_text()
@@ -94,7 +94,7 @@ def test_closing_ends_a_job_that_still_runs(store):
             raise RuntimeError("the display broke")
 
     with Processes(1) as executor, pytest.raises(RuntimeError, match="the display broke"):
-        run(stepping, store, executor, options={"step_seconds": 0.1}, on_event=leave)
+        run(stepping, store, executor, options=Options(step_seconds=0.1), on_event=leave)
 
     assert list((store.root / "locks").glob("*[0-9a-f]")) == []
     with Processes(1) as executor:

@@ -2,13 +2,15 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
 import pytest
 
 from w2slab.errors import DataError
-from w2slab.graph.fingerprint import LocalFile, canonical, digest, local_files, transport
+from w2slab.graph.component import NOT_IN_KEY, Component
+from w2slab.graph.fingerprint import LocalFile, canonical, digest
 
 
 @dataclass(frozen=True)
@@ -32,14 +34,20 @@ def test_an_integer_and_a_float_of_one_value_are_told_apart():
     assert digest(1) != digest(1.0) != digest(True) != digest("1")
 
 
-def test_a_worker_is_told_the_path_of_a_file_and_the_digest_is_not(tmp_path):
-    (tmp_path / "a").write_text("content")
-    file = LocalFile.of(tmp_path / "a")
-    spec = OuterSpec(files=(file,))
+@dataclass(frozen=True)
+class Reader(Component):
+    """A component with a display name and a file."""
 
-    assert canonical(spec)["files"] == [{"file": file.digest}]
-    assert transport(spec)["files"] == [{"file": file.digest, "path": str(tmp_path / "a")}]
-    assert list(local_files({"deep": [spec]})) == [file]
+    n_words: int = 3
+    name: str = field(default="reader", metadata=NOT_IN_KEY)
+    path: Path | None = None
+
+
+def test_a_component_enters_by_its_class_and_fields_and_not_by_names_and_paths():
+    assert canonical(Reader(path=Path("a"))) == {"class": "Reader", "n_words": 3, "path": {"path": None}}
+    assert digest(Reader(path=Path("a"))) == digest(Reader(path=Path("b"), name="other"))
+    assert digest(Reader()) != digest(Reader(n_words=4))
+    assert digest(Reader()) != digest(InnerSpec())
 
 
 def test_a_file_that_was_written_anew_is_digested_anew(tmp_path):

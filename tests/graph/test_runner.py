@@ -4,7 +4,7 @@ import signal
 import threading
 
 import pytest
-from small_jobs import Story, graph_of, make, slow_graph
+from small_jobs import Options, Story, graph_of, make, slow_graph
 
 from w2slab.errors import StudyError
 from w2slab.graph.executors import Inline, Processes
@@ -33,7 +33,7 @@ def test_progress_comes_while_a_job_runs(store):
             graph_of(make("slow", "slow", number=1, n_steps=30)),
             store,
             executor,
-            options={"step_seconds": 0.02},
+            options=Options(step_seconds=0.02),
             on_event=events.append,
         )
     shares = [event.share for event in events if event.kind == "progress"]
@@ -55,8 +55,8 @@ def test_jobs_on_the_longest_way_come_first(store):
 
 
 def test_options_that_are_not_plain_are_refused_before_anything_runs(store):
-    with pytest.raises(StudyError, match="device"):
-        run(Story().graph, store, Inline(), options={"device": object()})
+    with pytest.raises(StudyError, match="object"):
+        run(Story().graph, store, Inline(), options=Options(side=object()))
     assert not store.root.exists()
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections import namedtuple
 
 import pytest
@@ -38,6 +39,25 @@ def test_a_folder_without_a_record_does_not_keep_a_result_from_its_place(store):
 
     assert store.publish(JOB.key, written(store), {"payload": JOB.payload})
     assert (store.folder(JOB.key) / "number.txt").read_text() == "1"
+
+
+# 6. "Files and folder are flushed to the disk first: after a power loss a result is whole or absent."
+def test_all_of_a_result_is_on_the_disk_before_it_is_in_its_place(store, monkeypatch):
+    folder = written(store)
+    (folder / "more").mkdir()
+    (folder / "more" / "digits.bin").write_bytes(b"12")
+    flushed, rename = set(), os.rename
+
+    def renamed(source, target):
+        expected = {"", "number.txt", "record.json", "more", "more/digits.bin"}
+        assert flushed == {os.stat(os.path.join(source, name)).st_ino for name in expected}
+        flushed.add("published")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "fsync", lambda descriptor: flushed.add(os.fstat(descriptor).st_ino))
+    monkeypatch.setattr(os, "rename", renamed)
+    assert store.publish(JOB.key, folder, {"payload": JOB.payload})
+    assert "published" in flushed
 
 
 def test_a_link_in_a_result_is_refused(store):
@@ -125,5 +145,31 @@ def test_a_lock_is_let_go_when_its_holder_dies(tmp_path):
 
     with Lock.take(path, wait_s=1.0) as lock:
         assert lock is not None
+    os.close(ready)
+    os.close(tell)
+
+
+def test_a_forked_child_keeps_no_lock_of_a_dead_holder(tmp_path):
+    path = tmp_path / "key"
+    ready, tell = os.pipe()
+    holder = os.fork()
+    if holder == 0:
+        lock = Lock.take(path)
+        child = os.fork()
+        if child == 0:
+            lock.release()  # not its own: must not let go
+            time.sleep(30)
+            os._exit(0)
+        os.write(tell, str(child).encode())
+        time.sleep(30)
+    child = int(os.read(ready, 20))
+    time.sleep(0.1)
+    assert Lock.take(path) is None
+    os.kill(holder, 9)
+    os.waitpid(holder, 0)
+
+    with Lock.take(path, wait_s=1.0) as lock:
+        assert lock is not None
+    os.kill(child, 9)
     os.close(ready)
     os.close(tell)

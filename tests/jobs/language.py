@@ -7,8 +7,8 @@ from typing import Any
 
 from tests.models import small_models
 from tests.models.small_models import pairs, reviews
-from w2slab.data.artifacts import write_prepared, write_split
-from w2slab.data.examples import Examples, Truth
+from tests.small_data import write_data
+from w2slab.data.examples import Examples
 from w2slab.models.hf.huggingface import HuggingFace
 
 __all__ = ["folder_of", "pairs", "plugin", "reviews"]
@@ -24,12 +24,10 @@ def plugin(folder: Path, kind: str = "llama", std: float = 0.15, **fields: Any) 
 
 
 def folder_of(folder: Path, task: tuple[Examples, list[int]]) -> Path:
-    """Examples in order, half of them to learn from, as a `prepare` job leaves them."""
+    """Examples in order, half of them to learn from, as the jobs of a task leave them."""
     examples, right = task
+    splits = {}
     for split, (first, last) in SHARES.items():
         chosen = range(int(first * len(right)), int(last * len(right)))
-        part = examples.take(list(chosen))
-        write_split(folder, split, part, Truth(part.ids, [[right[i]] for i in chosen]))
-    classes = None if examples.classes is None else list(examples.classes)
-    write_prepared(folder, {"classes": classes, "chance": 0.5})
-    return folder
+        splits[split] = examples.take(list(chosen)), [[right[i]] for i in chosen]
+    return write_data(folder, splits)

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import asdict
 from typing import Any
 
 from w2slab.errors import JobError
@@ -19,7 +20,7 @@ def tell(spec: Any, context: JobContext) -> dict[str, Any]:
     context.progress(0.5, f"half, says {RANK}")
     names = ("WORLD_SIZE", "LOCAL_RANK", "OMP_NUM_THREADS")
     (context.out / f"rank-{RANK}").write_text(" ".join(os.environ[name] for name in names))
-    return {"spec": spec, "options": dict(context.options), "rank": RANK, "inputs": sorted(map(str, context.inputs))}
+    return {"spec": spec, "options": asdict(context.options), "rank": RANK, "inputs": sorted(map(str, context.inputs))}
 
 
 def fail(spec: Any, context: JobContext) -> dict[str, Any]:

@@ -8,15 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.data.artifacts import (
-    Predictions,
-    read_predictions,
-    read_weights,
-    write_predictions,
-    write_prepared,
-    write_split,
-)
-from w2slab.data.examples import Examples, Truth
+from tests.small_data import write_data
+from w2slab.data.artifacts import read_predictions, read_weights, write_predictions
+from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
 from w2slab.errors import JobError
 from w2slab.jobs.combine import BootstrapSpec, CombineSpec, ReweightSpec, bootstrap, combine, reweight
 
@@ -30,13 +25,9 @@ def data(bench):
 
 
 def prepared(bench, n, name="data"):
-    folder = bench.root / name
-    folder.mkdir()
     ids = [f"e{i}" for i in range(n)]
     table = pa.table({"id": pa.array(ids), "group": pa.array(ids), "n_candidates": pa.array([2] * n)})
-    write_prepared(folder, {"classes": ["no", "yes"]})
-    write_split(folder, LEARNED, Examples(table, ("no", "yes")), Truth(ids, [[0]] * n))
-    return folder
+    return write_data(bench.root / name, {LEARNED: (Examples(table, ("no", "yes")), [[0]] * n)})
 
 
 def member(bench, name, **splits):
@@ -44,8 +35,8 @@ def member(bench, name, **splits):
     for split, rows in splits.items():
         probs = np.asarray(rows, dtype=np.float32)
         n_candidates = np.array([(row > 0).sum() if (row == 0).any() else len(row) for row in probs])
-        given = Predictions([f"e{i}" for i in range(len(probs))], probs, n_candidates)
-        write_predictions(bench.root / name / "predictions" / f"{split}.parquet", given)
+        given = Labels(np.arange(len(probs)), probs, n_candidates)
+        write_predictions(bench.root / name, split, given)
     return bench.root / name
 
 
@@ -57,7 +48,7 @@ def choosing(*choices):
 def combined(bench, how, data, *members, split="test", name="out", **inputs):
     inputs = {"data": data, **{f"member_{i}": each for i, each in enumerate(members)}, **inputs}
     out = bench.run(combine, CombineSpec(how=how), inputs, name)
-    return read_predictions(out / "predictions" / f"{split}.parquet").probs
+    return read_predictions(out, split).probs
 
 
 def test_the_mean_of_probabilities(bench, data):
@@ -136,10 +127,10 @@ def boosted(bench, data):
 def test_adaboost_by_hand(bench, data, boosted):
     members, weights, errors = boosted
     np.testing.assert_allclose(errors, [(1 / 4, math.log(3)), (1 / 6, math.log(5))], rtol=1e-6)
-    ids, found = read_weights(weights[0], LEARNED)
-    assert ids == ["e0", "e1", "e2", "e3"]
-    np.testing.assert_allclose(found, [2 / 3, 2 / 3, 2 / 3, 2], rtol=1e-6)
-    np.testing.assert_allclose(read_weights(weights[1], LEARNED)[1], [2, 2 / 5, 2 / 5, 6 / 5], rtol=1e-6)
+    found = read_weights(weights[0], LEARNED)
+    assert found.positions.tolist() == [0, 1, 2, 3]
+    np.testing.assert_allclose(found.values, [2 / 3, 2 / 3, 2 / 3, 2], rtol=1e-6)
+    np.testing.assert_allclose(read_weights(weights[1], LEARNED).values, [2, 2 / 5, 2 / 5, 6 / 5], rtol=1e-6)
     found = combined(bench, "boosted", data, *members, weights_1=weights[0], weights_2=weights[1])
     np.testing.assert_allclose(bench.facts["alphas"], np.log([3, 5, 4]), atol=1e-6)
     # Class 1 has the votes of the second, the third, the third, the first: ln 5, ln 4, ln 4, ln 3 of ln 60.
@@ -151,7 +142,7 @@ def test_for_two_classes_half_of_alpha_with_both_signs_gives_the_same_weights_an
     _, weights, errors = boosted
     signs = np.array([-1, -1, -1, 1])
     theirs = np.exp(signs * errors[0][1] / 2)
-    np.testing.assert_allclose(read_weights(weights[0], LEARNED)[1], theirs / theirs.mean(), rtol=1e-6)
+    np.testing.assert_allclose(read_weights(weights[0], LEARNED).values, theirs / theirs.mean(), rtol=1e-6)
 
 
 def test_a_member_no_better_than_chance_changes_no_weight_and_decides_nothing(bench, data):
@@ -160,7 +151,7 @@ def test_a_member_no_better_than_chance_changes_no_weight_and_decides_nothing(be
     good = member(bench, "good", supervisor_train=FIRST, test=choosing(0))
     for each in (poor, wrong):
         out = bench.run(reweight, ReweightSpec(), {"data": data, "member": each}, f"after-{each.name}")
-        np.testing.assert_array_equal(read_weights(out, LEARNED)[1], np.ones(4))
+        np.testing.assert_array_equal(read_weights(out, LEARNED).values, np.ones(4))
     found = combined(bench, "boosted", data, poor, wrong, good)
     np.testing.assert_allclose(found, [[1.0, 0.0]], atol=1e-5)
     # Where nobody is better than chance, every vote counts the same.
@@ -177,16 +168,13 @@ def test_a_member_without_errors_does_not_rule_alone(bench, data):
 
 def test_more_candidates_make_a_poor_member_worth_more(bench):
     """SAMME: with K candidates chance is 1 / K, so that e = 1/2 is worth ln(K - 1)."""
-    folder = bench.root / "data"
-    folder.mkdir()
     ids = ["e0", "e1"]
     table = pa.table({"id": pa.array(ids), "group": pa.array(ids), "n_candidates": pa.array([4, 4])})
-    write_prepared(folder, {"classes": list("abcd")})
-    write_split(folder, LEARNED, Examples(table, tuple("abcd")), Truth(ids, [[0], [0]]))
+    folder = write_data(bench.root / "data", {LEARNED: (Examples(table, tuple("abcd")), [[0], [0]])})
     half = member(bench, "half", supervisor_train=[[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1]])
     out = bench.run(reweight, ReweightSpec(), {"data": folder, "member": half}, "after")
     assert bench.facts["alpha"] == pytest.approx(math.log(3))
-    np.testing.assert_allclose(read_weights(out, LEARNED)[1], [0.5, 1.5], rtol=1e-6)
+    np.testing.assert_allclose(read_weights(out, LEARNED).values, [0.5, 1.5], rtol=1e-6)
 
 
 def test_predictions_of_other_examples_are_refused(bench, data):
@@ -198,7 +186,9 @@ def test_predictions_of_other_examples_are_refused(bench, data):
 def test_as_many_examples_are_drawn_as_there_are_and_each_seed_draws_others(bench):
     data = prepared(bench, n=1000, name="many")
     drawn = [
-        read_weights(bench.run(bootstrap, BootstrapSpec(split=LEARNED, seed=seed), {"data": data}, name), LEARNED)[1]
+        read_weights(
+            bench.run(bootstrap, BootstrapSpec(split=LEARNED, seed=seed), {"data": data}, name), LEARNED
+        ).values
         for seed, name in ((0, "a"), (0, "b"), (1, "c"))
     ]
     assert drawn[0].sum() == 1000

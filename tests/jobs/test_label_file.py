@@ -8,22 +8,20 @@ import json
 import numpy as np
 import pytest
 
-from w2slab.data.artifacts import read_examples, read_predictions, read_truth
+from tests.small_data import data_in
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import DataError
-from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
 from w2slab.jobs.label_file import LabelFileSpec, label_file
-from w2slab.jobs.prepare import PoolSpec, pool
-from w2slab.tasks.toy import Toy
 
 SPLITS = ("student_train", "validation", "test", "reserve")
-TOY = Toy(n_examples=1000)
 
 
 @pytest.fixture
 def folders(bench):
-    """Prepared data and the pool of the same task."""
-    return {"data": bench.prepare(), "pool": bench.run(pool, PoolSpec(task=TOY), {}, "pool")}
+    """A task and its splits."""
+    data = bench.prepare()
+    return {"task": data, "data": data}
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def label(bench, folders):
         out = bench.root / f"labels-{name}"
         out.mkdir()
         context = JobContext(inputs=folders, out=out, work=bench.root / "work")
-        bench.facts = label_file(transport(LabelFileSpec(file=LocalFile.of(path))), context)
+        bench.facts = label_file(LabelFileSpec(path=path), context)
         return out
 
     return label
@@ -52,7 +50,7 @@ def truth(folders):
     """The right class of each example that is to be labelled, by id."""
     found = {}
     for split in SPLITS:
-        known = read_truth(folders["data"], split)
+        known = data_in(folders["data"]).truth(split)
         found |= {name: right[0] for name, right in zip(known.ids, known.right, strict=True)}
     return found
 
@@ -63,8 +61,8 @@ def test_labels_find_their_examples_in_every_split_but_the_supervisors(label, fo
     folder = label(rows)
     assert {path.stem for path in (folder / "predictions").iterdir()} == set(SPLITS)
     for split in SPLITS:
-        found, known = read_predictions(folder / "predictions" / f"{split}.parquet"), read_truth(folders["data"], split)
-        assert found.ids == known.ids
+        found, known = read_predictions(folder, split), data_in(folders["data"]).truth(split)
+        np.testing.assert_array_equal(found.positions, data_in(folders["data"]).positions(split))
         assert known.is_right(found.choices).all()
         assert (found.probs.max(axis=1) == 1).all()
     assert bench.facts["n_labelled"] == len(right) == sum(bench.facts["n_examples"].values())
@@ -74,16 +72,16 @@ def test_votes_in_a_table_are_shares(label, folders, bench):
     names = list(truth(folders))
     votes = [json.dumps(["class 0", "class 1", "class 1", None])] * len(names)
     folder = label([{"id": name, "votes": each} for name, each in zip(names, votes, strict=True)], "weak.csv")
-    probs = read_predictions(folder / "predictions" / "test.parquet").probs
+    probs = read_predictions(folder, "test").probs
     np.testing.assert_allclose(probs, [[1 / 3, 2 / 3]] * len(probs), rtol=1e-6)
     assert bench.facts["n_annotators"] == 3
 
 
 def test_a_file_may_label_more_of_the_task_than_these_splits_hold(label, folders):
-    everything = read_examples(folders["pool"], "pool").ids
+    everything = data_in(folders["data"]).all_examples.ids
     assert len(everything) > len(truth(folders))
     folder = label([{"id": name, "label": 1} for name in everything])
-    assert read_predictions(folder / "predictions" / "test.parquet").choices.tolist() == [1] * 300
+    assert read_predictions(folder, "test").choices.tolist() == [1] * 300
 
 
 def test_what_is_no_example_of_the_task_is_told_with_its_line(label, folders):
@@ -97,7 +95,7 @@ def test_what_is_no_example_of_the_task_is_told_with_its_line(label, folders):
 
 @pytest.mark.parametrize("split", SPLITS)
 def test_every_split_must_be_labelled(split, label, folders):
-    missing = read_examples(folders["data"], split).ids[:7]
+    missing = data_in(folders["data"]).examples(split).ids[:7]
     with pytest.raises(DataError) as caught:
         label([{"id": name, "label": 0} for name in truth(folders) if name not in missing])
     assert f"weak.jsonl: 7 examples have no label ({split} 7), the first 5:" in str(caught.value)

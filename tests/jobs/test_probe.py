@@ -12,13 +12,15 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import read_predictions, read_truth
+from tests.small_data import data_in
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
 from w2slab.jobs.finetune import FinetuneSpec, finetune
 from w2slab.jobs.probe import ProbeSpec, probe
 from w2slab.models.linear.linear import Linear
-from w2slab.objectives.plain import CrossEntropy
+from w2slab.objectives import CrossEntropy
 from w2slab.training.batches import Encoded
 from w2slab.training.logistic import Scale, fit
 from w2slab.training.loop import Running
@@ -114,7 +116,7 @@ def encoded_of(counts, lengths):
 
 def test_features_come_back_in_order_whatever_shared_a_batch():
     counts, lengths = np.array([2, 1, 3, 2]), np.array([5, 9, 1, 7])
-    running = Running(placement=Placement({"device": "cpu"}), prediction_batch=2)
+    running = Running(placement=Placement("cpu"), prediction_batch=2)
     numbers = np.arange(8.0)
     expected = np.stack([numbers, numbers**2], axis=1)
     np.testing.assert_array_equal(features(Counting(), encoded_of(counts, lengths), False, running), expected)
@@ -124,7 +126,7 @@ def test_features_come_back_in_order_whatever_shared_a_batch():
 
 
 def test_a_network_that_gives_other_rows_or_no_numbers_is_an_error():
-    running = Running(placement=Placement({"device": "cpu"}))
+    running = Running(placement=Placement("cpu"))
     counts = np.array([2, 1])
     with pytest.raises(JobError, match="3 rows of features where 2 are wanted"):
         features(Counting(), encoded_of(counts, counts), True, running)
@@ -139,7 +141,7 @@ def llama(tmp_path_factory):
 
 
 def accuracy(out, data):
-    return read_truth(data, "test").is_right(read_predictions(out / "predictions" / "test.parquet").choices).mean()
+    return data_in(data).truth("test").is_right(read_predictions(out, "test").choices).mean()
 
 
 @pytest.mark.parametrize("task", [reviews, pairs])
@@ -148,7 +150,7 @@ def test_a_probe_on_true_labels_finds_what_is_plain_in_the_features(bench, llama
     spec = ProbeSpec(model=llama, train_split="student_train", labels="true", seed=0)
     out = bench.run(probe, spec, {"data": data}, "probe")
     assert {path.stem for path in (out / "predictions").iterdir()} == {"student_train", "validation", "test"}
-    found = read_predictions(out / "predictions" / "test.parquet")
+    found = read_predictions(out, "test")
     np.testing.assert_allclose(found.probs.sum(axis=1), 1, atol=1e-6)
     assert accuracy(out, data) >= 0.9
     assert (bench.facts["n_features"], bench.facts["n_examples"]) == (32, 120)
@@ -163,8 +165,7 @@ def test_a_probe_on_weak_labels_reads_no_true_label(bench, llama, bytes_of):
     for labels in ("soft", "hard"):
         before = bench.run(probe, replace(spec, labels=labels), {"data": data, "labels": weak}, f"{labels} before")
         hidden = folder_of(bench.root / f"{labels} hidden", reviews(80))
-        for path in hidden.glob("*.truth.parquet"):
-            path.unlink()
+        layout.truth(hidden).unlink()
         after = bench.run(probe, replace(spec, labels=labels), {"data": hidden, "labels": weak}, f"{labels} after")
         assert bytes_of(before) == bytes_of(after)
 
@@ -196,14 +197,14 @@ def test_a_probe_may_start_from_weights_that_a_finetuning_kept(bench, llama):
 class Bare(Linear):
     """A family whose networks have no features."""
 
+    has_features = False
+
     def build(self, examples, seed):
         return torch.nn.Linear(8, 2)
 
 
-def test_a_network_without_features_is_an_error(bench, monkeypatch):
+def test_a_network_without_features_is_an_error(bench):
     data = bench.prepare()
-    monkeypatch.setattr("w2slab.jobs.plugins.build", lambda kind, plugin: Bare("small", 8))
-    linear = Linear("small", n_features=8)
-    spec = ProbeSpec(model=linear, train_split="student_train", labels="true", seed=0)
+    spec = ProbeSpec(model=Bare("small", n_features=8), train_split="student_train", labels="true", seed=0)
     with pytest.raises(JobError, match="small: its network has no features"):
         bench.run(probe, spec, {"data": data}, "probe")

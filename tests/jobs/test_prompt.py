@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
-from w2slab.data.artifacts import Predictions, read_examples, read_predictions, read_truth, write_predictions
+from tests.small_data import data_in
+from w2slab.data import layout
+from w2slab.data.artifacts import read_predictions, write_predictions
+from w2slab.data.labels import Labels
 from w2slab.errors import JobError
 from w2slab.jobs.prompt import PromptSpec, in_turn, prompt
 from w2slab.models.linear.linear import Linear
@@ -58,14 +61,14 @@ def softmax(scores):
 
 
 def probs(out, split="test"):
-    return read_predictions(out / "predictions" / f"{split}.parquet").probs
+    return read_predictions(out, split).probs
 
 
 def test_classes_are_chosen_by_the_numbers_that_may_follow(bench, data, model):
     spec = PromptSpec(model=model, instruction="Is it bad, 0, or good, 1?", seed=0)
     out = bench.run(prompt, spec, {"data": data}, "asked")
     assert {path.stem for path in (out / "predictions").iterdir()} == set(SPLITS)
-    texts = read_examples(data, "test").table.column("text").to_pylist()
+    texts = data_in(data).examples("test").table.column("text").to_pylist()
     for text, found in zip(texts, probs(out), strict=True):
         scores = log_probs(model, f"Is it bad, 0, or good, 1?\n\n{text}\nAnswer:", [" 0", " 1"])[:, 0]
         np.testing.assert_allclose(found, softmax(scores), atol=1e-5)
@@ -86,7 +89,7 @@ def test_numbers_of_several_tokens_count_all_of_them(bench, llama):
 def test_candidates_are_weighed_by_the_mean_log_probability_of_their_tokens(bench, model):
     data = folder_of(bench.root / "data", pairs(24))
     out = bench.run(prompt, PromptSpec(model=model, seed=0), {"data": data}, "asked")
-    examples = read_examples(data, "test").table
+    examples = data_in(data).examples("test").table
     columns = (examples.column(name).to_pylist() for name in ("text", "candidates"))
     for text, candidates, found in zip(*columns, probs(out), strict=True):
         total, count = log_probs(model, text, candidates).T
@@ -109,13 +112,13 @@ def test_shots_take_classes_in_turn_while_they_last():
 def test_all_examples_are_asked_after_the_same_shots(bench, data, llama):
     model = replace(llama, fields={**llama.fields, "max_length": 64})
     out = bench.run(prompt, PromptSpec(model=model, shots=2, labels="true", seed=3), {"data": data}, "asked")
-    table, right = read_examples(data, "student_train"), read_truth(data, "student_train").right
+    table, right = data_in(data).examples("student_train"), data_in(data).truth("student_train").right
     labels = np.array([r[0] for r in right])
     drawn = in_turn(rng(3, "shots").permutation(len(labels)), labels)[:2]
     assert set(labels[drawn]) == {0, 1}
     texts = table.table.column("text").to_pylist()
     shots = "".join(f"{texts[i]}\nAnswer: {labels[i]}\n\n" for i in drawn)
-    asked = read_examples(data, "test").table.column("text").to_pylist()
+    asked = data_in(data).examples("test").table.column("text").to_pylist()
     for text, found in zip(asked, probs(out), strict=True):
         scores = log_probs(model, f"{shots}{text}\nAnswer:", [" 0", " 1"])[:, 0]
         np.testing.assert_allclose(found, softmax(scores), atol=1e-5)
@@ -124,10 +127,10 @@ def test_all_examples_are_asked_after_the_same_shots(bench, data, llama):
 
 def weak_labels(folder: Path, data: Path) -> Path:
     """Labels of which every one says class 1."""
-    examples = read_examples(data, "student_train")
+    examples = data_in(data).examples("student_train")
     sure = np.tile(np.array([0.2, 0.8], dtype=np.float32), (len(examples), 1))
-    path = folder / "predictions" / "student_train.parquet"
-    write_predictions(path, Predictions(examples.ids, sure, examples.n_candidates))
+    positions = data_in(data).positions("student_train")
+    write_predictions(folder, "student_train", Labels(positions, sure, examples.n_candidates))
     return folder
 
 
@@ -136,8 +139,7 @@ def test_weak_shots_read_no_true_label(bench, data, llama, bytes_of):
     inputs = {"data": data, "labels": weak_labels(bench.root / "weak", data)}
     spec = PromptSpec(model=llama, shots=2, labels="weak", seed=0)
     before = bench.run(prompt, spec, inputs, "before")
-    for path in data.glob("*.truth.parquet"):
-        path.unlink()
+    layout.truth(data).unlink()
     assert bytes_of(before) == bytes_of(bench.run(prompt, spec, inputs, "after"))
 
 

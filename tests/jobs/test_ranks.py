@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,13 +24,13 @@ from w2slab.errors import JobError, UnavailableError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.perform import PEAKS
 from w2slab.jobs import ranks
-from w2slab.jobs.prepare import PrepareSpec, prepare
+from w2slab.jobs.options import RunOptions
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.objectives.confidence import AuxiliaryConfidence
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 from w2slab.training.recipe import Recipe
 
-TWO = {"gpus_per_job": 2, "device": "cpu"}
+TWO = RunOptions(gpus_per_job=2, device="cpu")
 
 
 def context(folder: Path, **changes) -> JobContext:
@@ -40,8 +41,8 @@ def context(folder: Path, **changes) -> JobContext:
 
 def assert_alike(one: Path, two: Path) -> None:
     for file in sorted((one / "predictions").iterdir()):
-        a, b = read_predictions(file), read_predictions(two / "predictions" / file.name)
-        assert a.ids == b.ids
+        a, b = read_predictions(one, file.stem), read_predictions(two, file.stem)
+        np.testing.assert_array_equal(a.positions, b.positions)
         np.testing.assert_allclose(a.probs, b.probs, atol=1e-4)
 
 
@@ -75,14 +76,14 @@ def test_a_sharded_network_gives_the_predictions_of_one_process(tmp_path):
 
     bench = Bench(tmp_path)
     sizes = {"supervisor_train": 20, "student_train": 37, "validation": 10, "test": 30}
-    data = bench.run(prepare, PrepareSpec(task=ChessPuzzles(), sizes=sizes, seed=0), {}, "data")
+    data = bench.data(ChessPuzzles(), sizes, "data")
     spec = bench.spec(
         model=Chessformer("chess-8k"),
         recipe=Recipe(epochs=1, batch_size=9, curve_points=2, stop_at="weak-labels"),
         keep_weights=True,
     )
     one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
-    sharded = TWO | {"sharded": True, "micro_batch": 4, "prediction_batch": 8}
+    sharded = replace(TWO, sharded=True, micro_batch=4, prediction_batch=8)
     bench.finetune("two", {"data": data}, spec, options=sharded)
     assert_alike(one, tmp_path / "two")
     a, b = (load_file(tmp_path / name / "checkpoint" / "model.safetensors") for name in ("one", "two"))
@@ -103,7 +104,7 @@ def test_a_sharded_text_model_gives_the_predictions_of_one_process(tmp_path):
     model = plugin(tmp_path / "model", max_length=64)
     spec = bench.spec(model=model, recipe=Recipe(epochs=1, batch_size=8, curve_points=0))
     one = bench.finetune("one", {"data": data}, spec, options={"device": "cpu"})
-    assert_alike(one, bench.finetune("two", {"data": data}, spec, options=TWO | {"sharded": True}))
+    assert_alike(one, bench.finetune("two", {"data": data}, spec, options=replace(TWO, sharded=True)))
 
 
 def test_each_process_is_told_all_of_the_job_and_its_place_in_it(tmp_path, monkeypatch):
@@ -111,12 +112,15 @@ def test_each_process_is_told_all_of_the_job_and_its_place_in_it(tmp_path, monke
     monkeypatch.setenv("MASTER_PORT", "1")
     heard = []
     (tmp_path / "data").mkdir()
-    asked = context(tmp_path, inputs={"data": tmp_path / "data"}, progress=lambda *said: heard.append(said))
+    options = RunOptions(gpus_per_job=2, micro_batch=3)
+    asked = context(
+        tmp_path, options=options, inputs={"data": tmp_path / "data"}, progress=lambda *said: heard.append(said)
+    )
     facts = ranks.spread("tests.jobs.rank_jobs:tell", {"x": [1, None, "é"]}, asked)
     assert facts["spec"] == {"x": [1, None, "é"]}
     assert facts["rank"] == 0
     assert facts["inputs"] == ["data"]
-    assert facts["options"] == {"gpus_per_job": 1, "device": "cpu"}
+    assert facts["options"] == asdict(RunOptions(gpus_per_job=2, device="cpu", micro_batch=3))
     assert heard == [(0.5, "half, says 0")]
     assert {p.name: p.read_text() for p in asked.out.iterdir()} == {"rank-0": "2 0 2", "rank-1": "2 1 2"}
 

@@ -6,22 +6,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from tests.small_data import data_in, write_data
 from w2slab import registry
-from w2slab.data.artifacts import (
-    Predictions,
-    read_predictions,
-    read_truth,
-    read_weights,
-    write_examples,
-    write_predictions,
-    write_prepared,
-    write_weights,
-)
+from w2slab.data.artifacts import read_predictions, read_weights, write_predictions, write_weights
 from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels, Weights
 from w2slab.errors import JobError
-from w2slab.jobs import relabel as relabel_job
 from w2slab.jobs.relabel import RelabelSpec, relabel
-from w2slab.relabelings.relabeling import RelabelResult
+from w2slab.relabelings.relabeling import Relabeling, RelabelResult
 
 
 @pytest.fixture
@@ -30,9 +22,8 @@ def labels(bench):
 
     def write(classes):
         data, folder = bench.root / "data", bench.root / "labels"
-        data.mkdir()
-        write_prepared(data, {"classes": classes})
         generator = np.random.default_rng(0)
+        splits, said = {}, {}
         for split in ("student_train", "validation", "test"):
             n_candidates = np.full(50, 2) if classes else generator.integers(2, 6, 50)
             probs = generator.random((50, n_candidates.max())).astype(np.float32)
@@ -40,9 +31,11 @@ def labels(bench):
             probs /= probs.sum(axis=1, keepdims=True)
             ids = [f"{split}-{i}" for i in range(50)]
             columns = {"id": ids, "group": ids, "candidates": [["move"] * n for n in n_candidates]}
-            write_examples(data, split, Examples(pa.table(columns), classes and tuple(classes)))
-            predictions = Predictions(ids, probs, n_candidates)
-            write_predictions(folder / "predictions" / f"{split}.parquet", predictions)
+            splits[split] = Examples(pa.table(columns), classes and tuple(classes)), [[0]] * 50
+            said[split] = probs, n_candidates
+        write_data(data, splits)
+        for split, given in said.items():
+            write_predictions(folder, split, Labels(data_in(data).positions(split), *given))
         return {"data": data, "labels": folder}
 
     return write
@@ -54,21 +47,21 @@ def spec(name, seed=0, n_trusted=0, **fields):
 
 def changed(bench, inputs, name, seed=0, split="student_train", out=None):
     folder = bench.run(relabel, spec(name, seed=seed), inputs, out or name)
-    return read_predictions(folder / "predictions" / f"{split}.parquet")
+    return read_predictions(folder, split)
 
 
 def test_shuffled_common_classes_are_the_same_rows_for_other_examples(bench, labels):
     inputs = labels(["no", "yes"])
-    before = read_predictions(inputs["labels"] / "predictions" / "student_train.parquet")
+    before = read_predictions(inputs["labels"], "student_train")
     after = changed(bench, inputs, "shuffled")
-    assert after.ids == before.ids
+    np.testing.assert_array_equal(after.positions, before.positions)
     assert sorted(after.probs.tolist()) == sorted(before.probs.tolist())
     assert (after.probs != before.probs).any(axis=1).mean() > 0.8
 
 
 def test_shuffled_own_candidates_stay_with_their_example(bench, labels):
     inputs = labels(None)
-    before = read_predictions(inputs["labels"] / "predictions" / "student_train.parquet")
+    before = read_predictions(inputs["labels"], "student_train")
     after = changed(bench, inputs, "shuffled")
     np.testing.assert_array_equal(after.n_candidates, before.n_candidates)
     np.testing.assert_array_equal(np.sort(after.probs), np.sort(before.probs))
@@ -114,11 +107,12 @@ def weak(bench):
 
 def test_a_filter_leaves_weights_and_passes_labels_of_other_splits_on(bench, weak):
     folder = bench.run(relabel, spec("confidence-filter", keep=0.5), weak, "filtered")
-    ids, weights = read_weights(folder, "student_train")
-    assert (ids, sorted(set(weights.tolist()))) == (read_truth(weak["data"], "student_train").ids, [0.0, 1.0])
-    assert bench.facts["n_left_out"] == (weights == 0).sum()
+    weights = read_weights(folder, "student_train")
+    np.testing.assert_array_equal(weights.positions, data_in(weak["data"]).positions("student_train"))
+    assert sorted(set(weights.values.tolist())) == [0.0, 1.0]
+    assert bench.facts["n_left_out"] == (weights.values == 0).sum()
     assert not (folder / "weights" / "validation.parquet").exists()
-    before, after = (read_predictions(f / "predictions" / "validation.parquet") for f in (weak["labels"], folder))
+    before, after = (read_predictions(f, "validation") for f in (weak["labels"], folder))
     assert (before.probs == after.probs).all()
 
 
@@ -126,44 +120,53 @@ def test_a_student_learns_only_what_is_kept_and_as_if_it_had_been_alone(bench, w
     folder = bench.run(relabel, spec("confidence-filter", keep=0.5), weak, "filtered")
     student = bench.spec(labels="soft")
     bench.finetune("student", {"data": weak["data"], "labels": folder}, student)
-    kept = int((read_weights(folder, "student_train")[1] > 0).sum())
+    kept = int((read_weights(folder, "student_train").values > 0).sum())
     assert bench.facts["n_examples"] == kept < 200
     # Weights that a job of their own left go before those of the labels.
-    ids, weights = read_weights(folder, "student_train")
-    write_weights(bench.root / "others", "student_train", ids, 1.0 - weights)
+    weights = read_weights(folder, "student_train")
+    write_weights(bench.root / "others", "student_train", Weights(weights.positions, 1.0 - weights.values))
     inputs = {"data": weak["data"], "labels": folder, "weights": bench.root / "others"}
     bench.finetune("other student", inputs, student)
     assert bench.facts["n_examples"] == 200 - kept
 
 
-def told(bench, weak, monkeypatch, **fields):
+class Answering(Relabeling):
+    """Answers as a function does."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __call__(self, batch):
+        return self.answer(batch)
+
+
+def told(bench, weak, n_trusted=0):
     """What a relabeling is given."""
     seen = []
 
-    class Looks:
-        def __call__(self, given):
-            seen.append(given)
-            return RelabelResult(given.probs)
+    def look(batch):
+        seen.append(batch)
+        return RelabelResult(batch.probs)
 
-    monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: Looks())
-    bench.run(relabel, spec("looks", **fields), weak, f"looked {len(list(bench.root.iterdir()))}")
+    asked = RelabelSpec(relabeling=Answering(look), n_trusted=n_trusted, seed=0)
+    bench.run(relabel, asked, weak, f"looked {len(list(bench.root.iterdir()))}")
     return seen[0]
 
 
-def test_only_a_budget_of_true_labels_is_told_and_none_without(bench, weak, monkeypatch):
-    assert told(bench, weak, monkeypatch).trusted is None
-    trusted = told(bench, weak, monkeypatch, n_trusted=30).trusted
-    right = np.array([r[0] for r in read_truth(weak["data"], "student_train").right])
+def test_only_a_budget_of_true_labels_is_told_and_none_without(bench, weak):
+    assert told(bench, weak).trusted is None
+    trusted = told(bench, weak, n_trusted=30).trusted
+    right = np.array([r[0] for r in data_in(weak["data"]).truth("student_train").right])
     assert (trusted >= 0).sum() == 30
     assert (trusted[trusted >= 0] == right[trusted >= 0]).all()
     with pytest.raises(JobError, match=r"n_trusted: 999 true labels are asked for, and student_train has 200"):
-        told(bench, weak, monkeypatch, n_trusted=999)
+        told(bench, weak, n_trusted=999)
 
 
-def test_other_labels_come_in_their_order(bench, weak, monkeypatch):
+def test_other_labels_come_in_their_order(bench, weak):
     inputs = weak | {f"other_{i}": weak["labels"] for i in (10, 2)}
     inputs["other_2"] = bench.finetune("other", {"data": weak["data"]}, bench.spec(4))
-    given = told(bench, inputs, monkeypatch)
+    given = told(bench, inputs)
     assert len(given.others) == 2
     assert (given.others[1] == given.probs).all()
     assert (given.others[0] != given.probs).any()
@@ -179,15 +182,7 @@ def test_other_labels_come_in_their_order(bench, weak, monkeypatch):
         (lambda p: RelabelResult(p, np.zeros(len(p))), "every example of student_train was left out"),
     ],
 )
-def test_what_another_distribution_gets_wrong_is_said(bench, weak, monkeypatch, made, complaint):
-    monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: lambda given: made(given.probs))
+def test_what_another_distribution_gets_wrong_is_said(bench, weak, made, complaint):
+    broken = RelabelSpec(relabeling=Answering(lambda batch: made(batch.probs)), seed=0)
     with pytest.raises(JobError, match=complaint):
-        bench.run(relabel, spec("broken"), weak, "broken")
-
-
-def test_every_relabeling_of_the_table_says_what_it_needs():
-    for name in registry.table("relabelings"):
-        row = registry.load("relabelings", name)
-        assert isinstance(getattr(row, "needs_features", False), bool)
-        assert isinstance(getattr(row, "needs_others", 0), int)
-        assert isinstance(getattr(row, "every_split", False), bool)
+        bench.run(relabel, broken, weak, "broken")

@@ -16,7 +16,8 @@ from w2slab.graph.job import Stopped
 from w2slab.ladders.chess.corpus import CorpusSpec, write_corpus
 from w2slab.ladders.chess.games import Game
 from w2slab.ladders.chess.pretraining import PretrainOptions, PretrainSpec, pretrain, rung_spec
-from w2slab.models.chessformer.chessformer import Architecture, Chessformer
+from w2slab.models.chessformer.architecture import Architecture
+from w2slab.models.chessformer.chessformer import Chessformer
 
 chess = pytest.importorskip("chess", reason="python-chess makes the corpus")
 SHAPE = Architecture(width=8, layers=1, heads=1)

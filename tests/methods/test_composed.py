@@ -9,9 +9,12 @@ import numpy as np
 from tests.jobs.conftest import bench
 from tests.methods.planning import planned, problems, student, study
 from w2slab import registry
-from w2slab.data.artifacts import Predictions, read_weights, write_predictions, write_prepared
+from w2slab.data.artifacts import read_weights, write_predictions, write_prepared
 from w2slab.jobs import relabel as job
 from w2slab.jobs.relabel import RelabelSpec
+from w2slab.objectives import ReverseKL
+from w2slab.relabelings.confidence_filter import ConfidenceFilter
+from w2slab.relabelings.neighbours import NeighbourRelabel
 from w2slab.study.document import parse_document
 from w2slab.study.reading import check_study
 from w2slab.study.writing import schema, to_yaml
@@ -27,12 +30,12 @@ def composed(fields):
 
 def test_relabelings_follow_one_another_and_the_objective_comes_last():
     found = student(planned(composed(f"relabelings: {TWO}, objective: {{name: reverse-kl, epsilon: 0.05}}")))
-    assert (found.spec.objective.name, found.spec.objective.fields) == ("reverse-kl", {"epsilon": 0.05})
+    assert found.spec.objective == ReverseKL(epsilon=0.05)
     second = found.inputs["labels"]
     first = second.inputs["labels"]
-    assert second.spec.relabeling.name == "neighbour-relabel"
+    assert isinstance(second.spec.relabeling, NeighbourRelabel)
     assert second.inputs["features"].kind == "embed"
-    assert (first.spec.relabeling.name, first.spec.relabeling.fields) == ("confidence-filter", {"keep": 0.8})
+    assert first.spec.relabeling == ConfidenceFilter(keep=0.8)
     assert "features" not in first.inputs
 
 
@@ -99,8 +102,8 @@ def test_weights_of_one_relabeling_reach_through_the_next(bench):
     data.mkdir()
     write_prepared(data, {"classes": ["no", "yes"]})
     sure = np.array([0.9, 0.6, 0.8, 0.7], dtype=np.float32)
-    given = Predictions([f"e{i}" for i in range(4)], np.stack([1 - sure, sure], axis=1), np.full(4, 2))
-    write_predictions(labels / "predictions" / "student_train.parquet", given)
+    given = Labels([f"e{i}" for i in range(4)], np.stack([1 - sure, sure], axis=1), np.full(4, 2))
+    write_predictions(labels, "student_train", given)
     write_examples_of(data)
 
     def relabel(name, fields, labels, out):

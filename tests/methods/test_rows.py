@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import ClassVar
 
 import pytest
 
 from tests.methods.planning import problems
 from w2slab import registry
+from w2slab.methods.method import Method
+from w2slab.relabelings.relabeling import Relabeling, RelabelResult
 
 ROWS = sorted(registry.table("methods"))
 
@@ -22,17 +24,16 @@ def test_there_are_thirty_methods_or_more():
 def test_its_line_is_one_sentence_that_ends_with_a_reference(row):
     line = registry.describe("methods", row)
     assert re.fullmatch(r"[A-Z].*\([^()]*\b(19|20)\d\d\b[^()]*\)\.", line), line
-    assert line == registry.load("methods", row).__doc__.partition("\n")[0]
+    assert line == registry.row("methods", row).kind.__doc__.partition("\n")[0]
 
 
 @pytest.mark.parametrize("row", ROWS)
 def test_it_is_a_frozen_dataclass_whose_fields_have_defaults_and_are_explained(row):
-    method = registry.load("methods", row)
-    assert is_dataclass(method)
-    assert method.__dataclass_params__.frozen
-    registry.build("methods", row, {})
-    for field in fields(method):
-        assert re.search(rf"\n\s+([a-z0-9_]+, )*{field.name}(, [a-z0-9_]+)*: ", method.__doc__), field.name
+    found = registry.row("methods", row)
+    assert is_dataclass(found.kind)
+    assert found.kind.__dataclass_params__.frozen
+    assert isinstance(registry.build("methods", row, {}), Method)
+    assert [each.name for each in found.parameters.values() if not each.text] == []
 
 
 @pytest.mark.parametrize("row", ROWS)
@@ -68,7 +69,7 @@ def test_labels_that_no_model_gave_refuse_methods_with_several_supervisors():
 
 
 def test_only_what_is_told_true_labels_says_so():
-    told = {row for row in ROWS if getattr(registry.build("methods", row, {}), "uses_truth", False)}
+    told = {row for row in ROWS if registry.build("methods", row, {}).uses_truth}
     assert told == {"finetune-then-probe", "trust-function"}
 
 
@@ -79,22 +80,27 @@ def test_rows_that_alone_would_be_no_method_are_none(row):
 
 
 def test_rows_of_relabelings_that_need_more_than_labels_and_features_have_methods_of_their_own():
-    from w2slab.methods import NOT_ALONE, TABLE
+    from w2slab.methods import TABLE
 
     for row in registry.table("relabelings"):
-        relabeling = registry.load("relabelings", row)
-        if getattr(relabeling, "needs_others", 0) or getattr(relabeling, "needs_trusted", False):
-            assert row in TABLE or row in NOT_ALONE, row
+        relabeling = registry.build("relabelings", row, {})
+        if relabeling.needs_others or relabeling.needs_trusted:
+            assert row in TABLE or row not in ROWS, row
 
 
 @dataclass(frozen=True)
-class Foreign:
+class Foreign(Relabeling):
     """A relabeling of another distribution that looks at labels of others (Nobody 2025)."""
 
     needs_others: ClassVar[int] = 1
 
+    def __call__(self, batch):
+        return RelabelResult(batch.probs)
 
-def test_a_foreign_relabeling_that_needs_more_says_so_before_anything_runs(monkeypatch):
-    for kind in ("relabelings", "methods"):
-        monkeypatch.setitem(registry.table(kind), "foreign", "tests.methods.test_rows:Foreign")
-    assert "foreign needs labels beside the supervisor's" in problems("methods=[foreign]")
+
+def test_a_foreign_relabeling_that_needs_more_says_so_before_anything_runs():
+    registry.add_row("relabelings", "foreign", "tests.methods.test_rows:Foreign")
+    try:
+        assert "foreign needs labels beside the supervisor's" in problems("methods=[foreign]")
+    finally:
+        registry.remove_row("relabelings", "foreign")

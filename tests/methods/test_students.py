@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.methods.planning import comparison, planned, student
+from w2slab.objectives import ReverseKL
 
 
 def test_bagged_students_learn_on_draws_of_their_own_and_their_mean_is_the_student():
@@ -37,13 +38,13 @@ def test_a_shorter_chain_is_part_of_a_longer_one():
 
 def test_the_convex_combination_has_many_heads_and_minimises_reverse_kl():
     found = student(planned("methods=[{name: convex-combination, n_heads: 5, epsilon: 0.1}]"))
-    assert found.spec.mixture == 5
-    assert (found.spec.objective.name, found.spec.objective.fields["epsilon"]) == ("reverse-kl", 0.1)
+    assert found.spec.n_heads == 5
+    assert found.spec.objective == ReverseKL(epsilon=0.1)
 
 
 def test_in_a_study_of_heads_it_has_as_many():
     found = student(planned("methods=[convex-combination]", "tuning=head"))
-    assert (found.kind, found.spec.head.mixture) == ("head", 16)
+    assert (found.kind, found.spec.head.n_heads) == ("head", 16)
 
 
 @pytest.mark.parametrize(

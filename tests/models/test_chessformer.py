@@ -13,8 +13,10 @@ import torch
 from w2slab.data.examples import Examples, Truth
 from w2slab.errors import DataError
 from w2slab.ladders.chess.pretraining import RUNGS
-from w2slab.models.chessformer.chessformer import SHIPPED, Chessformer, collate, encode_positions
-from w2slab.models.chessformer.chessformer_network import HIDDEN, Architecture, build, read_weights, write_weights
+from w2slab.models.chessformer.architecture import Architecture
+from w2slab.models.chessformer.chessformer import SHIPPED, Chessformer
+from w2slab.models.chessformer.chessformer_network import HIDDEN, build, read_weights, write_weights
+from w2slab.models.chessformer.positions import collate, encode_positions
 from w2slab.tasks.chess.position import mirror_fen
 from w2slab.tasks.chess.puzzle_task import ChessPuzzles
 

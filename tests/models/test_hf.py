@@ -17,9 +17,10 @@ from w2slab.data.examples import Examples
 from w2slab.errors import DataError, StudyError, UnavailableError
 from w2slab.models.hf import huggingface as hf
 from w2slab.models.hf.huggingface import HuggingFace
-from w2slab.training.language import Course, learn_language, mean_loss
+from w2slab.training.language import learn_language, mean_loss
 from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
+from w2slab.training.schedules import WarmupStableDecay
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +40,11 @@ def adapter(tmp_path_factory, llama):
 
     from peft import LoraConfig, get_peft_model
 
-    from w2slab.models.hf import hf_network
+    from w2slab.models.hf import hf_loading
     from w2slab.models.hf.hf_sources import Checkpoint
 
     folder = tmp_path_factory.mktemp("adapter")
-    model, _ = hf_network.load(Checkpoint(llama), causal=True, layers=None, adapter=None)
+    model, _ = hf_loading.load(Checkpoint(llama), causal=True, layers=None, adapter=None)
     with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft asks transformers for what will be removed
         torch.manual_seed(0)
@@ -62,8 +63,8 @@ def test_the_module_imports_without_torch():
     [
         ({"model": "a/b", "path": Path("x")}, "model and path each say where the weights are"),
         ({"path": Path("x"), "package": "x/y"}, "path and package each say"),
-        ({"revision": "main"}, "revision is that of a hub's model"),
-        ({"path": Path("x"), "revision": "main"}, "revision is that of a hub's model"),
+        ({"revision": "main"}, "revision is that of a Hub model"),
+        ({"path": Path("x"), "revision": "main"}, "revision is that of a Hub model"),
     ],
 )
 def test_clashing_fields_are_refused(fields, words):
@@ -158,10 +159,10 @@ def test_a_language_model_learns_is_written_and_is_started_from(llama, tuning, t
     assert family.generates
     network = family.build_language(seed=0)
     rows = family.tokens(["the film was", "people had read"] * 8, [" good", " about it"] * 8)
-    running = Running(Placement({"device": "cpu"}))
+    running = Running(Placement("cpu"))
     before = mean_loss(network, rows, running, 8)
-    course = Course(steps=12, batch_size=8, lr=1e-2, warmup_steps=1)
-    learn_language(network, rows, course, running, {})
+    schedule = WarmupStableDecay(steps=12, lr=1e-2, warmup_steps=1)
+    learn_language(network, rows, schedule, running, {}, batch_size=8)
     after = mean_loss(network, rows, running, 8)
     assert after < before - 0.5
     family.save_base(network, tmp_path / "base")

@@ -10,7 +10,8 @@ from tests.models import small_models
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.objectives import CrossEntropy
 from w2slab.training import batches
-from w2slab.training.loop import Running, Training, finetune
+from w2slab.training.classification import Training, finetune
+from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 from w2slab.training.recipe import Recipe
@@ -37,7 +38,7 @@ def training(model, made, labels, **recipe):
 
 
 def running(**options):
-    return Running(Placement({"device": "cpu"}), **options)
+    return Running(Placement("cpu"), **options)
 
 
 def accuracy(network, model, made, labels):

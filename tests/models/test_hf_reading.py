@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.models import small_models
 from w2slab.data.examples import Examples
 from w2slab.errors import DataError
-from w2slab.models.hf import tokenizing as hf_reading
+from w2slab.models.hf import tokenizing
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.models.hf.tokenizing import fit, split_by_length
 
@@ -22,14 +22,14 @@ from w2slab.models.hf.tokenizing import fit, split_by_length
 def decoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decoder")
     small_models.save_byte_level(folder)
-    return hf_reading.load(folder, None, 32, False)
+    return tokenizing.load(folder, None, 32, False)
 
 
 @pytest.fixture(scope="module")
 def encoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("encoder")
     small_models.save_words(folder)
-    return hf_reading.load(folder, None, 12, False)
+    return tokenizing.load(folder, None, 12, False)
 
 
 def examples(texts, answers=None, candidates=None):
@@ -100,7 +100,7 @@ def test_an_empty_text_is_a_special_token(decoder, encoder):
 
 def test_an_empty_text_is_an_error_where_no_token_can_stand_for_it(tmp_path):
     small_models.save_tokenizer(tmp_path, small_models.byte_level())
-    reader = hf_reading.load(tmp_path, None, 8, False)
+    reader = tokenizing.load(tmp_path, None, 8, False)
     reader.filler = None
     with pytest.raises(DataError, match="example x1: no token stands for its text"):
         reader.read(examples(["good", ""]))
@@ -125,7 +125,7 @@ def test_half_of_a_surrogate_pair_is_an_error_that_names_the_text(decoder):
 
 def test_a_tokenizer_without_a_token_for_padding_will_do(tmp_path):
     small_models.save_tokenizer(tmp_path, small_models.byte_level())
-    reader = hf_reading.load(tmp_path, None, 32, False)
+    reader = tokenizing.load(tmp_path, None, 32, False)
     assert reader.tokenizer.pad_token is None
     made = reader.read(examples(["good", "bad papers"]))
     assert made.batch(np.array([0, 1]))["input_ids"].shape == (2, made.lengths[1])
@@ -139,7 +139,7 @@ def test_what_a_tokenizer_says_of_padding_and_truncation_does_not_count(tmp_path
     tokenizer.enable_padding(length=16)
     tokenizer.enable_truncation(4)
     small_models.save_tokenizer(tmp_path, tokenizer.to_str())
-    reader = hf_reading.load(tmp_path, None, 32, False)
+    reader = tokenizing.load(tmp_path, None, 32, False)
     made = reader.read(examples(["good", "people had read about good papers"]))
     assert text(reader, row(made, 1)) == "people had read about good papers"
     assert made.lengths[0] < 4
@@ -192,7 +192,7 @@ def test_candidates_are_rows_of_their_own(decoder):
 # "chess examples can be read as text"
 def test_a_chess_position_is_read_as_its_fen_and_a_move(decoder, tmp_path):
     small_models.save_byte_level(tmp_path)
-    reader = hf_reading.load(tmp_path, None, 128, False)
+    reader = tokenizing.load(tmp_path, None, 128, False)
     fen = "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1"
     table = pa.table({"id": ["c"], "fen": [fen], "candidates": [["d1d8", "g1f1"]]})
     made = reader.read(Examples(table))
@@ -247,21 +247,21 @@ def test_rungs_of_one_ladder_read_alike_and_others_do_not(tmp_path):
 
 def test_max_length_is_what_the_model_and_its_tokenizer_take_and_512_at_most(tmp_path):
     small_models.save_byte_level(tmp_path)
-    assert hf_reading.load(tmp_path, 64, None, False).max_length == 64
-    assert hf_reading.load(tmp_path, 4096, None, False).max_length == 512
-    assert hf_reading.load(tmp_path, 4096, 1000, False).max_length == 1000
+    assert tokenizing.load(tmp_path, 64, None, False).max_length == 64
+    assert tokenizing.load(tmp_path, 4096, None, False).max_length == 512
+    assert tokenizing.load(tmp_path, 4096, 1000, False).max_length == 1000
 
 
 def test_a_malformed_or_missing_tokenizer_is_an_error_with_its_folder(tmp_path):
     with pytest.raises(DataError, match=f"{tmp_path}: the tokenizer cannot be read"):
-        hf_reading.load(tmp_path, None, None, False)
+        tokenizing.load(tmp_path, None, None, False)
     small_models.save_byte_level(tmp_path)
     (tmp_path / "tokenizer.json").write_text("{")
     with pytest.raises(DataError, match=f"{tmp_path}: the tokenizer cannot be read"):
-        hf_reading.load(tmp_path, None, None, False)
+        tokenizing.load(tmp_path, None, None, False)
 
 
 def test_no_room_for_text_is_an_error(encoder):
-    reader = hf_reading.Reader(encoder.tokenizer, 2)
+    reader = tokenizing.Reader(encoder.tokenizer, 2)
     with pytest.raises(DataError, match="max_length 2: the tokenizer's own special tokens leave no room"):
         reader.read(examples(["good"]))

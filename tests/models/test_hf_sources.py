@@ -63,6 +63,24 @@ def test_a_branch_becomes_a_commit_and_loads_from_the_cache(cache, llama):
     assert torch.equal(logits(HuggingFace("m", model="some/llama")), logits(family))
 
 
+# "`model:` of a rung takes a hub id or a folder, as `from_pretrained` does"
+def test_a_model_may_be_a_folder_which_takes_precedence_over_the_hub(cache, llama, tmp_path, monkeypatch):
+    assert HuggingFace("m", model=str(llama)) == HuggingFace("m", path=llama)
+    (tmp_path / "some").mkdir()
+    shutil.copytree(llama, tmp_path / "some" / "llama")
+    monkeypatch.chdir(tmp_path)
+    assert HuggingFace("m", model="some/llama").files() == (Path("some/llama"),)
+    with pytest.raises(ValueError, match="revision is that of a Hub model"):
+        HuggingFace("m", model="some/llama", revision="main")
+
+
+def test_a_model_that_is_neither_is_an_error_that_names_both_readings(cache):
+    with pytest.raises(
+        UnavailableError, match=r"model: nowhere: there is no such folder .*; and as a model of the Hub"
+    ):
+        HuggingFace("m", model="nowhere").resolved()
+
+
 def test_how_a_model_of_the_hub_is_read_out_does_not_depend_on_what_else_the_cache_holds(cache):
     folder = cache / "snapshots" / COMMIT
     shutil.rmtree(folder)
@@ -163,13 +181,14 @@ def test_a_hub_that_does_not_have_the_model_is_an_error_with_the_command(hub, tm
     code = "from w2slab.models.hf.huggingface import HuggingFace; HuggingFace('m', model='some/other').resolved()"
     environment = {"HF_HOME": str(tmp_path), "HF_ENDPOINT": hub, "PATH": ""}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
-    assert "UnavailableError: the model some/other (revision main)" in done.stderr
+    assert "UnavailableError: model: some/other: there is no such folder" in done.stderr
+    assert "as a model of the Hub (revision main)" in done.stderr
     assert "`hf download some/other --revision main`" in done.stderr
 
 
 def test_half_a_download_is_not_a_model(cache):
     (cache / "snapshots" / COMMIT / "model.safetensors").unlink()
-    with pytest.raises(UnavailableError, match=f"not whole in the local cache.*--revision {COMMIT}"):
+    with pytest.raises(UnavailableError, match=f"incomplete in the local cache.*--revision {COMMIT}"):
         HuggingFace("m", model="some/llama").resolved()
     with pytest.raises(UnavailableError, match="--revision " + OTHER):
         HuggingFace("m", model="some/llama", revision=OTHER).resolved()

@@ -13,6 +13,9 @@ from tests.graph.conftest import store
 __all__ = ["store"]
 
 
+_START = "import sys, small_jobs; sys.exit(small_jobs.main(*sys.argv[1:]))"
+
+
 @pytest.fixture
 def start_run(tmp_path):
     """Starts a run of `slow_graph` in a process of its own; whatever is left is killed at the end of the test."""
@@ -21,7 +24,7 @@ def start_run(tmp_path):
     def start(store, *, step_seconds, n_steps, side="side.txt"):
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         arguments = [str(store), str(tmp_path / side), str(step_seconds), str(n_steps)]
-        command = [sys.executable, "-W", "error", "-m", "small_jobs", *arguments]
+        command = [sys.executable, "-W", "error", "-c", _START, *arguments]
         started.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
         return started[-1]
 

@@ -7,7 +7,7 @@ import os
 import shutil
 
 import pytest
-from small_jobs import Story, graph_of, make
+from small_jobs import Options, Story, graph_of, make
 
 from w2slab.errors import StoreError
 from w2slab.graph.executors import Inline
@@ -30,7 +30,7 @@ def ran(tmp_path):
 
 @pytest.fixture
 def options(tmp_path):
-    return {"side": str(tmp_path / "side.txt"), "mended": str(tmp_path / "mended")}
+    return Options(side=str(tmp_path / "side.txt"), mended=str(tmp_path / "mended"))
 
 
 # 3. "`plan` prints every job as cached, missing or failed before anything runs."
@@ -57,7 +57,7 @@ def test_every_job_is_cached_missing_or_failed_and_asking_runs_and_writes_nothin
 # 6. "the record (payload, inputs, package versions, seed, host, times, peak memory, checksums)"
 def test_the_record_says_how_a_result_was_made(store):
     story = Story()
-    run(story.graph, store, Inline(), options={"device": "cpu"})
+    run(story.graph, store, Inline(), options=Options())
     record = store.record(story.student.key)
 
     assert record["payload"] == story.student.payload

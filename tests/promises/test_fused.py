@@ -12,7 +12,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
-from small_jobs import graph_of, make, together_graph
+from small_jobs import Options, graph_of, make, together_graph
 
 from w2slab.graph.executors import Inline, Processes
 from w2slab.graph.job import Graph
@@ -101,7 +101,7 @@ def test_a_hundred_fused_jobs_give_the_results_and_records_of_jobs_done_alone(
 
 def test_times_of_a_record_are_an_equal_share_of_the_call(store):
     graph = together_graph(10, n_batches=1)
-    run(graph, store, Inline(), options={"step_seconds": 0.02})
+    run(graph, store, Inline(), options=Options(step_seconds=0.02))
     seconds = {store.record(job.key)["seconds"] for job in of_kind(graph, "doubtful")}
 
     assert len(seconds) == 1
@@ -110,7 +110,7 @@ def test_times_of_a_record_are_an_equal_share_of_the_call(store):
 
 def test_only_jobs_of_one_function_and_batch_go_together(store, tmp_path):
     graph = together_graph(12, n_batches=3)
-    run(graph, store, Inline(), options={"side": str(tmp_path / "side.txt")})
+    run(graph, store, Inline(), options=Options(side=str(tmp_path / "side.txt")))
 
     assert lines(tmp_path / "side.txt", "together") == [[0, 3, 6, 9], [1, 4, 7, 10], [2, 5, 8, 11]]
 
@@ -126,7 +126,7 @@ def test_a_company_has_its_limit(store):
 def test_a_cached_job_is_not_in_the_company(store, tmp_path):
     graph, side = together_graph(10, n_batches=1), tmp_path / "side.txt"
     run(graph, store, Inline(), targets=of_kind(graph, "doubtful")[:4])
-    outcome = run(graph, store, Inline(), options={"side": str(side)})
+    outcome = run(graph, store, Inline(), options=Options(side=str(side)))
 
     assert lines(side, "together") == [[4, 5, 6, 7, 8, 9]]
     assert len(outcome.done) == 7
@@ -149,7 +149,7 @@ def test_a_poisoned_job_fails_alone(store, how, make_executor):
     poisoned, *others = sorted(of_kind(graph, "doubtful"), key=lambda job: job.spec.number != 13)
     events = []
     with make_executor() as executor:
-        options = {"poison": [13, how, True]}
+        options = Options(poison=(13, how, True))
         outcome = run(graph, store, executor, options=options, on_event=events.append)
         n_at_once = executor.capacity()
 
@@ -165,13 +165,13 @@ def test_a_poisoned_job_fails_alone(store, how, make_executor):
     assert companies(store, others)[1] == tried_alone
     retried = [event for event in events if event.kind == "retried"]
     assert len(retried) == (tried_alone + 1 if tried_alone else 0)
-    assert all(event.words for event in retried)
+    assert all(event.message for event in retried)
 
 
 @pytest.mark.parametrize("how", ["raise", "exit"])
 def test_what_fails_only_in_company_does_not_fail(store, how, result_bytes, undisturbed):
     with Processes(2) as executor:
-        outcome = run(together_graph(), store, executor, options={"poison": [13, how, False]})
+        outcome = run(together_graph(), store, executor, options=Options(poison=(13, how, False)))
 
     assert outcome.exit_code == 0
     assert result_bytes(store.root) == result_bytes(undisturbed.root)
@@ -182,7 +182,7 @@ def test_a_fused_function_that_does_not_work_costs_time_only(store, fused):
     graph, events = together_graph(8, n_batches=1, fused=fused), []
     assert run(graph, store, Inline(), on_event=events.append).exit_code == 0
 
-    [reason] = {event.words for event in events if event.kind == "retried"}
+    [reason] = {event.message for event in events if event.kind == "retried"}
     assert reason.startswith(f"{fused}: ")
     assert companies(store, of_kind(graph, "doubtful")) == {1: 8}
 
@@ -190,7 +190,7 @@ def test_a_fused_function_that_does_not_work_costs_time_only(store, fused):
 def test_what_a_company_printed_is_kept_for_each_that_failed(store):
     graph = together_graph(10, n_batches=1)
     with Processes(1) as executor:
-        outcome = run(graph, store, executor, options={"poison": [7, "return", True]})
+        outcome = run(graph, store, executor, options=Options(poison=(7, "return", True)))
 
     [failed] = outcome.failed
     assert store.failure(failed)["output"] == "10 together\n"
@@ -245,7 +245,7 @@ def test_a_kill_loses_only_what_was_not_published(store, tmp_path, start_run):
     process.wait()
     there = [job.spec.number for job in heads if store.has(job.key)]
     side = tmp_path / "after.txt"
-    run(together_graph(), store, Inline(), options={"side": str(side)})
+    run(together_graph(), store, Inline(), options=Options(side=str(side)))
 
     begun = [number for company in lines(side, "together") for number in company]
     assert there
@@ -301,7 +301,7 @@ def test_what_another_run_does_meanwhile_is_left_out(store, tmp_path, undisturbe
         if event.kind == "finished" and event.job.title.startswith("end"):
             lock.release()
 
-    outcome = run(graph, store, Inline(), options={"side": str(side)}, on_event=help)
+    outcome = run(graph, store, Inline(), options=Options(side=str(side)), on_event=help)
 
     together = lines(side, "together")
     assert outcome.exit_code == 0

@@ -6,19 +6,22 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
 import pytest
-from small_jobs import Story, graph_of, make
+from small_jobs import NumberSpec, Options, Story, graph_of, make
 
 from w2slab.errors import StudyError
+from w2slab.graph.codec import encode
 from w2slab.graph.executors import Inline
-from w2slab.graph.fingerprint import LocalFile, canonical
+from w2slab.graph.fingerprint import LocalFile, canonical, neutral
 from w2slab.graph.job import Job
 from w2slab.graph.runner import run
+
+FAST = Options(others=(8, 9))
 
 
 @dataclass(frozen=True)
@@ -29,18 +32,18 @@ class FitSpec:
     head: str | None = None
 
 
-def job_of(spec, *, version=1, **inputs):
-    return Job(kind="fit", version=version, run="small_jobs:number", spec=spec, inputs=inputs)
+def job_of(spec, *, version=1, files=(), **inputs):
+    return Job(kind="fit", version=version, run="small_jobs:number", spec=spec, inputs=inputs, files=files)
 
 
 # 1. "`...Options`: how and where (device, workers, micro-batch, logging, what to keep); never enters [the key]."
 def test_options_never_enter_the_key(store):
-    first = run(Story().graph, store, Inline(), options={"device": "cpu", "micro_batch": 8})
-    second = run(Story().graph, store, Inline(), options={"device": "cuda", "micro_batch": 2})
+    first = run(Story().graph, store, Inline(), options=FAST)
+    second = run(Story().graph, store, Inline(), options=Options(step_seconds=0.001))
 
     assert len(first.done) == 3
     assert second.done == []
-    assert store.record(Story().report.key)["options"] == {"device": "cpu", "micro_batch": 8}
+    assert store.record(Story().report.key)["options"] == encode(FAST)
 
 
 # 1. "`...Spec`: what is computed; frozen; enters the key."
@@ -86,7 +89,7 @@ def test_a_file_enters_by_its_content_and_not_by_its_path(tmp_path):
     (tmp_path / "a.csv").write_text("1,2")
     (tmp_path / "b.csv").write_text("1,2")
     (tmp_path / "c.csv").write_text("1,3")
-    keys = [job_of({"data": LocalFile.of(tmp_path / name)}).key for name in ("a.csv", "b.csv", "c.csv")]
+    keys = [job_of(FitSpec(), files=(LocalFile.of(tmp_path / name),)).key for name in ("a.csv", "b.csv", "c.csv")]
 
     assert keys[0] == keys[1]
     assert keys[0] != keys[2]
@@ -110,7 +113,7 @@ def test_a_folder_enters_by_names_and_contents_of_all_its_files(tmp_path):
 def test_a_file_that_changed_after_planning_is_not_used(store, tmp_path):
     data = tmp_path / "data.csv"
     data.write_text("1,2")
-    job = job_of({"number": 1, "data": LocalFile.of(data)})
+    job = job_of(NumberSpec(1), files=(LocalFile.of(data),))
     data.write_text("other numbers")
 
     outcome = run(graph_of(job), store, Inline())
@@ -127,6 +130,16 @@ def test_a_default_and_the_same_value_written_out_are_one_key():
     assert job_of(FitSpec()).payload["spec"] == {"head": None, "layers": [2, 3], "lr": 0.1, "model": "linear"}
 
 
+# 4. "A field added after keys were published has a neutral value and is left out at that value."
+def test_a_field_added_later_changes_no_key_where_it_is_not_used():
+    @dataclass(frozen=True)
+    class LaterFitSpec(FitSpec):
+        warmup: float = field(default=0.0, metadata=neutral(0.0))
+
+    assert job_of(LaterFitSpec()).key == job_of(FitSpec()).key
+    assert job_of(LaterFitSpec(warmup=0.1)).key != job_of(FitSpec()).key
+
+
 class Colour(StrEnum):
     RED = "red"
 
@@ -137,7 +150,7 @@ class Colour(StrEnum):
     [
         (lambda x: x, "name it as text"),
         ({1, 2}, "use a sorted list"),
-        (Path("data.csv"), "LocalFile.of(path)"),
+        (Path("data.csv"), "let a component's `files()` name a file"),
         (float("nan"), "use None for a value that is absent"),
         (float("inf"), "use None for a value that is absent"),
         (np.float64(1.0), "use `.item()`"),
@@ -168,15 +181,29 @@ def test_another_process_with_another_hash_seed_finds_the_same_keys():
     assert job_of({"a": 1, "b": 2}).key == job_of({"b": 2, "a": 1}).key
 
 
+@dataclass(frozen=True)
+class GrownSpec(FitSpec):
+    """`FitSpec` in a later version, with a field that was added after keys were published."""
+
+    warmup: int = field(default=0, metadata=neutral(0))
+
+
+# 4. "a field added after keys were published has a neutral value and is left out at that value"
+def test_a_field_that_was_added_changes_no_key_where_it_is_not_used():
+    assert job_of(GrownSpec()).key == job_of(FitSpec()).key
+    assert job_of(GrownSpec(lr=0.2)).key == job_of(FitSpec(lr=0.2)).key
+    assert job_of(GrownSpec(warmup=1)).key != job_of(FitSpec()).key
+
+
 # 5. "Each kind of job has an integer `version`, raised when its results change. Golden keys make an accident visible."
 # A difference here means that every result on every user's disk is lost.
 def test_golden_keys():
     data = job_of({"text": 'é "quoted" \n', "flag": True, "nothing": None, "share": 0.1, "tiny": 1e-300, "big": 2**70})
     student = job_of(FitSpec(), version=3, data=data)
 
-    assert data.key == "fit-d18370a0a5f845daac216fb2"
-    assert student.key == "fit-72f8076c315d1ed59c7ad817"
+    assert data.key == "fit-a9ce91a12743e20f1a52ee95"
+    assert student.key == "fit-138b30ddf50b05086670f96c"
     assert json.dumps(student.payload, sort_keys=True) == (
-        '{"inputs": {"data": "fit-d18370a0a5f845daac216fb2"}, "kind": "fit", '
+        '{"files": [], "inputs": {"data": "fit-a9ce91a12743e20f1a52ee95"}, "kind": "fit", '
         '"spec": {"head": null, "layers": [2, 3], "lr": 0.1, "model": "linear"}, "version": 3}'
     )

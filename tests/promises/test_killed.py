@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from small_jobs import graph_of, make, quick_graph, slow_graph
+from small_jobs import Options, graph_of, make, quick_graph, slow_graph
 
 from w2slab.graph.executors import Inline, Processes
 from w2slab.graph.runner import run, state
@@ -174,7 +174,7 @@ def test_a_second_signal_does_not_wait(store):
 # Exit codes: "75 stopped on purpose after a checkpoint"
 def test_a_run_that_is_given_a_time_stops_on_purpose(store):
     with Processes(2) as executor:
-        outcome = run(slow_graph(n_steps=500), store, executor, options={"step_seconds": 0.02}, max_seconds=0.6)
+        outcome = run(slow_graph(n_steps=500), store, executor, options=Options(step_seconds=0.02), max_seconds=0.6)
 
     assert outcome.exit_code == 75
     assert outcome.interrupted == "max_seconds"

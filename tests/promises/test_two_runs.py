@@ -9,7 +9,7 @@ import threading
 import time
 from collections import Counter
 
-from small_jobs import Story, graph_of, make, slow_graph
+from small_jobs import Options, Story, graph_of, make, slow_graph
 
 from w2slab.graph.executors import Inline
 from w2slab.graph.runner import run
@@ -63,7 +63,7 @@ def test_when_one_of_two_runs_is_killed_the_other_ends_well(store, tmp_path, sta
 def test_a_job_that_fails_in_one_run_is_not_tried_by_the_run_that_waits(store, tmp_path):
     broken = make("broken", "fail", number=13)
     graph = graph_of(make("after", number=2, source=broken))
-    options = {"side": str(tmp_path / "side.txt"), "mended": str(tmp_path / "mended")}
+    options = Options(side=str(tmp_path / "side.txt"), mended=str(tmp_path / "mended"))
     store.open()
     held = store.lock(broken.key)  # as another run that is at it
     outcomes = []

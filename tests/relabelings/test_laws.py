@@ -116,9 +116,9 @@ def test_examples_in_another_order_are_relabelled_alike(name, case):
         np.testing.assert_allclose(again.weights, found.weights[order], atol=1e-5)
 
 
-# The budget of true labels is for those who ask for it.
+# The budget of ground truth is for those who ask for it.
 @pytest.mark.parametrize("name", sorted(set(TABLE) - {"trust-function"}))
-def test_no_other_relabeling_looks_at_true_labels(name):
+def test_no_other_relabeling_looks_at_ground_truth(name):
     given = example((1, 30, 3, True))
     other = replace(example((1, 30, 3, True)), trusted=None)
     found, again = (made(name, each, **FAST.get(name, {})) for each in (given, other))
@@ -128,7 +128,7 @@ def test_no_other_relabeling_looks_at_true_labels(name):
 
 @pytest.mark.parametrize("name", TABLE)
 def test_a_row_says_what_it_asks_for(name):
-    row = registry.load("relabelings", name)
+    row = registry.row("relabelings", name).kind
     given = example((2, 30, 2, True))
     bare = replace(given, features=None, others=(), trusted=None)
     asks = row.needs_features, row.needs_others, row.needs_trusted

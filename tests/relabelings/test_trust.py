@@ -1,4 +1,4 @@
-"""Trust learned from a few true labels: against an independent optimizer, and what cannot be learned."""
+"""Trust learned from a few ground-truth labels: against an independent optimizer, and what cannot be learned."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def test_the_most_trusted_share_is_kept_and_no_label_is_changed(shared):
     ("trusted", "problem"),
     [
         (None, "was given none; set n_trusted"),
-        ([-1, -1, -1, -1], "0 true labels are too few"),
-        ([0, -1, -1, -1], "1 true labels are too few"),
-        ([0, 1, -1, -1], "all 2 weak labels whose truth is known are right"),
-        ([1, 0, -1, -1], "all 2 weak labels whose truth is known are wrong"),
+        ([-1, -1, -1, -1], "0 ground-truth labels are too few"),
+        ([0, -1, -1, -1], "1 ground-truth labels are too few"),
+        ([0, 1, -1, -1], "all 2 weak labels whose ground truth is known are right"),
+        ([1, 0, -1, -1], "all 2 weak labels whose ground truth is known are wrong"),
     ],
 )
 def test_too_little_truth_is_an_error(trusted, problem):

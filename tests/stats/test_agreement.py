@@ -27,4 +27,4 @@ def test_a_supervisor_always_right_or_wrong_leaves_the_other_share_undefined(is_
 
 
 def test_no_example_has_no_agreement():
-    assert all(map(math.isnan, agreement(np.array([]), np.array([]), np.array([], dtype=bool))))
+    assert all(map(math.isnan, agreement(np.array([], dtype=int), np.array([], dtype=int), np.array([], dtype=bool))))

@@ -1,4 +1,4 @@
-"""p-values, Holm's correction, verdicts and detectable differences, against scipy and by hand."""
+"""p-values, Holm's correction, verdicts and minimum detectable effects, against scipy and by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from w2slab.stats.comparing import detectable, holm, p_value, verdict
+from w2slab.stats.comparing import holm, holm_verdicts, minimum_detectable_effect, p_value, verdict
 from w2slab.stats.pgr import undefined_reason
 from w2slab.stats.resampling import Estimate
 
@@ -48,6 +48,15 @@ def test_holm_by_hand():
     assert holm([]) == []
 
 
+# "What is no test is not corrected for."
+def test_verdicts_of_a_family_are_adjusted_over_its_tests_alone():
+    found = holm_verdicts([0.2, -0.1, 0.0, 0.3], [0.01, 0.03, 0.005, 0.04], untested=[None, None, "same student", None])
+    assert [each.verdict for each in found] == ["better", "not significant", "same student", "no difference shown"]
+    assert [each.p_adjusted for each in found] == pytest.approx([0.03, 0.06, math.nan, 0.06], nan_ok=True)
+    assert holm_verdicts([0.2, -0.1], [0.01, 0.02]) == [(0.02, "better"), (0.02, "worse")]
+    assert holm_verdicts([], []) == []
+
+
 # Holm's is the closed test of Bonferroni's: a hypothesis is as sure as the least sure set of hypotheses that holds it.
 @given(st.lists(st.floats(0, 1), max_size=6))
 def test_holm_is_the_closed_test_over_all_subsets(p_values):
@@ -69,15 +78,15 @@ def test_verdicts():
 @pytest.mark.parametrize("n", [6, 7, 100, 3000])
 def test_where_no_unit_differs_the_sign_test_says_what_would_have_been_found(n):
     assert stats.binomtest(6, 6).pvalue < 0.05 < stats.binomtest(5, 5).pvalue
-    smallest = detectable(0.0, degrees=n - 1, level=0.95, n_units=n)
+    smallest = minimum_detectable_effect(0.0, degrees=n - 1, level=0.95, n_units=n)
     assert stats.binom.sf(5, n, smallest) == pytest.approx(0.8, abs=1e-9)
-    assert detectable(0.0, degrees=4, level=0.95, n_units=5) == math.inf
+    assert minimum_detectable_effect(0.0, degrees=4, level=0.95, n_units=5) == math.inf
 
 
 # "The smallest true difference that a test at `level` shows with this power"
 @pytest.mark.parametrize("degrees", [5, 30, math.inf])
 def test_a_detectable_difference_is_found_in_80_percent_of_tests(degrees):
-    smallest = detectable(0.01, degrees=degrees, level=0.95)
+    smallest = minimum_detectable_effect(0.01, degrees=degrees, level=0.95)
     rng = np.random.default_rng(1)
     n_tests = 40_000
     errors = 0.01 * (np.sqrt(rng.chisquare(degrees, n_tests) / degrees) if math.isfinite(degrees) else np.ones(n_tests))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from w2slab.stats.paired import Pairs, labels_needed, mcnemar, paired_difference, smallest_shown
+from w2slab.stats.paired import Pairs, labels_needed, mcnemar, minimum_detectable_difference, paired_difference
 
 counts = st.integers(0, 60)
 
@@ -65,8 +65,8 @@ def test_no_difference_needs_no_number_of_labels():
 
 # (1.960 + 0.842) sqrt(0.1 / 400) = 0.0443.
 def test_the_smallest_difference_shown_by_hand():
-    assert smallest_shown(0.1, 400) == pytest.approx(0.0443, abs=5e-5)
-    assert smallest_shown(0.1, 10) == 0.1  # no more than all that differ
+    assert minimum_detectable_difference(0.1, 400) == pytest.approx(0.0443, abs=5e-5)
+    assert minimum_detectable_difference(0.1, 10) == 0.1  # no more than all that differ
 
 
 def test_pairs_are_counted():

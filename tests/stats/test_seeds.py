@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from w2slab.stats.resampling import interval, resample_means, resample_seeds
-from w2slab.stats.seeds import BySeed, Noise, mean_draws, noise
+from w2slab.stats.resampling import interval, mean_estimate, percentile_estimate, resample_means, resample_seeds
+from w2slab.stats.seeds import BySeed, Noise, mean_draws, mean_over_seeds, noise
 
 
 def metric(values: np.ndarray, n_resamples: int = 20_000, seed: int = 0) -> BySeed:
@@ -99,3 +99,11 @@ def test_a_factor_scales_the_error_and_degrees_stay(n_seeds, factor, seed):
         assert scaled.degrees == pytest.approx(plain.degrees, rel=1e-6)
     assert ((of - of).observed == 0).all()
     assert (1 - of).value == pytest.approx(1 - of.value)
+
+
+def test_the_interval_of_a_mean_over_seeds_is_that_of_its_draws():
+    of, seed_draws = metric(answers(4, 300), 500), resample_seeds(4, rng=np.random.default_rng(2), n_resamples=500)
+    draws = mean_draws(of, seed_draws, noise(of, n_units=300), level=0.9, n_units=300)
+    found = mean_over_seeds(of, seed_draws, level=0.9, n_units=300)
+    assert found == mean_estimate(of.value, draws, level=0.9, n_units=300)
+    assert found == percentile_estimate(of.value, draws, 0.9) == (of.value, *interval(draws, 0.9))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import textwrap
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from w2slab import registry
 from w2slab.errors import StudyError
 from w2slab.study.document import parse_document
 from w2slab.study.reading import check_study, load_study
@@ -97,14 +95,14 @@ def test_one_method_twice_needs_labels():
 def test_relative_paths_start_from_the_study(tmp_path):
     (tmp_path / "s.yaml").write_text(BASE.replace("[toy]", "[{name: chess, puzzles: p.parquet}]"))
     study = load_study(tmp_path / "s.yaml")
-    assert study.tasks[0].fields["puzzles"] == tmp_path / "p.parquet"
+    assert study.tasks[0].puzzles == tmp_path / "p.parquet"
 
 
 def test_settings_override_the_file(tmp_path):
     (tmp_path / "s.yaml").write_text(BASE)
     study = load_study(tmp_path / "s.yaml", ["recipe.lr=1e-2", "ladder.0.n_features=1"])
     assert study.recipe.lr == 0.01
-    assert study.ladder[0].fields["n_features"] == 1
+    assert study.ladder[0].n_features == 1
 
 
 # The paper's recipes by name: epochs, batch and stopping point of appendices A.1 to A.3.
@@ -127,7 +125,7 @@ def test_a_recipe_of_the_paper_gives_what_is_not_written_beside_it(written, expe
 def test_a_recipe_of_the_paper_can_be_overridden_from_the_command_line(tmp_path):
     (tmp_path / "s.yaml").write_text(f"{BASE}recipe: paper-nlp\n")
     recipe = load_study(tmp_path / "s.yaml", ["recipe.lr=1e-4"]).recipe
-    assert (recipe.preset, recipe.lr, recipe.epochs) == ("paper-nlp", 1e-4, 2)
+    assert (recipe.lr, recipe.epochs) == (1e-4, 2)
     assert load_study(tmp_path / "s.yaml", ["recipe=paper-rm"]).recipe.batch_size == 220
     assert load_study(tmp_path / "s.yaml", ["recipe.preset=paper-chess"]).recipe.epochs == 5
 
@@ -141,11 +139,11 @@ def test_an_unknown_recipe_is_an_error_with_its_place_and_the_nearest(written):
     assert found.endswith("not 'paper-nlq'. Did you mean \"paper-nlp\"?")
 
 
-def test_a_method_asks_of_models_whose_paths_start_from_the_study(tmp_path, monkeypatch):
+def test_a_method_asks_of_models_whose_paths_start_from_the_study(tmp_path):
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "writes").touch()
-    monkeypatch.setitem(registry.table("models"), "on-disk", "tests.test_study:OnDisk")
-    text = BASE.replace("[naive]", "[prompting]").replace("linear, n_features: 8", "on-disk, path: there")
+    (tmp_path / "models.py").write_text(textwrap.dedent(ON_DISK))
+    text = BASE.replace("[naive]", "[prompting]").replace("linear, n_features: 8", "models.py:OnDisk, path: there")
     (tmp_path / "s.yaml").write_text(f"{text}pairs: [[a, c]]\n")
     load_study(tmp_path / "s.yaml")
     (tmp_path / "there" / "writes").unlink()
@@ -153,16 +151,20 @@ def test_a_method_asks_of_models_whose_paths_start_from_the_study(tmp_path, monk
         load_study(tmp_path / "s.yaml")
 
 
-@dataclass(frozen=True)
-class OnDisk:
-    """A family that knows from its folder whether it can write."""
+ON_DISK = """
+    from dataclasses import dataclass
+    from pathlib import Path
 
-    name: str
-    path: Path
+    from w2slab.models.model import Model
 
-    @property
-    def generates(self) -> bool:
-        return (self.path / "writes").exists()
+    @dataclass(frozen=True)
+    class OnDisk(Model):
+        path: Path
+
+        @property
+        def generates(self) -> bool:
+            return (self.path / "writes").exists()
+"""
 
 
 def test_the_study_written_out_describes_the_same_study(toy_study):
@@ -176,9 +178,9 @@ def test_the_study_written_out_describes_the_same_study(toy_study):
 
 def test_the_schema_knows_the_fields_of_every_row():
     definitions = schema()["$defs"]
-    rows = definitions["MethodEntry"]["anyOf"]
+    rows = definitions["StudyMethod"]["anyOf"]
     assert any("max_weight" in row.get("properties", {}) for row in rows)
-    assert any("n_features" in row.get("properties", {}) for row in definitions["Rung"]["anyOf"])
+    assert any("n_features" in row.get("properties", {}) for row in definitions["Model"]["anyOf"])
     bare, written = definitions["Recipe"]["anyOf"]
     assert "paper-nlp" in bare["enum"]
     assert "lr" in written["properties"]

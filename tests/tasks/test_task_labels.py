@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from w2slab.data.examples import Examples
-from w2slab.errors import DataError
 from w2slab.data.readers.annotations import read_task_labels
+from w2slab.errors import DataError
 
 IDS = ["e0", "e1", "e2", "e3"]
 

@@ -53,11 +53,12 @@ def test_it_loads_without_torch():
 def test_weak_to_strong_generalization_happens(tmp_path):
     from dataclasses import asdict
 
+    from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec
+
     from w2slab.data.artifacts import read_predictions, read_truth
     from w2slab.graph.job import JobContext
     from w2slab.jobs.finetune import finetune
     from w2slab.jobs.prepare import prepare
-    from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec
 
     def run(job, spec, name, **inputs):
         (tmp_path / name).mkdir()
@@ -74,7 +75,7 @@ def test_weak_to_strong_generalization_happens(tmp_path):
             seed=0,
         )
         out = run(finetune, spec, name, data=data, **inputs)
-        test = read_predictions(out / "predictions" / "test.parquet")
+        test = read_predictions(out, "test")
         return out, read_truth(data, "test").is_right(test.choices).mean()
 
     sizes = {"supervisor_train": None, "student_train": None, "validation": 500, "test": 2000}

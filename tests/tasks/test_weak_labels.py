@@ -6,9 +6,9 @@ import json
 
 import pytest
 
-from w2slab.errors import DataError
-from w2slab.data.readers.texts import Layout, read_more, read_texts
 from w2slab.data.readers.annotations import read_labels, read_truth
+from w2slab.data.readers.texts import Layout, read_more, read_texts
+from w2slab.errors import DataError
 
 
 @pytest.fixture

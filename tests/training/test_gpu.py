@@ -8,7 +8,8 @@ import torch
 import w2slab
 from tests.training.test_loop import network, running, training, weights
 from w2slab.study.reading import load_study
-from w2slab.training.loop import Running, finetune
+from w2slab.training.classification import finetune
+from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
 
 
@@ -40,7 +41,7 @@ def test_a_gpu_gives_the_accuracies_of_the_cpu(toy_study, tmp_path):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU here")
 def test_a_real_lack_of_gpu_memory_is_met_by_smaller_batches():
-    hungry, plain, placement = Hungry(), network(), Placement({"device": "cuda"})
+    hungry, plain, placement = Hungry(), network(), Placement("cuda")
     finetune(plain, training(judges={}), running())
     total = torch.cuda.get_device_properties(0).total_memory
     torch.cuda.set_per_process_memory_fraction(2**30 / total)

@@ -13,14 +13,17 @@ from torch import nn
 
 from w2slab import registry
 from w2slab.errors import JobError
+from w2slab.models.network import Network
 from w2slab.objectives import CrossEntropy
-from w2slab.training import loop
+from w2slab.training import classification, loop
 from w2slab.training.batches import Encoded
+from w2slab.training.head_training import HeadTraining
 from w2slab.training.heads_network import Layout, mix
 from w2slab.training.placement import Placement
+from w2slab.training.predict import predict
 from w2slab.training.recipe import HeadShape, Recipe
 from w2slab.training.rows import Rows, rows_of
-from w2slab.training.stacked_heads import HeadTraining, fit, stacked
+from w2slab.training.stacked_heads import fit, stacked
 
 RECIPE = Recipe(epochs=3, batch_size=8, lr=0.05, curve_points=0)
 TABLE = [name for name in registry.table("objectives") if name != "representation-anchor"]
@@ -66,7 +69,7 @@ def training(rows=CLASSES, **changes):
 
 def fitted(*trainings, **options):
     """What is left of each head."""
-    found = dict(fit(trainings, Placement({"device": "cpu"}), **options))
+    found = dict(fit(trainings, Placement("cpu"), **options))
     return [found[position] for position in range(len(trainings))]
 
 
@@ -77,7 +80,7 @@ def test_probs(*trainings, **options):
 test_probs.__test__ = False
 
 
-class Reader(nn.Module):
+class Reader(Network):
     """A network whose head reads given features: what a head is, to the training loop."""
 
     def __init__(self, width, n_out):
@@ -113,7 +116,7 @@ def by_the_loop(head):
     network = Reader(rows.values.shape[1], head.targets.shape[1] if rows.shared_candidates else 1)
     recipe = replace(head.recipe, gradient_clip=None)
     learned = encoded(rows, scale).take(head.kept)
-    asked = loop.Training(
+    asked = classification.Training(
         examples=learned,
         targets=head.targets[head.kept],
         shared_candidates=rows.shared_candidates,
@@ -122,8 +125,8 @@ def by_the_loop(head):
         seed=head.seed,
         weights=head.weights,
     )
-    loop.finetune(network, asked, loop.Running(Placement({"device": "cpu"})))
-    return loop.predict(network, encoded(head.predicted["test"], scale), Placement({"device": "cpu"}), 64)
+    classification.finetune(network, asked, loop.Running(Placement("cpu")))
+    return predict(network, encoded(head.predicted["test"], scale), Placement("cpu"), 64)
 
 
 WEIGHTS = (2 * np.arange(1, 25) / 25).astype(np.float32)
@@ -320,7 +323,7 @@ def test_without_judges_there_is_no_curve():
 def test_a_stop_leaves_the_heads_that_are_done():
     asked = iter([False] * 12 + [True])
     heads = [training(), training(kept=np.arange(20))]
-    assert [position for position, _ in fit(heads, Placement({}), stop_requested=lambda: next(asked))] == [0]
+    assert [position for position, _ in fit(heads, Placement(), stop_requested=lambda: next(asked))] == [0]
 
 
 def test_progress_rises_to_the_end(monkeypatch):

@@ -10,9 +10,10 @@ from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausa
 
 from w2slab.errors import JobError
 from w2slab.training import language
-from w2slab.training.language import IGNORED, Course, chunked_cross_entropy, learn_language, mean_loss
+from w2slab.training.language import IGNORED, chunked_cross_entropy, learn_language, mean_loss
 from w2slab.training.loop import Running
 from w2slab.training.placement import Placement
+from w2slab.training.schedules import WarmupStableDecay
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def llama(vocabulary: int = 12) -> LlamaForCausalLM:
 
 
 def running(**more) -> Running:
-    return Running(placement=Placement({"device": "cpu"}), **more)
+    return Running(placement=Placement("cpu"), **more)
 
 
 @pytest.mark.parametrize("n_tokens", [1, 255, 256, 257, 700])
@@ -74,11 +75,11 @@ def test_a_family_whose_logits_are_not_plain_takes_the_long_way_to_the_same_loss
 
 def test_a_cycle_is_learned_and_micro_batches_change_it_by_rounding_only():
     rows = Ragged([[1 + (start + i) % 5 for i in range(2 + start % 7)] for start in range(60)])
-    course = Course(steps=60, batch_size=10, lr=2e-2, warmup_steps=5)
+    schedule = WarmupStableDecay(steps=60, lr=2e-2, warmup_steps=5)
     losses = []
     for micro_batch in (None, 3):
         network = llama()
-        learn_language(network, rows, course, running(micro_batch=micro_batch), {})
+        learn_language(network, rows, schedule, running(micro_batch=micro_batch), {}, batch_size=10)
         losses.append(mean_loss(network, rows, running(), 8))
     assert losses[0] < 0.3
     assert losses[1] == pytest.approx(losses[0], abs=1e-3)
@@ -99,11 +100,11 @@ class Cramped(LlamaForCausalLM):
 
 def test_what_does_not_fit_is_halved_until_it_does():
     rows = Ragged([[1 + (start + i) % 5 for i in range(2 + start % 7)] for start in range(24)])
-    course = Course(steps=4, batch_size=8, lr=1e-2, warmup_steps=1)
+    schedule = WarmupStableDecay(steps=4, lr=1e-2, warmup_steps=1)
     fits, cramped = llama(), llama()
     cramped.__class__ = Cramped
-    learn_language(fits, rows, course, running(), {})
-    learn_language(cramped, rows, course, running(), {})
+    learn_language(fits, rows, schedule, running(), {}, batch_size=8)
+    learn_language(cramped, rows, schedule, running(), {}, batch_size=8)
     for mine, other in zip(fits.parameters(), cramped.parameters(), strict=True):
         torch.testing.assert_close(mine, other, atol=1e-5, rtol=1e-4)
     judged = mean_loss(fits, rows, running(), 8)
@@ -112,18 +113,19 @@ def test_what_does_not_fit_is_halved_until_it_does():
 
 def test_it_stops_on_request_and_goes_on_with_the_same_bits(tmp_path):
     rows = Ragged([[1 + i % 7, 2, 3 + i % 4] for i in range(30)])
-    course = Course(steps=9, batch_size=8, lr=1e-2, warmup_steps=2)
+    schedule = WarmupStableDecay(steps=9, lr=1e-2, warmup_steps=2)
     whole, parts = llama(), None
-    learn_language(whole, rows, course, running(), {"a": 1})
+    learn_language(whole, rows, schedule, running(), {"a": 1}, batch_size=8)
     for _ in range(9):
         parts = llama()
-        learned = learn_language(parts, rows, course, running(work=tmp_path, stop_requested=lambda: True), {"a": 1})
+        stopping = running(work=tmp_path, stop_requested=lambda: True)
+        learned = learn_language(parts, rows, schedule, stopping, {"a": 1}, batch_size=8)
         assert learned is None
-    learn_language(parts, rows, course, running(work=tmp_path), {"a": 1})
+    learn_language(parts, rows, schedule, running(work=tmp_path), {"a": 1}, batch_size=8)
     for mine, other in zip(whole.parameters(), parts.parameters(), strict=True):
         assert torch.equal(mine, other)
     with pytest.raises(JobError, match="belongs to another training"):
-        learn_language(llama(), rows, course, running(work=tmp_path), {"a": 2})
+        learn_language(llama(), rows, schedule, running(work=tmp_path), {"a": 2}, batch_size=8)
 
 
 def test_a_loss_that_is_not_finite_ends_it_before_the_update():
@@ -131,13 +133,7 @@ def test_a_loss_that_is_not_finite_ends_it_before_the_update():
     with torch.no_grad():
         network.model.embed_tokens.weight[3] = float("nan")
     before = network.model.norm.weight.clone()
-    with pytest.raises(JobError, match="step 1: the loss is nan; no update was made"):
-        learn_language(network, Ragged([[1, 3, 2]] * 4), Course(steps=2, batch_size=4, lr=0.1), running(), {})
+    schedule = WarmupStableDecay(steps=2, lr=0.1)
+    with pytest.raises(JobError, match="step 1 of 2: the loss is nan; no update was made"):
+        learn_language(network, Ragged([[1, 3, 2]] * 4), schedule, running(), {}, batch_size=4)
     assert torch.equal(network.model.norm.weight, before)
-
-
-def test_the_rate_rises_stays_and_falls():
-    course = Course(steps=100, batch_size=1, lr=2.0, warmup_steps=4, cooldown_frac=0.2)
-    assert [course.rate(step) for step in (0, 1, 3, 50, 79)] == [0.5, 1.0, 2.0, 2.0, 2.0]
-    assert course.rate(90) == pytest.approx(1.0)
-    assert course.rate(99) == pytest.approx(0.1)

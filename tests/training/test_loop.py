@@ -14,7 +14,8 @@ from w2slab.objectives import AuxiliaryConfidence, CrossEntropy
 from w2slab.randomness import rng
 from w2slab.training import checkpoint
 from w2slab.training.batches import Encoded
-from w2slab.training.loop import Running, Training, finetune
+from w2slab.training.classification import Training, finetune
+from w2slab.training.loop import Running
 from w2slab.training.optimizer import clip
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
@@ -56,7 +57,7 @@ def training(objective=None, recipe: Recipe = RECIPE, **changes) -> Training:
 
 
 def running(**options) -> Running:
-    return Running(Placement({"device": "cpu"}), **options)
+    return Running(Placement("cpu"), **options)
 
 
 def weights(model: torch.nn.Module) -> list[torch.Tensor]:
@@ -208,8 +209,8 @@ def test_clipping_equals_that_of_torch():
 
 def test_predictions_come_in_the_order_of_the_examples_whatever_the_batches():
     model, examples = network(), encoded()
-    one = predict(model, examples, Placement({"device": "cpu"}), 1)
-    many = predict(model, examples, Placement({"device": "cpu"}), 16)
+    one = predict(model, examples, Placement("cpu"), 1)
+    many = predict(model, examples, Placement("cpu"), 16)
     np.testing.assert_allclose(one, many, atol=1e-6)
     np.testing.assert_allclose(many.sum(axis=1), 1, atol=1e-6)
     by_hand = model.eval()(examples.rows).softmax(dim=1).detach().numpy()
@@ -218,7 +219,7 @@ def test_predictions_come_in_the_order_of_the_examples_whatever_the_batches():
 
 def test_an_unknown_device_is_an_error_that_lists_the_allowed():
     with pytest.raises(JobError, match="allowed: auto, cpu, cuda, mps"):
-        Placement({"device": "abacus"})
+        Placement("abacus")
 
 
 # "fp32 master weights": what is computed in half precision is neither stored nor updated in it.
@@ -227,7 +228,7 @@ def test_half_precision_learns_as_well_and_keeps_weights_and_optimizer_whole(tmp
 
     model, seen = network(), []
     model[0].register_forward_hook(lambda module, inputs, output: seen.append(output.dtype))
-    half = Running(Placement({"device": "cpu"}, "bf16"), work=tmp_path, checkpoint_every_s=0.0)
+    half = Running(Placement("cpu", "bf16"), work=tmp_path, checkpoint_every_s=0.0)
     trained = finetune(model, training(), half)
     assert set(seen) == {torch.bfloat16}
     assert all(p.dtype == torch.float32 for p in model.parameters())
@@ -245,4 +246,4 @@ def test_half_precision_on_a_gpu_that_has_none_is_an_error(monkeypatch):
     monkeypatch.setattr("accelerate.Accelerator", lambda cpu: Old)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     with pytest.raises(JobError, match="this GPU does not compute in bf16; use fp32"):
-        Placement({}, "bf16")
+        Placement(precision="bf16")

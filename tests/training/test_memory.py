@@ -10,7 +10,7 @@ from tests.training.test_loop import encoded, network, running, training, weight
 from w2slab.errors import JobError
 from w2slab.objectives import AuxiliaryConfidence
 from w2slab.training import memory
-from w2slab.training.loop import finetune
+from w2slab.training.classification import finetune
 from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 
@@ -79,7 +79,7 @@ def test_a_single_example_that_does_not_fit_is_an_error_with_advice():
 
 
 def test_predictions_are_made_in_batches_that_fit():
-    examples, placement = encoded(), Placement({"device": "cpu"})
+    examples, placement = encoded(), Placement("cpu")
     small = Small(9)
     expected = predict(network(), examples, placement, 64)
     np.testing.assert_allclose(predict(small, examples, placement, 64), expected, atol=1e-6)

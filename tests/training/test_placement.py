@@ -13,7 +13,7 @@ import torch
 
 from tests.training.test_loop import network, running, training, weights
 from w2slab.objectives import AuxiliaryConfidence
-from w2slab.training.loop import finetune
+from w2slab.training.classification import finetune
 from w2slab.training.predict import predict
 
 SCRIPT = """
@@ -28,7 +28,7 @@ told = {}
 
 def train(name, model=None, sharded=False, **options):
     model = model or network()
-    placement = Placement({"device": "cpu", "sharded": sharded})
+    placement = Placement("cpu", sharded=sharded)
     trained = finetune(model, training(AuxiliaryConfidence(ramp_frac=0.0)), Running(placement, **options))
     if trained is not None:
         probs = [predict(model, training().examples, placement, 16).tolist() for _ in range(2)]

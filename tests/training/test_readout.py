@@ -11,14 +11,16 @@ import torch
 from tests.training.test_loop import RECIPE, encoded, running, training, weights
 from w2slab.errors import JobError
 from w2slab.models.linear.linear_network import build as build_linear
+from w2slab.models.network import Network
 from w2slab.objectives import CrossEntropy
 from w2slab.randomness import rng
 from w2slab.training import readout
-from w2slab.training.loop import finetune
+from w2slab.training.classification import finetune
+from w2slab.training.mixture import MixtureOfHeads
 from w2slab.training.predict import predict
 
 
-class TwoLayers(torch.nn.Module):
+class TwoLayers(Network):
     """Features and a head, the smallest network that has both."""
 
     def __init__(self) -> None:
@@ -167,7 +169,7 @@ def test_a_penalty_is_that_of_each_example_so_that_micro_batches_add_up_to_it():
 
 @pytest.mark.parametrize("n_heads", [2, 5])
 def test_a_mixture_is_a_convex_combination_that_begins_near_the_head(n_heads):
-    mixture = readout.mixed(network(), n_heads, True, 0)
+    mixture = MixtureOfHeads(network(), n_heads, True, 0)
     logits = mixture(input=encoded().rows)
     assert torch.allclose(logits.exp().sum(dim=1), torch.ones(70), atol=1e-5)
     features = torch.tanh(mixture.network.body(encoded().rows))

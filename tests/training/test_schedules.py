@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from w2slab.training.schedules import evenly, rate_factor
+from w2slab.training.schedules import WarmupStableDecay, evenly, rate_factor
 
 
 @pytest.mark.parametrize("decay", ["linear", "cosine", "none"])
@@ -30,3 +30,10 @@ def test_points_lie_evenly_and_the_last_step_is_one():
     assert evenly(4, 10) == [3, 5, 8, 10]
     assert evenly(5, 3) == [1, 2, 3]
     assert evenly(0, 10) == []
+
+
+def test_the_rate_rises_stays_and_falls():
+    schedule = WarmupStableDecay(steps=100, lr=2.0, warmup_steps=4, cooldown_frac=0.2)
+    assert [schedule.rate(step) for step in (0, 1, 3, 50, 79)] == [0.5, 1.0, 2.0, 2.0, 2.0]
+    assert schedule.rate(90) == pytest.approx(1.0)
+    assert schedule.rate(99) == pytest.approx(0.1)

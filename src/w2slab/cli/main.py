@@ -9,16 +9,17 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from w2slab.cli import compare_commands as cli_compare
 from w2slab.cli import elicit_commands as cli_elicit
 from w2slab.cli import examples_command as cli_examples
+from w2slab.cli import rank_commands as cli_rank
+from w2slab.cli import why_command as cli_why
 from w2slab.cli.chess_commands import app as chess_app
 from w2slab.cli.ladder_commands import app as ladder_app
-from w2slab.cli.rank_commands import app as bench_app
 from w2slab.errors import StudyError, W2SError
 
 if TYPE_CHECKING:
@@ -33,12 +34,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.add_typer(bench_app, name="bench")
 app.add_typer(chess_app, name="chess")
 cli_compare.register(app)
 cli_elicit.register(app)
 cli_examples.register(app)
+cli_why.register(app)
 app.add_typer(ladder_app, name="ladder")
+cli_rank.register(app)
 
 StudyPath = Annotated[Path, typer.Argument(help="A study file; `w2slab init` writes one.", show_default=False)]
 Settings = Annotated[
@@ -150,6 +152,7 @@ def run(
     from w2slab.cli.progress import Display, summary
     from w2slab.experiment import run as api
     from w2slab.jobs import ranks
+    from w2slab.jobs.options import RunOptions
     from w2slab.study.reading import load_study
 
     launch = ranks.taken_from_launcher(os.environ)
@@ -162,15 +165,15 @@ def run(
     if sharded and gpus_per_job == 1:
         raise typer.BadParameter("it needs --gpus-per-job 2 or more", param_hint="--sharded")
     loaded, opened = load_study(study, settings or []), _store(study, store)
-    options = {
-        "device": device,
-        "gpus_per_job": gpus_per_job,
-        "sharded": sharded,
-        "micro_batch": micro_batch,
-        "gradient_checkpointing": gradient_checkpointing,
-        "keep_checkpoint": keep_checkpoints,
-        "checkpoint_every_s": checkpoint_every,
-    }
+    options = RunOptions(
+        device=device,
+        gpus_per_job=gpus_per_job,
+        sharded=sharded,
+        micro_batch=micro_batch,
+        gradient_checkpointing=gradient_checkpointing,
+        keep_checkpoint=keep_checkpoints,
+        checkpoint_every_s=checkpoint_every,
+    )
     started = time.monotonic()
     with Display(enabled=progress) as display:
         outcome = api.run(
@@ -337,6 +340,6 @@ def doctor(
     from w2slab.study.reading import load_study
 
     loaded = None if study is None else load_study(study, settings or [])
-    findings: list[dict[str, Any]] = examine() + ([] if loaded is None else needs(loaded))
+    findings = examine() + ([] if loaded is None else needs(loaded))
     for finding in findings:
-        typer.echo(f"{'ok' if finding['ok'] else '--':3} {finding['what']:20} {finding['found']}")
+        typer.echo(f"{'ok' if finding.ok else '--':3} {finding.name:20} {finding.found}")

@@ -23,6 +23,7 @@ from w2slab.jobs.embed import EmbedSpec
 from w2slab.jobs.finetune import FinetuneSpec
 from w2slab.jobs.generative import GenerativeSpec
 from w2slab.jobs.label_file import LabelFileSpec
+from w2slab.jobs.options import RunOptions
 from w2slab.jobs.prepare import SplitSpec, TaskSpec
 from w2slab.jobs.probe import ProbeSpec
 from w2slab.jobs.prompt import PromptSpec
@@ -46,7 +47,7 @@ def run(
     executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
-    options: Mapping[str, Any] | None = None,
+    options: RunOptions | Mapping[str, Any] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     max_seconds: float | None = None,
 ) -> Outcome:
@@ -60,8 +61,7 @@ def run(
         workers: Jobs at once where this call starts the processes; `None` is one per core, or as many as there are
             GPUs for.
         threads: Threads of each worker.
-        options: How to compute: `device`, `micro_batch`, `gradient_checkpointing`, `gpus_per_job`, `sharded`,
-            `keep_checkpoint`, `checkpoint_every_s`. No result depends on them beyond rounding.
+        options: How to compute. No result depends on it beyond rounding.
         on_event: LabelSource of every job that starts, goes on, ends or fails.
         max_seconds: Stop on purpose after this time.
 
@@ -69,7 +69,8 @@ def run(
         DataError: A task's data are missing or malformed; nothing was started.
         UnavailableError: The plan cannot be carried out here; nothing was started.
     """
-    require_device((options or {}).get("device", "auto"))
+    options = RunOptions.of(options)
+    require_device(options.device)
     planned, opened = plan(study), open_store(store)
     check_data(planned, opened)
     return execute(
@@ -91,7 +92,7 @@ def execute(
     executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
-    options: Mapping[str, Any] | None = None,
+    options: RunOptions | Mapping[str, Any] | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     max_seconds: float | None = None,
 ) -> Outcome:
@@ -100,17 +101,17 @@ def execute(
     Raises:
         UnavailableError: The jobs cannot be carried out here; nothing was started.
     """
-    options = {"device": "auto", "gpus_per_job": 1, **(options or {})}
-    require_device(options["device"])
+    options = RunOptions.of(options)
+    require_device(options.device)
     at_once = workers or jobs_at_once(options)
-    require_bf16(graph, store, options["device"])
+    require_bf16(graph, store, options.device)
     with ExitStack() as made:
         if not isinstance(executor, str):
             chosen = executor
         elif executor == "inline":
             chosen = made.enter_context(Inline())
         else:
-            chosen = made.enter_context(Processes(at_once, max(threads, options["gpus_per_job"])))
+            chosen = made.enter_context(Processes(at_once, max(threads, options.gpus_per_job)))
         return runner.run(graph, store, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
 
 
@@ -199,7 +200,7 @@ def require_device(device: str) -> None:
         raise UnavailableError(f"--device {device}: this machine has none. Use auto or cpu; see also: w2slab doctor")
 
 
-def jobs_at_once(options: Mapping[str, Any]) -> int:
+def jobs_at_once(options: RunOptions) -> int:
     """How many jobs run side by side: one per core; in several processes each, as many as cores or GPUs allow.
 
     Raises:
@@ -210,12 +211,12 @@ def jobs_at_once(options: Mapping[str, Any]) -> int:
             "WORLD_SIZE is set: a launcher started several copies of this program. Launch `w2slab run` itself, or "
             "start one process and say gpus_per_job"
         )
-    per_job, cores = options["gpus_per_job"], os.cpu_count() or 1
+    per_job, cores = options.gpus_per_job, os.cpu_count() or 1
     if per_job == 1:
         return cores
     import torch
 
-    if options["device"] == "cpu" or not torch.cuda.is_available():
+    if options.device == "cpu" or not torch.cuda.is_available():
         return max(1, cores // per_job)
     if torch.cuda.device_count() < per_job:
         raise UnavailableError(

@@ -1,10 +1,11 @@
-"""What the folder of a result holds, and whether it still holds it."""
+"""The content of a result's folder: what it is, that it is on the disk, and what has happened to it since."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,11 @@ from w2slab.errors import JobError
 from w2slab.graph.fingerprint import sha256_of
 
 RECORD = "record.json"
+_FLUSHES_AT_ONCE = 8
 
 
 def contents(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and checksum of each file, by name.
+    """Return size and checksum of each file by name.
 
     Raises:
         JobError: The folder holds what a result may not hold.
@@ -23,8 +25,29 @@ def contents(folder: Path) -> dict[str, dict[str, Any]]:
     return {name: {"size": os.stat(path).st_size, "sha256": sha256_of(path)} for name, path in _files(folder)}
 
 
+def flush(folder: Path) -> None:
+    """Write a folder with all that is in it through to the disk.
+
+    All at once: the file system then writes its journal once, and not for each file in turn.
+    """
+    paths = []
+    for below, _, names in os.walk(folder):
+        paths += [below, *(os.path.join(below, name) for name in names)]
+    with ThreadPoolExecutor(min(len(paths), _FLUSHES_AT_ONCE)) as pool:
+        for _ in pool.map(_flush, paths):
+            pass
+
+
+def _flush(path: str) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def damages(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
-    """What is wrong with the files, sizes first since they cost nothing."""
+    """Yield each damage of the files in words, sizes first since they cost nothing."""
     for name, recorded in files.items():
         try:
             size = (folder / name).stat().st_size
@@ -40,7 +63,7 @@ def damages(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
 
 
 def signature(folder: str) -> str:
-    """What changes when a file of the folder is written: names, sizes, times and inodes."""
+    """Return a text that changes when a file of the folder is written: of names, sizes, times and inodes."""
     lines: list[str] = []
     folders = [folder]
     while folders:
@@ -56,7 +79,7 @@ def signature(folder: str) -> str:
 
 
 def _files(folder: Path) -> list[tuple[str, str]]:
-    """Name and path of each file, sorted."""
+    """Return name and path of each file, sorted."""
     found: list[tuple[str, str]] = []
     unseen = [""]
     while unseen:

@@ -123,7 +123,8 @@ class JobContext:
         work: Folder that survives a killed attempt, for checkpoints; removed on publication. A `fused` function that
             wants it makes it.
         shared: Folder for what several jobs need and can make again; may not exist yet. `None` keeps nothing.
-        options: How and where to compute (device, micro-batch, what to keep). Never changes a result.
+        options: How and where to compute: the object that the run was given, the same for each of its jobs; `None` is
+            as the job likes. Never changes a result.
         progress: Called with the share done in [0, 1] and a few words.
         stop_requested: True once the run wants to end; a long job saves its place and raises `Stopped`.
     """
@@ -132,6 +133,6 @@ class JobContext:
     out: Path
     work: Path
     shared: Path | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Any = None
     progress: Callable[[float, str], None] = lambda share, words: None
     stop_requested: Callable[[], bool] = lambda: False

@@ -1,4 +1,7 @@
-"""Locks that the kernel lets go when their holder dies, so that nobody waits for a dead process."""
+"""Locks that the kernel lets go when their holder dies, so that nobody waits for a dead process.
+
+docs/decisions/026-locks.md says why they are our own.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +12,16 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from weakref import WeakSet
 
 from w2slab.errors import StoreError
 
 _RETRY_SECONDS = 0.01
+_held: WeakSet[Lock] = WeakSet()
 
 
 def most_locks() -> int:
-    """How many locks a process may hold at once: each is an open file, and work needs two thirds of those left."""
+    """Return how many locks one process may hold: each is an open file, and work needs two thirds of those left."""
     allowed = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     if allowed == resource.RLIM_INFINITY:
         return sys.maxsize
@@ -32,10 +37,11 @@ class Lock:
     def __init__(self, path: Path, descriptor: int) -> None:
         self._path = path
         self._descriptor: int | None = descriptor
+        _held.add(self)
 
     @classmethod
     def take(cls, path: Path, *, wait_s: float = 0.0) -> Lock | None:
-        """The lock at `path`, or `None` if another holder keeps it for longer than `wait_s`.
+        """Take the lock at `path`; `None` if another holder keeps it for longer than `wait_s`.
 
         Raises:
             StoreError: The file system has no locks, or the file cannot be written.
@@ -80,6 +86,10 @@ class Lock:
         """Let go; harmless if done twice."""
         if self._descriptor is not None:
             self._path.unlink(missing_ok=True)
+            self._close()
+
+    def _close(self) -> None:
+        if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
@@ -88,3 +98,12 @@ class Lock:
 
     def __exit__(self, *_: object) -> None:
         self.release()
+
+
+def _leave_to_parent() -> None:
+    """Close what a forked child has inherited: a lock is the parent's, and ends with the parent."""
+    for lock in list(_held):
+        lock._close()
+
+
+os.register_at_fork(after_in_child=_leave_to_parent)

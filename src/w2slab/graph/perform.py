@@ -1,4 +1,4 @@
-"""Jobs done in this process by one call: what every executor's worker calls.
+"""Jobs done in this process by one call, which is what the workers of every executor make.
 
 Only plain data goes in (tickets) and comes out (messages): keys and folders travel, results stay on disk. Several
 jobs are done by one call of their `fused` function, and each still gets a result, a record and an end of its own.
@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +54,7 @@ class Ticket:
         spec: What is computed, as `codec.encode` gives it.
         payload: What decides the result, for the record.
         inputs: Key of each input by name.
+        options: How and where to compute, as `encode` writes it.
     """
 
     store: str
@@ -63,12 +64,12 @@ class Ticket:
     spec: Any
     payload: Mapping[str, Any]
     inputs: Mapping[str, str]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Any = None
     fused: str = ""
 
     @classmethod
-    def of(cls, job: Job, store: Store, options: Mapping[str, Any]) -> Ticket:
-        """A job of a graph, to be done for a store."""
+    def of(cls, job: Job, store: Store, options: Any) -> Ticket:
+        """Return the ticket of a job of a graph, to be done for a store."""
         return cls(
             store=str(store.root),
             key=job.key,
@@ -87,16 +88,16 @@ Status = Literal["done", "failed", "stopped", "died", "apart"]
 
 @dataclass(frozen=True)
 class Progress:
-    """A running job has done this share, in [0, 1]."""
+    """A message from a running job: the share that is done, in [0, 1], and a few words."""
 
     key: str
     share: float
-    words: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """A job is no longer running.
+    """The last message about a job, which is no longer running.
 
     Args:
         status: `done` and published; `failed` with an error; `stopped` when asked to, its place saved; `died` with
@@ -132,10 +133,10 @@ def perform(
         for ticket in tickets:
             lock = store.lock_attempt(ticket.key, wait_s=max(0.0, until - time.monotonic()))
             if lock is None:
-                words = (
+                message = (
                     f"another process still works on {ticket.key}. Wait until it has ended, or end it, and run again."
                 )
-                on_message(End(key=ticket.key, status="failed", message=words))
+                on_message(End(key=ticket.key, status="failed", message=message))
             elif store.has(ticket.key):  # whoever held the lock before finished it
                 with lock:
                     store.clear(ticket.key)
@@ -150,7 +151,7 @@ def perform(
 
 
 def named_function(name: str) -> Callable[..., Any]:
-    """The function called `module:function`.
+    """Import the function called `module:function`.
 
     Raises:
         JobError: There is no such function.
@@ -173,7 +174,7 @@ class _Attempt:
         self._is_open = True
 
     def context(self, stop_requested: Callable[[], bool], n_together: int) -> JobContext:
-        """What the job's function is given."""
+        """Return the context that the job's function is given."""
         self._out = self._store.temporary(self.ticket.key)
         work = self._store.work(self.ticket.key)
         if n_together == 1:  # of thousands of small jobs few need theirs, and to make and remove it takes long
@@ -183,7 +184,7 @@ class _Attempt:
             out=self._out,
             work=work,
             shared=self._store.shared,
-            options=self.ticket.options,
+            options=decode(self.ticket.options),
             progress=_throttled(self.ticket.key, self._on_message, n_together),
             stop_requested=stop_requested,
         )
@@ -200,7 +201,7 @@ class _Attempt:
     def end(
         self, seconds: float, error: BaseException | None = None, *, failed: Literal["failed", "apart"] = "failed"
     ) -> None:
-        """Let go of the job and say how it ended: done without an error, else stopped or `failed`."""
+        """Let go of the job and report its end: done without an error, else stopped or `failed`."""
         self.close()
         message = trace = ""
         if error is not None and not isinstance(error, Stopped):
@@ -257,7 +258,7 @@ def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool]) -> None:
 
 
 def _call(tickets: list[Ticket], contexts: list[JobContext]) -> list[Any]:
-    """The facts of each job, or the exception with which it failed among others."""
+    """Return the facts of each job, or the exception with which it failed among others."""
     first = tickets[0]
     if len(tickets) == 1:
         return [named_function(first.run)(decode(first.spec), contexts[0])]
@@ -295,12 +296,12 @@ def _throttled(key: str, on_message: Callable[[Progress | End], None], n_togethe
     last = float("-inf")
     pause = _PROGRESS_SECONDS * max(1.0, n_together / _PROGRESS_AT_ONCE)
 
-    def progress(share: float, words: str = "") -> None:
+    def progress(share: float, message: str = "") -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= pause:
             last = now
-            on_message(Progress(key, min(max(float(share), 0.0), 1.0), str(words)))
+            on_message(Progress(key, min(max(float(share), 0.0), 1.0), str(message)))
 
     return progress
 
@@ -334,7 +335,7 @@ def _forget_peak_memory() -> None:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process has held since it began its job."""
+    """Return the most memory that this process has held since it began its job."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

@@ -57,17 +57,15 @@ def embed(spec: EmbedSpec, context: JobContext) -> dict[str, Any]:
     started = time.perf_counter()
     splits = _splits(context.inputs)
     examples = {name: its for name, (_, its) in splits.items()}
-    family = _family(spec, context.inputs.get("start"))
+    model = _model(spec, context.inputs.get("start"))
     running = running_of(context, spec.precision)
-    network = running.placement.place(family.build(next(iter(examples.values())), 0)).eval()
-    if not hasattr(network, "features"):
-        raise JobError(f"{family.name}: its network has no features that could be read")
+    network = running.placement.place(model.build(next(iter(examples.values())), 0)).eval()
     where = {} if spec.readout == "head" and spec.layer is None else {"readout": spec.readout, "layer": spec.layer}
     n_rows, n_bytes, width = {}, 0, 0
     for done, (name, its) in enumerate(examples.items()):
         context.progress(done / len(examples), name)
-        row_per_example = its.classes is not None or spec.readout in getattr(family, "example_readouts", ())
-        encoded = reading.encoded(family, its, context.shared)
+        row_per_example = its.classes is not None or spec.readout in model.example_readouts
+        encoded = reading.encoded(model, its, context.shared)
         found = features(network, encoded, row_per_example, running, **where)
         counts = np.ones(len(its), dtype=np.int64) if row_per_example else its.n_candidates
         write_features(context.out, name, Features(splits[name][0], counts, found))
@@ -91,18 +89,17 @@ def _splits(inputs: Mapping[str, Path]) -> dict[str, tuple[np.ndarray, Examples]
     return {WHOLE: (np.arange(len(whole)), whole)}
 
 
-def _family(spec: EmbedSpec, start: Path | None) -> Any:
-    """The model's family, with the weights that a generative job left if there is one.
+def _model(spec: EmbedSpec, start: Path | None) -> Model:
+    """Return the model with the requested readout, and with the weights of a generative job if there is one.
 
     Raises:
-        JobError: It cannot be read out so, or cannot start from a language model.
+        JobError: It has no features, not this readout, or cannot start from a language model.
     """
-    family = spec.model
-    readouts = getattr(family, "readouts", ("head",))
-    if spec.readout not in readouts:
-        raise JobError(f'{family.name}: readout: "{spec.readout}" is not known; allowed: {", ".join(readouts)}')
+    model = spec.model
+    if not model.has_features:
+        raise JobError(f"{model.name}: its network has no features that could be read")
+    if spec.readout not in model.readouts:
+        raise JobError(f'{model.name}: readout: "{spec.readout}" is not known; allowed: {", ".join(model.readouts)}')
     if start is not None:
-        if not hasattr(family, "starting_from"):
-            raise JobError(f"{family.name}: it cannot start from a language model")
-        family = family.starting_from(layout.base(start))
-    return family.reading_at(spec.readout) if hasattr(family, "reading_at") else family
+        model = model.starting_from(layout.base(start))
+    return model.reading_at(spec.readout)

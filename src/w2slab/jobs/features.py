@@ -12,12 +12,13 @@ from w2slab.data.artifacts import Features
 from w2slab.data.labels import rows_at
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
-from w2slab.jobs.passes import passes
+from w2slab.training.passes import passes
 from w2slab.training.rows import rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from w2slab.models.network import Network
     from w2slab.training.batches import Encoded
     from w2slab.training.loop import Running
 
@@ -26,12 +27,12 @@ WHOLE = "whole"
 
 
 def features(
-    network: Any, encoded: Encoded, row_per_example: bool, running: Running, **reading: Any
+    network: Network, encoded: Encoded, row_per_example: bool, running: Running, **reading: Any
 ) -> NDArray[np.float32]:
-    """What the network's head reads, a row per example, or one per candidate, example by example: [R, D].
+    """Return the input of the network's head, a row per example or per candidate, example by example: [R, D].
 
     Args:
-        network: A `models.model.FeatureNetwork`.
+        network: Has features.
         encoded: The examples.
         row_per_example: Whether an example has one row, or one for each of its candidates.
         running: Where the network is, and how many examples go through it at a time.

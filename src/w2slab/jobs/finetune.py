@@ -16,20 +16,20 @@ import numpy as np
 from w2slab.data import layout
 from w2slab.data.artifacts import write_curve, write_predictions, write_stopping
 from w2slab.data.labels import Labels
-from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
-from w2slab.data.task_data import TaskData
-from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import ranks, reading, targets
-from w2slab.jobs.setup import prepare_worker, running_of
+from w2slab.jobs.material import Material
+from w2slab.jobs.setup import options_of, prepare_worker, running_of
 from w2slab.jobs.spec import LearningSpec
 from w2slab.models.model import Model
 
 if TYPE_CHECKING:
     import torch
 
+    from w2slab.models.network import Network
     from w2slab.training.batches import Encoded
-    from w2slab.training.loop import Running, Trained, Training
+    from w2slab.training.classification import Trained, Training
+    from w2slab.training.loop import Running
     from w2slab.training.placement import Placement
 
 Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
@@ -60,26 +60,26 @@ class FinetuneSpec(LearningSpec):
 def finetune(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
     """Finetune a model and leave its predictions on every split that its supervisor has not seen.
 
-    Options: `device`, `micro_batch`, `prediction_batch`, `checkpoint_every_s`, `keep_checkpoint`,
-    `gradient_checkpointing`, `gpus_per_job`, `sharded`.
-
     Raises:
         JobError: Labels do not fit the examples, or training fails.
         Stopped: The run asked for it; the place is saved.
     """
     prepare_worker()
-    if context.options.get("gpus_per_job", 1) > 1:
-        return ranks.spread("w2slab.jobs.finetune:finetune", spec, context)
-    from w2slab.training import loop
+    if options_of(context).gpus_per_job > 1:
+        return ranks.spread("w2slab.jobs.finetune:finetune_here", spec, context)
+    return finetune_here(spec, context)
 
-    material = _Material(spec, context)
+
+def finetune_here(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
+    """Do the job in this process, which may be one of several that share it."""
+    from w2slab.training import classification
+
+    material = _Finetuning(spec, context)
     training = material.training()
     running = running_of(context, spec.recipe.precision)
     network = material.network()
-    is_checkpointed = bool(context.options.get("gradient_checkpointing")) and hasattr(network, "checkpoint_activations")
-    if is_checkpointed:
-        network.checkpoint_activations()
-    trained = loop.finetune(network, training, running)
+    is_checkpointed = options_of(context).gradient_checkpointing and network.checkpoint_activations()
+    trained = classification.finetune(network, training, running)
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
     _write(spec, material, network, trained, running, context)
@@ -97,7 +97,7 @@ def finetune(spec: FinetuneSpec, context: JobContext) -> dict[str, Any]:
 
 
 def _sizes(network: torch.nn.Module, placement: Placement) -> dict[str, Any]:
-    """How large the network is, and where it was trained."""
+    """Return the size of the network, and the place of its training."""
     parameters = list(network.parameters())
     sizes = {
         "n_parameters": sum(p.numel() for p in parameters),
@@ -110,53 +110,47 @@ def _sizes(network: torch.nn.Module, placement: Placement) -> dict[str, Any]:
     return sizes
 
 
-class _Material:
-    """Examples and labels of one job, each read and encoded once."""
+class _Finetuning(Material):
+    """Examples and labels of one job, each read and encoded once, and its network."""
 
     def __init__(self, spec: FinetuneSpec, context: JobContext) -> None:
-        inputs = context.inputs
-        self.spec = spec
-        self.data = TaskData.of(inputs)
-        self.shared = context.shared
-        self.labels = inputs.get("labels")
-        self.weights = inputs.get("weights", self.labels)
-        self.family = spec.model
-        if "start" in inputs:
-            self.family = self.family.starting_from(layout.base(inputs["start"]))
+        super().__init__(spec, context.inputs)
+        self.spec, self.shared = spec, context.shared
+        start = context.inputs.get("start")
+        self.model = spec.model if start is None else spec.model.starting_from(layout.base(start))
         self._encoded: dict[str, Encoded] = {}
 
-    def network(self) -> torch.nn.Module:
-        """The network before training."""
+    def network(self) -> Network:
+        """Return the network before training."""
         examples = self.data.examples(self.spec.train_split)
-        network: torch.nn.Module = self.family.build(examples, self.spec.seed)
+        network = self.model.build(examples, self.spec.seed)
         if self.spec.n_heads > 1:
-            from w2slab.training.readout import mixed
+            from w2slab.training.mixture import MixtureOfHeads
 
-            network = mixed(network, self.spec.n_heads, examples.classes is not None, self.spec.seed)
+            return MixtureOfHeads(network, self.spec.n_heads, examples.classes is not None, self.spec.seed)
         return network
 
     def encoded(self, split: str) -> Encoded:
+        """Return the examples of a split as the model encodes them."""
         if split not in self._encoded:
-            self._encoded[split] = reading.encoded(self.family, self.data.examples(split), self.shared)
+            self._encoded[split] = reading.encoded(self.model, self.data.examples(split), self.shared)
         return self._encoded[split]
 
     def notes(self) -> dict[str, dict[str, int]]:
-        """What the family counted as it read, such as texts that it cut: by split, then by name."""
-        if not hasattr(self.family, "notes"):
-            return {}
-        return {split: dict(self.family.notes(encoded.rows)) for split, encoded in self._encoded.items()}
+        """Return counts of the model's encoding, such as truncated texts: by split, then by name."""
+        notes = {split: dict(self.model.notes(encoded.rows)) for split, encoded in self._encoded.items()}
+        return {split: counts for split, counts in notes.items() if counts}
 
     def training(self) -> Training:
-        """What is learned, and who judges it on the way."""
-        from w2slab.training.loop import Training
+        """Return everything that decides the training, beside the network."""
+        from w2slab.training.classification import Training
 
         spec = self.spec
-        examples, learned_labels = self.encoded(spec.train_split), self.targets(spec.train_split)
+        examples = self.encoded(spec.train_split)
+        learned_labels = targets.targets(spec.labels, self.data, self.labels, spec.train_split)
         learned = targets.learned(self.weights, self.data, spec.train_split, spec.train_range)
         if learned.is_part:
             examples, learned_labels = examples.take(learned.places), learned_labels[learned.places]
-        if spec.recipe.stop_at == "weak-labels" and not (spec.recipe.curve_points and self.data.has("validation")):
-            raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')
         return Training(
             examples=examples,
             targets=learned_labels,
@@ -165,38 +159,19 @@ class _Material:
             objective=spec.objective,
             recipe=spec.recipe,
             seed=spec.seed,
-            judges=self.judges() if spec.recipe.curve_points else {},
+            judges={column: self._judge(split, by) for column, (split, by) in self.judges.items()},
         )
 
-    def targets(self, split: str) -> np.ndarray:
-        """The labels learned on, float32 [N, K]."""
-        return targets.targets(self.spec.labels, self.data, self.labels, split)
-
-    def judges(self) -> dict[str, Judge]:
-        """Who judges the curve: validation by the labels that this model may see, test by the truth."""
-        limit = self.spec.recipe.curve_examples
-        judges: dict[str, Judge] = {}
-        if self.data.has("validation"):
-            examples = self.encoded("validation").part(0, limit)
-            if self.labels is None:
-                is_right = _by_truth(self.data, "validation", len(examples))
-            else:
-                weak = targets.weak_labels(self.labels, self.data, "validation")
-                is_right = weak.choices[: len(examples)].__eq__
-            judges["validation_accuracy"] = (examples, is_right)
-        if self.data.has("test"):  # a user's own labels come without truth
-            examples = self.encoded("test").part(0, limit)
-            judges["test_accuracy"] = (examples, _by_truth(self.data, "test", len(examples)))
-        return judges
-
-
-def _by_truth(data: TaskData, split: str, limit: int) -> Callable[[np.ndarray], np.ndarray]:
-    return data.truth(split).take(np.arange(limit)).is_right
+    def _judge(self, split: str, labels: Path | None) -> Judge:
+        examples = self.encoded(split).part(0, self.spec.recipe.curve_examples)
+        if labels is None:
+            return examples, self.data.truth(split).take(np.arange(len(examples))).is_right
+        return examples, targets.weak_labels(labels, self.data, split).choices[: len(examples)].__eq__
 
 
 def _write(
     spec: FinetuneSpec,
-    material: _Material,
+    material: _Finetuning,
     network: torch.nn.Module,
     trained: Trained,
     running: Running,
@@ -221,15 +196,13 @@ def _write(
         test = predicted("test") if material.data.has("test") else None
         if trained.curve and is_main and test is not None:
             write_stopping(context.out, point, test)
-    also = (spec.train_split,) if spec.predict_train_split else ()
-    for split in dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *also)):
-        if material.data.has(split):
-            predictions = test if split == "test" and test is not None else predicted(split)
-            if is_main:
-                write_predictions(context.out, split, predictions)
+    for split in material.predicted:
+        predictions = test if split == "test" and test is not None else predicted(split)
+        if is_main:
+            write_predictions(context.out, split, predictions)
     if trained.curve and is_main:
         write_curve(context.out, trained.curve)
-    if spec.keep_weights or context.options.get("keep_checkpoint"):
+    if spec.keep_weights or options_of(context).keep_checkpoint:
         _keep_weights(layout.checkpoint(context.out), network, running.placement)
 
 

@@ -23,7 +23,8 @@ from w2slab.jobs.spec import Spec
 from w2slab.models.model import Model
 
 if TYPE_CHECKING:
-    from w2slab.training.language import Course, Rows
+    from w2slab.training.language import Rows
+    from w2slab.training.schedules import WarmupStableDecay
 
 HELD_OUT_SHARE = 0.03
 WARMUP_FRAC = 0.1
@@ -38,7 +39,7 @@ class GenerativeSpec(Spec):
 
     Args:
         splits: The splits whose texts are learned.
-        epochs, batch_size, lr, precision: As in `RecipeSpec`; an epoch sees every text once.
+        epochs, batch_size, lr, precision: As in `Recipe`; an epoch sees every text once.
         seed: Decides the order of texts.
     """
 
@@ -56,7 +57,7 @@ class GenerativeSpec(Spec):
 
 
 class Texts(NamedTuple):
-    """What is learned, a row each.
+    """Training texts, a row each.
 
     Args:
         texts: What is read first.
@@ -98,22 +99,24 @@ def generative(spec: GenerativeSpec, context: JobContext) -> dict[str, Any]:
     prepare_worker()
     from w2slab.training.language import learn_language, mean_loss
 
-    family = require_generating(spec.model)
+    model = require_generating(spec.model)
     texts = texts_of(TaskData.of(context.inputs), spec.splits)
-    rows = family.tokens(texts.texts, texts.answers)
+    rows = model.tokens(texts.texts, texts.answers)
     apart = held_out(texts.groups)
     learned, judged = Part(rows, np.flatnonzero(~apart)), Part(rows, np.flatnonzero(apart))
-    course = _course(spec, len(learned.positions))
+    schedule = _schedule(spec, len(learned.positions))
     running = running_of(context, spec.precision)
-    network = running.placement.place(family.build_language(spec.seed)).eval()
+    network = running.placement.place(model.build_language(spec.seed)).eval()
     started, size = time.perf_counter(), spec.batch_size
     before = mean_loss(network, judged, running, size) if len(judged.positions) else None
-    identity = {"steps": course.steps, "seed": course.seed, "lr": course.lr, "tokens": int(learned.lengths.sum())}
-    trained = learn_language(network, learned, course, running, identity)
+    identity = {"steps": schedule.steps, "seed": spec.seed, "lr": spec.lr, "tokens": int(learned.lengths.sum())}
+    trained = learn_language(
+        network, learned, schedule, running, identity, batch_size=size, weight_decay=0.0, seed=spec.seed
+    )
     if trained is None:
         raise Stopped("stopped in the middle of training; its place is saved")
     after = mean_loss(network, judged, running, size) if len(judged.positions) else None
-    family.save_base(network, layout.base(context.out))
+    model.save_base(network, layout.base(context.out))
     return {
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "n_texts": len(learned.positions),
@@ -127,15 +130,15 @@ def generative(spec: GenerativeSpec, context: JobContext) -> dict[str, Any]:
     }
 
 
-def require_generating(family: Any) -> Any:
-    """The family itself, where it is a causal language model.
+def require_generating(model: Model) -> Model:
+    """Return the model if it is a causal language model.
 
     Raises:
-        JobError: It is none.
+        JobError: It is not.
     """
-    if not getattr(family, "generates", False):
-        raise JobError(f"{family.name}: no causal language model; it cannot continue a text")
-    return family
+    if not model.generates:
+        raise JobError(f"{model.name}: no causal language model; it cannot continue a text")
+    return model
 
 
 def texts_of(data: TaskData, splits: Sequence[str]) -> Texts:
@@ -169,24 +172,21 @@ def require_text(examples: Examples) -> list[str]:
 
 
 def held_out(groups: Sequence[str]) -> np.ndarray:
-    """Which rows judge and are not learned: those of a few groups by their digests, none where there is one group."""
+    """Return a mask of held-out rows: those of a few groups by their digests, none where there is one group."""
     by_digest = sorted(set(groups), key=lambda group: hashlib.sha256(f"held out\0{group}".encode()).digest())
     n_held_out = max(1, round(HELD_OUT_SHARE * len(by_digest))) if len(by_digest) > 1 else 0
     chosen = set(by_digest[:n_held_out])
     return np.fromiter((group in chosen for group in groups), bool, len(groups))
 
 
-def _course(spec: GenerativeSpec, n_rows: int) -> Course:
-    """As a finetuning goes by default: a rise over a tenth of the steps, then down to 0 along a line."""
-    from w2slab.training.language import Course
+def _schedule(spec: GenerativeSpec, n_rows: int) -> WarmupStableDecay:
+    """Return the default schedule of a finetuning: a rise over a tenth of the steps, then down to 0 along a line."""
+    from w2slab.training.schedules import WarmupStableDecay
 
     steps = spec.epochs * -(-n_rows // spec.batch_size)
-    return Course(
+    return WarmupStableDecay(
         steps=steps,
-        batch_size=spec.batch_size,
         lr=spec.lr,
-        weight_decay=0.0,
         warmup_steps=max(1, round(WARMUP_FRAC * steps)),
         cooldown_frac=1 - WARMUP_FRAC,
-        seed=spec.seed,
     )

@@ -16,12 +16,12 @@ import numpy as np
 from w2slab import registry
 from w2slab.data.artifacts import Features, write_curve, write_predictions, write_stopping
 from w2slab.data.labels import Labels
-from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs import targets
 from w2slab.jobs.features import places, stored_features
+from w2slab.jobs.material import Material
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.jobs.spec import LearningSpec
 from w2slab.relabelings.feature_rows import example_rows
@@ -30,7 +30,7 @@ from w2slab.training.recipe import HeadShape
 from w2slab.training.rows import Rows, rows_of
 
 if TYPE_CHECKING:
-    from w2slab.training.stacked_heads import FittedHead, HeadTraining
+    from w2slab.training.head_training import FittedHead, HeadTraining
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,12 +74,12 @@ def heads(specs: list[HeadSpec], contexts: list[JobContext]) -> list[dict[str, A
     prepare_worker()
     from w2slab.training.stacked_heads import fit
 
-    material = _Material()
+    shared = _Shared()
     found: dict[int, dict[str, Any] | Exception] = {}
     trainings: dict[int, HeadTraining] = {}
     for number, (spec, context) in enumerate(zip(specs, contexts, strict=True)):
         try:
-            trainings[number] = material.training(spec, context)
+            trainings[number] = shared.training(spec, context)
         except Exception as error:
             found[number] = error
     numbers = list(trainings)
@@ -99,8 +99,8 @@ def heads(specs: list[HeadSpec], contexts: list[JobContext]) -> list[dict[str, A
                 found[number] = fitted
                 continue
             context, training, device = contexts[number], trainings[number], str(placement.device)
-            overlap = material.overlap(context.inputs.get("labels"), training.examples, training.targets)
-            found[number] = _written(fitted, training, context, material, overlap, device)
+            overlap = shared.overlap(context.inputs.get("labels"), training.examples, training.targets)
+            found[number] = _written(fitted, training, context, shared, overlap, device)
     stopped = Stopped("stopped before these heads were trained; they begin anew")
     return [found.get(number, stopped) for number in range(len(specs))]
 
@@ -109,12 +109,12 @@ def _written(
     fitted: FittedHead,
     training: HeadTraining,
     context: JobContext,
-    material: _Material,
+    shared: _Shared,
     overlap: float | None,
     device: str,
 ) -> dict[str, Any]:
-    """Write what a head leaves; its facts."""
-    data = material.data(context)
+    """Write the results of a head and return its facts."""
+    data = shared.data(context)
 
     def labels(split: str, probs: np.ndarray) -> Labels:
         return Labels(data.positions(split), probs, training.predicted[split].n_candidates)
@@ -138,8 +138,8 @@ def _written(
     }
 
 
-class _Material:
-    """What heads read, each of it once: heads that name the same folders are given the same arrays."""
+class _Shared:
+    """Arrays that heads read, each made once: heads that name the same folders are given the same arrays."""
 
     def __init__(self) -> None:
         self._data: dict[TaskData, TaskData] = {}
@@ -151,52 +151,41 @@ class _Material:
         self._stored: Callable[[Path, str], Features] = cache(stored_features)
 
     def data(self, context: JobContext) -> TaskData:
-        """The task's examples as a head's seed splits them."""
+        """Return the task's examples as a head's seed splits them."""
         data = TaskData.of(context.inputs)
         return self._data.setdefault(data, data)
 
     def training(self, spec: HeadSpec, context: JobContext) -> HeadTraining:
-        """What one head learns, and who judges it on the way.
+        """Return everything that decides one head.
 
         Raises:
             JobError: Labels, weights or features do not fit the examples, or the objective needs more than logits.
         """
-        from w2slab.training.stacked_heads import HeadTraining
+        from w2slab.training.head_training import HeadTraining
 
-        inputs, recipe, split = context.inputs, spec.recipe, spec.train_split
-        data, features, given = self.data(context), inputs["features"], inputs.get("labels")
-        objective = spec.objective
-        if getattr(objective, "needs_features", False):
+        if spec.objective.needs_features:
             raise JobError(
                 f"objective: {registry.name_of(spec.objective)} holds features that are trained, and a head leaves "
                 "them as they are; finetune the whole model"
             )
-        if recipe.stop_at == "weak-labels" and not (recipe.curve_points and data.has("validation")):
-            raise JobError('stop_at: "weak-labels" needs curve_points above 0 and a validation split')
-        kept, weights, _ = self.learned(inputs.get("weights", given), data, split, spec.train_range)
-        wanted = dict.fromkeys((*UNSEEN_BY_SUPERVISOR, *((split,) if spec.predict_train_split else ())))
+        material = Material(spec, context.inputs, self.data(context))
+        data, features, recipe = material.data, context.inputs["features"], spec.recipe
+        kept, weights, _ = self.learned(material.weights, data, spec.train_split, spec.train_range)
         return HeadTraining(
-            examples=self.rows(features, data, split),
+            examples=self.rows(features, data, spec.train_split),
             kept=kept,
-            targets=self.targets(spec.labels, data, given, split),
+            targets=self.targets(spec.labels, data, material.labels, spec.train_split),
             weights=weights,
-            objective=objective,
+            objective=spec.objective,
             recipe=recipe,
             shape=spec.head,
             seed=spec.seed,
-            judges=self._judges(data, features, given, recipe.curve_examples) if recipe.curve_points else {},
-            predicted={name: self.rows(features, data, name) for name in wanted if data.has(name)},
+            judges={
+                column: (self.rows(features, data, split, recipe.curve_examples), self.right(data, by, split))
+                for column, (split, by) in material.judges.items()
+            },
+            predicted={split: self.rows(features, data, split) for split in material.predicted},
         )
-
-    def _judges(
-        self, data: TaskData, features: Path, given: Path | None, limit: int | None
-    ) -> dict[str, tuple[Rows, np.ndarray]]:
-        """Who judges the curve: validation by the labels that this model may see, test by the truth."""
-        judges = {}
-        for column, split, by in (("validation_accuracy", "validation", given), ("test_accuracy", "test", None)):
-            if data.has(split):
-                judges[column] = (self.rows(features, data, split, limit), self.right(data, by, split))
-        return judges
 
     def _rows(self, features: Path, data: TaskData, split: str, limit: int | None = None) -> Rows:
         examples = data.examples(split)
@@ -213,7 +202,7 @@ class _Material:
         return Rows(examples.ids, stored.values, stored.firsts[found], examples.n_candidates, is_shared)
 
     def overlap(self, given: Path | None, rows: Rows, targets: np.ndarray) -> float | None:
-        """Overlap density of weak labels on the features (Shin et al. 2025); `None` where there is no change point."""
+        """Return the overlap density of weak labels (Shin et al. 2025); `None` where there is no change point."""
         if given is None:
             return None
         key = id(rows), id(targets)  # both are kept here
@@ -225,7 +214,7 @@ class _Material:
         return self._overlaps[key]
 
     def _right(self, data: TaskData, given: Path | None, split: str) -> np.ndarray:
-        """Which candidates count as right: by weak labels the likeliest, else those of the truth: bool [N, K]."""
+        """Return the candidates that count as right: the likeliest weak label, else the ground truth: bool [N, K]."""
         if given is None:
             return data.truth(split).probs(data.examples(split).n_candidates) > 0
         return targets.weak_labels(given, data, split).hard().probs > 0

@@ -26,8 +26,9 @@ from w2slab.models.model import Model
 from w2slab.training.logistic import Scale, fit, softmax
 
 if TYPE_CHECKING:
-    import torch
     from numpy.typing import NDArray
+
+    from w2slab.models.network import Network
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +70,12 @@ def probe(spec: ProbeSpec, context: JobContext) -> dict[str, Any]:
     examples = {split: data.examples(split) for split in UNSEEN_BY_SUPERVISOR if data.has(split)}
     learned = examples[spec.train_split]
     learned_labels = targets(spec.labels, data, context.inputs.get("labels"), spec.train_split)
-    family = spec.model
+    model = spec.model
     running = running_of(context, spec.precision)
-    network = running.placement.place(_network(family, learned, spec.seed, context.inputs.get("start"))).eval()
+    network = running.placement.place(_network(model, learned, spec.seed, context.inputs.get("start"))).eval()
 
     def read(split: str) -> NDArray[np.float64]:
-        encoded = reading.encoded(family, examples[split], context.shared)
+        encoded = reading.encoded(model, examples[split], context.shared)
         return features(network, encoded, learned.classes is not None, running).astype(np.float64)
 
     own = read(spec.train_split)
@@ -97,8 +98,8 @@ def probe(spec: ProbeSpec, context: JobContext) -> dict[str, Any]:
     }
 
 
-def _network(family: Any, examples: Examples, seed: int, start: Path | None) -> torch.nn.Module:
-    """The network as it is before finetuning, or with the weights that a finetuning kept.
+def _network(model: Model, examples: Examples, seed: int, start: Path | None) -> Network:
+    """Return the network as it is before finetuning, or with the weights that a finetuning kept.
 
     Raises:
         JobError: It has no features, or the weights are another network's.
@@ -106,13 +107,13 @@ def _network(family: Any, examples: Examples, seed: int, start: Path | None) -> 
     from safetensors import SafetensorError
     from safetensors.torch import load_model
 
-    network: torch.nn.Module = family.build(examples, seed)
-    if not hasattr(network, "features"):
-        raise JobError(f"{family.name}: its network has no features that a probe could read")
+    if not model.has_features:
+        raise JobError(f"{model.name}: its network has no features that a probe could read")
+    network = model.build(examples, seed)
     if start is not None:
         path = layout.checkpoint(start)
         try:
             load_model(network, str(path))
         except (SafetensorError, OSError, RuntimeError) as error:
-            raise JobError(f"{path}: these weights do not fit the model {family.name}: {error}") from None
+            raise JobError(f"{path}: these weights do not fit the model {model.name}: {error}") from None
     return network

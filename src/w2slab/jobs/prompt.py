@@ -27,12 +27,12 @@ from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs.generative import require_generating, require_text
-from w2slab.jobs.passes import passes
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.jobs.spec import Spec
 from w2slab.jobs.targets import weak_labels
 from w2slab.models.model import Model
 from w2slab.randomness import rng
+from w2slab.training.passes import passes
 
 if TYPE_CHECKING:
     import torch
@@ -86,11 +86,11 @@ def prompt(spec: PromptSpec, context: JobContext) -> dict[str, Any]:
     """
     prepare_worker()
     data, started = TaskData.of(context.inputs), time.perf_counter()
-    family = require_generating(spec.model)
+    model = require_generating(spec.model)
     shots = _shots(spec, data, context.inputs.get("labels"))
     running = running_of(context, spec.precision)
-    network = running.placement.place(family.build_language(spec.seed)).eval()
-    limit = _room(family) if shots else 0
+    network = running.placement.place(model.build_language(spec.seed)).eval()
+    limit = _room(model) if shots else 0
     n_lost = {}
     for split in UNSEEN_BY_SUPERVISOR:
         if not data.has(split):
@@ -98,11 +98,11 @@ def prompt(spec: PromptSpec, context: JobContext) -> dict[str, Any]:
         if context.stop_requested():
             raise Stopped("stopped before the last split was predicted")
         examples = data.examples(split)
-        asks = _asks(family, spec.instruction, shots, examples, limit)
+        asks = _asks(model, spec.instruction, shots, examples, limit)
         choose = _among_classes if examples.classes is not None else _among_candidates
-        probs = _softmax(choose(family, network, asks, examples, running))
+        probs = _softmax(choose(model, network, asks, examples, running))
         if not np.isfinite(probs).all():
-            raise JobError(f"{family.name}: its predictions of {split} are not finite")
+            raise JobError(f"{model.name}: its predictions of {split} are not finite")
         write_predictions(context.out, split, Labels(data.positions(split), probs, examples.n_candidates))
         n_lost[split] = asks.n_lost
     return {
@@ -158,7 +158,7 @@ def in_turn(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _questions(examples: Examples) -> tuple[list[str], list[list[str] | None]]:
-    """How each example is put, and the texts among which the model chooses; `None` where these are class numbers."""
+    """Return the question of each example and its candidate texts; `None` where these are class numbers."""
     texts, answers = require_text(examples), examples.answers
     if examples.classes is None:
         return texts, list(answers)
@@ -173,17 +173,17 @@ class _Asks(NamedTuple):
     n_lost: int
 
 
-def _room(family: Any) -> int:
-    """At how many tokens the family cuts a text; found by trial, since families need not know it themselves."""
+def _room(model: Model) -> int:
+    """Return the number of tokens at which the model truncates a text; found by trial."""
     n_words = 256
     while True:
-        n_tokens = int(family.tokens(["word " * n_words]).lengths[0])
+        n_tokens = int(model.tokens(["word " * n_words]).lengths[0])
         if n_tokens < n_words or n_words >= MOST_TOKENS:
             return n_tokens
         n_words *= 4
 
 
-def _asks(family: Any, instruction: str, shots: Sequence[str], examples: Examples, limit: int) -> _Asks:
+def _asks(model: Model, instruction: str, shots: Sequence[str], examples: Examples, limit: int) -> _Asks:
     """A prompt for each example, with as many of the shots as fit into `limit` tokens."""
     questions, answers = _questions(examples)
     words = [f" {label}" for label in range(len(examples.classes or ()))]
@@ -192,16 +192,18 @@ def _asks(family: Any, instruction: str, shots: Sequence[str], examples: Example
     if not shots:
         return _Asks([head + question for question in questions], choices, 0)
     longest = [max(choice, key=len, default="") for choice in choices]
-    needed = family.tokens([head + question for question in questions], longest).lengths
-    # Token by token a shot may join its neighbours; what is lost by that is cut on the left by the family.
-    taken = np.cumsum(family.tokens(list(shots)).lengths[::-1])
+    needed = model.tokens([head + question for question in questions], longest).lengths
+    # Token by token a shot may join its neighbours; what is lost by that is truncated on the left by the model.
+    taken = np.cumsum(model.tokens(list(shots)).lengths[::-1])
     n_shots = np.searchsorted(taken, limit - needed, side="right")
     kept = ["".join(shots[len(shots) - n :]) for n in range(len(shots) + 1)]
     prompts = [f"{head}{kept[n]}{question}" for n, question in zip(n_shots, questions, strict=True)]
     return _Asks(prompts, choices, int((n_shots < len(shots)).sum()))
 
 
-def _among_classes(family: Any, network: Any, asks: _Asks, examples: Examples, running: Running) -> NDArray[np.float64]:
+def _among_classes(
+    model: Model, network: Any, asks: _Asks, examples: Examples, running: Running
+) -> NDArray[np.float64]:
     """Logits of the class numbers [N, C], as the token that comes next; where they differ in more, of all their tokens.
 
     Numbers that begin alike (a space, then a digit) differ in their last token alone: one pass tells all of them.
@@ -209,13 +211,13 @@ def _among_classes(family: Any, network: Any, asks: _Asks, examples: Examples, r
     import torch
 
     words = asks.answers[0]
-    samples: Texts = family.tokens([asks.prompts[0]] * len(words), words)
+    samples: Texts = model.tokens([asks.prompts[0]] * len(words), words)
     places = samples.offsets[:-1, None] + samples.answers
     spelled = [samples.ids[first:last].tolist() for first, last in places]
     if len({tuple(each[:-1]) for each in spelled}) > 1 or not all(spelled):
-        return _among_candidates(family, network, asks, examples, running, per_token=False)
+        return _among_candidates(model, network, asks, examples, running, per_token=False)
     ids = torch.tensor([each[-1] for each in spelled])
-    rows: Texts = family.tokens(asks.prompts, [words[0]] * len(asks.prompts))
+    rows: Texts = model.tokens(asks.prompts, [words[0]] * len(asks.prompts))
     found = np.zeros((len(asks.prompts), len(words)))
 
     def ask(indices: np.ndarray) -> None:
@@ -228,7 +230,7 @@ def _among_classes(family: Any, network: Any, asks: _Asks, examples: Examples, r
 
 
 def _among_candidates(
-    family: Any, network: Any, asks: _Asks, examples: Examples, running: Running, *, per_token: bool = True
+    model: Model, network: Any, asks: _Asks, examples: Examples, running: Running, *, per_token: bool = True
 ) -> NDArray[np.float64]:
     """Log probability of every candidate after its prompt, [N, K]; minus infinity where there is none.
 
@@ -241,7 +243,7 @@ def _among_candidates(
     if any(not answer for answers in asks.answers for answer in answers):
         raise JobError("a candidate is empty, and so has no probability; leave such examples out")
     prompts = [prompt for prompt, count in zip(asks.prompts, counts, strict=True) for _ in range(count)]
-    rows: Texts = family.tokens(prompts, [answer for answers in asks.answers for answer in answers])
+    rows: Texts = model.tokens(prompts, [answer for answers in asks.answers for answer in answers])
     sums = np.zeros(len(prompts))
     first = np.maximum(rows.answers[:, 0], 1)  # the very first token of a row has no probability
     n_scored = rows.answers[:, 1] - first

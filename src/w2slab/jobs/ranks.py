@@ -22,7 +22,7 @@ import time
 import traceback
 from collections.abc import Iterator, Mapping, MutableMapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from w2slab.graph.executors.worker import die_with, sender
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.graph.locks import Lock
 from w2slab.graph.perform import PEAKS, named_function, peak_memory_bytes
+from w2slab.jobs.setup import options_of
 
 _NOTICE_SECONDS = 0.2
 _GRACE_SECONDS = 1.0  # in which the one at fault is told from those that miss it
@@ -45,7 +46,7 @@ _LAUNCHER = (
 
 @dataclass(frozen=True)
 class Launch:
-    """How a launcher such as `accelerate launch` started this process.
+    """The way a launcher such as `accelerate launch` started this process.
 
     Args:
         rank: Number of this process; 0 does the run.
@@ -61,7 +62,7 @@ class Launch:
 
 
 def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:
-    """How a launcher started this process, `None` if none did; what it set is removed from the environment.
+    """Return the way a launcher started this process, or `None`, and remove its variables from the environment.
 
     Raises:
         UnavailableError: It started processes on several machines.
@@ -95,7 +96,7 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
     Args:
         run: The function that each of them calls, as `module:function`; only the first may write files.
         spec: As the function takes it.
-        context: As the function takes it, with the option `gpus_per_job`.
+        context: As the function takes it.
 
     Returns:
         The facts that the first process returned, with the peak memory of each.
@@ -106,8 +107,9 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
     """
     import torch
 
-    n_ranks = int(context.options["gpus_per_job"])
-    on_gpus = context.options.get("device", "auto") in ("auto", "cuda") and torch.cuda.is_available()
+    options = options_of(context)
+    n_ranks = options.gpus_per_job
+    on_gpus = options.device in ("auto", "cuda") and torch.cuda.is_available()
     job = {
         "run": run,
         "spec": encode(spec),
@@ -115,7 +117,7 @@ def spread(run: str, spec: Any, context: JobContext) -> dict[str, Any]:
         "out": str(context.out),
         "work": str(context.work),
         "shared": None if context.shared is None else str(context.shared),
-        "options": {**context.options, "gpus_per_job": 1, "device": "cuda" if on_gpus else "cpu"},
+        "options": encode(replace(options, device="cuda" if on_gpus else "cpu")),
     }
     # The meeting place lives here, on a port that the kernel chose, as it does under torchrun.
     meeting = torch.distributed.TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
@@ -169,7 +171,7 @@ def visible_gpus() -> list[str]:
 
 
 def _environment(n_ranks: int, port: int, gpus: list[str] | None) -> dict[str, str]:
-    """What all ranks of a job have in common."""
+    """Return the environment that all ranks of a job share."""
     threads = os.environ.get("OMP_NUM_THREADS", "1").split(",")[0]
     share = str(max(1, (int(threads) if threads.isdigit() else 1) // n_ranks))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHER)}
@@ -247,8 +249,8 @@ class _Rank:
             self.end = message.get("end", self.end)
         return [message["progress"] for message in messages if "progress" in message]
 
-    def obituary(self) -> str:
-        """Why the process is gone, and what it printed last."""
+    def exit_reason(self) -> str:
+        """Return the reason for the exit of the process, with its last output."""
         code = self.process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
         hint = ", perhaps because memory ran out" if code == -signal.SIGKILL else ""
@@ -258,7 +260,7 @@ class _Rank:
 
 
 def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
-    """How each rank ended, once all have; the first failure is raised instead."""
+    """Return the end of each rank, once all have ended; raise the first failure instead."""
     was_told = False
     deadline = float("inf")
     with selectors.DefaultSelector() as selector:
@@ -284,7 +286,7 @@ def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
 
 
 def _fault(rank: _Rank) -> tuple[int, str] | None:
-    """What went wrong with a rank and, before it, how little others can be the cause of it."""
+    """Return the failure of a rank and, before it, how unlikely other ranks caused it."""
     if rank.end is None and rank.process.poll() is not None:
         rank.read()  # what it said before it died
     if rank.end is not None:
@@ -293,7 +295,7 @@ def _fault(rank: _Rank) -> tuple[int, str] | None:
         return (0 if rank.end["is_explained"] else 2), rank.end["message"]
     if rank.process.returncode is None:
         return None
-    return (3 if rank.process.returncode == -signal.SIGABRT else 1), rank.obituary()
+    return (3 if rank.process.returncode == -signal.SIGABRT else 1), rank.exit_reason()
 
 
 def main(parent: int, control: int, report: int) -> None:
@@ -325,7 +327,7 @@ def main(parent: int, control: int, report: int) -> None:
         out=Path(job["out"]),
         work=Path(job["work"]),
         shared=None if job["shared"] is None else Path(job["shared"]),
-        options=job["options"],
+        options=decode(job["options"]),
         progress=progress,
         stop_requested=stop.is_set,
     )

@@ -1,6 +1,6 @@
-"""Examples as a model reads them, kept on disk for all jobs that read the same examples alike.
+"""Examples as a model encodes them, cached on disk for all jobs that encode the same examples alike.
 
-`<shared>/encoded/<digest>/` holds what the family wrote and, written last, `whole.json` with the checksum of each file.
+`<shared>/encoded/<digest>/` holds what the model wrote and, written last, `whole.json` with the checksum of each file.
 Nothing is lost with it: an entry that is missing or damaged is made again.
 """
 
@@ -20,32 +20,34 @@ from w2slab.graph.fingerprint import digest, sha256_of
 
 if TYPE_CHECKING:
     from w2slab.data.examples import Examples
+    from w2slab.models.model import Model
     from w2slab.training.batches import Encoded
 
 WHOLE = "whole.json"
 _ABANDONED_SECONDS = 3600.0
 
 
-def encoded(family: Any, examples: Examples, shared: Path | None) -> Encoded:
-    """The examples of a split as the family reads them.
+def encoded(model: Model, examples: Examples, shared: Path | None) -> Encoded:
+    """Return the examples of a split as a model encodes them.
 
     Args:
-        family: A model family; where it is a `CachedReading`, what it read is kept.
+        model: Its encoded rows are cached where it `reads`.
         examples: The split's examples.
-        shared: Folder for what may be made again; `None` keeps nothing.
+        shared: Folder of the cache; `None` caches nothing.
     """
     from w2slab.training import batches
 
     rows = None
-    if shared is not None and hasattr(family, "load_encoded"):
-        source = {"family": type(family).__qualname__, "reads": family.reads(), "classes": examples.classes}
+    reads = None if shared is None else model.reads()
+    if shared is not None and reads is not None:
+        source = {"family": type(model).__qualname__, "reads": reads, "classes": examples.classes}
         name = digest(source | {"examples": _content(examples)})[:32]
-        rows = _kept(family, examples, shared / "encoded" / name)
-    return batches.encode(family, examples, rows)
+        rows = _cached(model, examples, shared / "encoded" / name)
+    return batches.encode(model, examples, rows)
 
 
 def _content(examples: Examples) -> str:
-    """The digest of all that stands in the examples' table."""
+    """Return the digest of the examples' table."""
     import pyarrow as pa
 
     sink = pa.BufferOutputStream()
@@ -54,20 +56,20 @@ def _content(examples: Examples) -> str:
     return hashlib.sha256(sink.getvalue()).hexdigest()
 
 
-def _kept(family: Any, examples: Examples, folder: Path) -> Any:
-    """The rows in the folder, made first if they are not there; `None` if they cannot be kept."""
+def _cached(model: Model, examples: Examples, folder: Path) -> Any:
+    """Return the rows in the folder, made first if they are not there."""
     if _is_whole(folder):
         # Whatever is wrong with what an older version or another machine wrote, it can be made again.
         with suppress(Exception):
-            return family.load_encoded(folder)
-    rows = family.encode(examples)
+            return model.load_encoded(folder)
+    rows = model.encode(examples)
     unfinished = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     try:
         unfinished.mkdir(parents=True)
-        family.save_encoded(rows, unfinished)
+        model.save_encoded(rows, unfinished)
         (unfinished / WHOLE).write_text(json.dumps({name: sha256_of(unfinished / name) for name in _files(unfinished)}))
         _put(unfinished, folder)
-        return family.load_encoded(folder)
+        return model.load_encoded(folder)
     except OSError:  # a full disk, a store that one may only read, a faster process: the rows themselves are at hand
         return rows
     finally:

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Literal
 
 from w2slab.graph.job import JobContext
+from w2slab.jobs.options import RunOptions
 
 if TYPE_CHECKING:
     from w2slab.training.loop import Running
@@ -34,8 +35,13 @@ def prepare_worker() -> None:
     torch.set_num_threads(max(1, int(threads)) if threads.isdigit() else 1)
 
 
+def options_of(context: JobContext) -> RunOptions:
+    """Return the options of the run, the defaults if it was given none."""
+    return RunOptions.of(context.options)
+
+
 def running_of(context: JobContext, precision: Literal["fp32", "bf16"]) -> Running:
-    """How a job's training is carried out: what its options say.
+    """Return how a job's training is carried out, as the run's options say.
 
     Raises:
         JobError: The device or the number type is not to be had here.
@@ -43,13 +49,13 @@ def running_of(context: JobContext, precision: Literal["fp32", "bf16"]) -> Runni
     from w2slab.training.loop import Running
     from w2slab.training.placement import Placement
 
-    options = context.options
+    options = options_of(context)
     return Running(
-        placement=Placement(options, precision),
-        micro_batch=options.get("micro_batch"),
-        prediction_batch=options.get("prediction_batch") or 256,
+        placement=Placement(options.device, precision, sharded=options.sharded),
+        micro_batch=options.micro_batch,
+        prediction_batch=options.prediction_batch,
         work=context.work,
-        checkpoint_every_s=options.get("checkpoint_every_s", 60.0),
+        checkpoint_every_s=options.checkpoint_every_s,
         progress=context.progress,
         stop_requested=context.stop_requested,
     )

@@ -49,7 +49,7 @@ class Composed(Method):
         return parts[0] if len(parts) == 1 else None
 
     @property
-    def label(self) -> str:
+    def display_name(self) -> str:
         """Name in the results: that of its only part, if it has one."""
         return self.called or registry.name_of(self.part or self)
 

@@ -1,36 +1,45 @@
-"""What a model family is: how a kind of model reads examples and is built, the same for text, chess and features."""
+"""The base of model families: reading examples and building networks, the same for text, chess and features."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self
 
+import numpy as np
 from pydantic import Field
 
+from w2slab.errors import JobError
 from w2slab.fields import Name, Number
 from w2slab.graph.component import NOT_IN_KEY, Component
 
 if TYPE_CHECKING:
-    import numpy as np
-    import torch
-
     from w2slab.data.examples import Examples
+    from w2slab.models.hf.tokenizing import Texts
+    from w2slab.models.network import Network
 
 
 @dataclass(frozen=True)
 class Model(Component):
-    """A model of the ladder: a pretrained network, how it reads examples and is built. Imports without torch.
+    """A model of the ladder: a frozen dataclass whose fields are what a study may write. Imports without torch.
 
-    The network that `build` gives is called with a batch of `collate` as keyword arguments and returns logits
-    `[B, K]`, `K` the most candidates that an example of the batch has. Where an example has fewer, its logits are a
-    large negative finite number, so that a softmax gives 0 there and gradients stay numbers. Batch composition
-    changes a row by rounding only.
+    `build`, `encode` and `collate` are required; everything else has a default that fits a model trained from scratch
+    on the column it reads. The network of `build` is called with a batch of `collate` as keyword arguments and returns
+    logits `[B, K]`, `K` the largest number of candidates in the batch. Logits beyond an example's own candidates are a
+    large negative finite number (`models.network.HIDDEN`), so that their softmax is 0 and gradients stay finite. Batch
+    composition changes a row by rounding only.
+
+    Three groups of members are optional:
+
+    - Networks with features: set `has_features`; they may then be probed, have their heads trained alone
+      (`tuning: head`), and have their features read by relabelings. `readouts`, `example_readouts`, `reading_at`.
+    - Encoded examples worth caching on disk: `reads`, `save_encoded`, `load_encoded`.
+    - Causal language models: set `generates`; `starting_from`, `build_language`, `save_base`, `tokens`.
 
     Args:
-        name: Name of the rung.
-        lr: Learning rate of this rung; `None` is the recipe's.
+        name: The model's name in the study and its results.
+        lr: Learning rate of this model; `None` is the recipe's.
     """
 
     name: Name = field(metadata=NOT_IN_KEY)
@@ -38,23 +47,23 @@ class Model(Component):
 
     TABLE: ClassVar[str] = "models"
     has_features: ClassVar[bool] = False
-    """Its networks have `features` and a head that reads them."""
+    """True if networks of this family have `features` and a head that reads them."""
     readouts: ClassVar[tuple[str, ...]] = ("head",)
-    """The features that can be read of an example, `head` first."""
+    """Names under which `features` can be read; `head` is the input of the network's own head."""
     example_readouts: ClassVar[tuple[str, ...]] = ()
-    """Readouts that give an example one row even where its candidates have rows of their own."""
+    """Readouts with one row per example even where every candidate has features of its own."""
 
     @property
     def generates(self) -> bool:
-        """Whether it is a causal language model: one that can continue a text. Asked when a study is planned."""
+        """True for a causal language model, which can continue a text. Read when a study is planned."""
         return False
 
     def problems(self, examples: Examples) -> Iterable[str]:
-        """Return why this model cannot learn this task, as sentences; usually nothing. Asked before any job runs."""
+        """Yield the reasons why this model cannot learn this task, as sentences. Called before any job runs."""
         return ()
 
-    def build(self, examples: Examples, seed: int) -> torch.nn.Module:
-        """The network before finetuning; what is not pretrained is drawn from a named generator of `seed`.
+    def build(self, examples: Examples, seed: int) -> Network:
+        """Return the network before finetuning; new weights are drawn from a generator derived from `seed`.
 
         Raises:
             DataError: The examples do not suit the family, or a file of weights is missing or malformed.
@@ -62,80 +71,70 @@ class Model(Component):
         raise NotImplementedError
 
     def encode(self, examples: Examples) -> Any:
-        """What the family needs of all examples of a split, made once."""
+        """Return all examples of a split in the family's own form, made once per job."""
         raise NotImplementedError
 
-    def collate(self, encoded: Any, indices: np.ndarray) -> dict[str, torch.Tensor]:
-        """One batch of the examples at `indices`, padded only to the most that one of them needs."""
+    def collate(self, encoded: Any, indices: np.ndarray) -> dict[str, Any]:
+        """Return one batch of tensors of the examples at `indices`, padded only as far as its largest example needs."""
         raise NotImplementedError
 
     def lengths(self, encoded: Any) -> np.ndarray:
-        """Cost of each example, `[N]`; predictions are made in batches of like length."""
-        raise NotImplementedError
+        """Return the cost of each example, `[N]`; predictions are made in batches of similar length."""
+        return np.ones(len(encoded), dtype=np.int64)
 
+    def notes(self, encoded: Any) -> Mapping[str, int]:
+        """Return counts worth reporting of a split, such as texts that were truncated."""
+        return {}
 
-class CachedReading(Protocol):
-    """A family whose `encode` is worth keeping on disk: once for a split and all models that read alike."""
+    def reading_at(self, readout: str) -> Self:
+        """Return the model whose networks give the features of a readout."""
+        return self
 
-    def reads(self) -> str:
-        """What decides the encoded rows, beside the examples: equal for two models that read alike."""
-        ...
+    def n_parameters(self) -> int | None:
+        """Return the parameters of a network without building it; `None` if that depends on the data."""
+        return None
+
+    def memory(self, batch_size: int) -> dict[str, int] | None:
+        """Return an estimate of the bytes that finetuning takes, by purpose; `None` if the family has none.
+
+        Args:
+            batch_size: Rows of one pass.
+
+        Returns:
+            `weights`, `gradients`, `optimizer`, `activations`, and `activations_checkpointed`.
+        """
+        return None
+
+    def reads(self) -> str | None:
+        """Return what decides the encoded rows beside the examples, equal for models that encode alike.
+
+        `None`: encoding is cheap, and nothing is cached.
+        """
+        return None
 
     def save_encoded(self, encoded: Any, folder: Path) -> None:
         """Write encoded rows into an empty folder."""
-        ...
+        raise self._unable("its encoded examples cannot be cached")
 
     def load_encoded(self, folder: Path) -> Any:
-        """Read what `save_encoded` wrote, mapped from disk."""
-        ...
+        """Read the rows that `save_encoded` wrote, memory-mapped where they are large."""
+        raise self._unable("its encoded examples cannot be cached")
 
-
-class LanguageFamily(Protocol):
-    """A family whose networks are, before finetuning, language models. What the protocols of methods ask beyond it.
-
-    As for tasks, `resolved() -> Self` may settle names that could come to mean something else; see `tasks.task`.
-    """
-
-    @property
-    def generates(self) -> bool:
-        """Whether it is a causal language model: one that can continue a text. Asked when a study is planned."""
-        ...
-
-    def starting_from(self, folder: Path) -> Any:
-        """The same family, its weights taken from a folder that `save_base` wrote."""
-        ...
+    def starting_from(self, folder: Path) -> Self:
+        """Return the same model with its weights taken from a folder that `save_base` wrote."""
+        raise self._unable("it cannot start from a language model")
 
     def build_language(self, seed: int) -> Any:
-        """The causal language model itself, `(input_ids, attention_mask) -> object with logits [B, T, V]`."""
-        ...
+        """Return the causal language model itself, `(input_ids, attention_mask) -> object with logits [B, T, V]`."""
+        raise self._unable("no causal language model; it cannot continue a text")
 
     def save_base(self, network: Any, folder: Path) -> None:
-        """Write a language model from `build_language`, and how it reads, as a folder that `starting_from` takes."""
-        ...
+        """Write a language model of `build_language` and its tokenizer as a folder that `starting_from` takes."""
+        raise self._unable("no causal language model; it cannot continue a text")
 
-    def tokens(self, texts: list[str], answers: list[str] | None = None) -> Any:
-        """Rows of token ids for language modelling or scoring: `models.hf_reading.Texts`."""
-        ...
+    def tokens(self, texts: list[str], answers: list[str] | None = None) -> Texts:
+        """Return rows of token ids for language modelling or scoring."""
+        raise self._unable("no causal language model; it cannot continue a text")
 
-
-class FeatureNetwork(Protocol):
-    """A network with a head over features: what probes and heads need beside its logits.
-
-    A family of such networks says so when a study is planned, by an attribute `has_features` that is true. `readouts`
-    names what can be read, `head` first; `example_readouts` those of them that give an example one row even where its
-    candidates have rows of their own. A family whose networks must be made for a readout has `reading_at(readout)`,
-    which gives the family that makes them.
-    """
-
-    def features(self, *, readout: str = "head", layer: int | None = None, **batch: torch.Tensor) -> torch.Tensor:
-        """Frozen features, `[R, D]`: a row per example, or one per candidate, example by example in order.
-
-        Args:
-            readout: One of the family's `readouts`; `head` is what the network's own head reads.
-            layer: Block after which it is read, counted from 1; `None` is the last.
-            batch: What `forward` takes.
-
-        Raises:
-            DataError: There is no such layer.
-        """
-        ...
+    def _unable(self, what: str) -> JobError:
+        return JobError(f"{self.name}: {what}")

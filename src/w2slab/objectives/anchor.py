@@ -1,17 +1,15 @@
-"""Keeping the student's features near those it began with."""
+"""A penalty on the distance of the student's features from those before training."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from w2slab.objectives.objective import Objective
-from w2slab.objectives.parts import cross_entropy
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from w2slab.objectives.loss_terms import cross_entropy
+from w2slab.objectives.objective import Entries, Logits, Losses, Objective, Probs
+from w2slab.shapes import Float, Tensor
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,15 @@ class RepresentationAnchor(Objective):
 
     needs_features: ClassVar[bool] = True
 
-    def penalty(self, features: Tensor, initial: Tensor) -> Tensor:
-        """The penalty lambda ||h - h_0||^2 / D of each row, [R]; gradient flows through `features` only.
+    def penalty(self, features: Float[Tensor, "*S R D"], initial: Float[Tensor, "*S R D"]) -> Float[Tensor, "*S R"]:
+        """Return the penalty lambda ||h - h_0||^2 / D of each row; gradient flows through `features` only.
 
         Args:
-            features: h, [R, D].
-            initial: h_0, [R, D].
+            features: h.
+            initial: h_0.
         """
         return self.weight * (features - initial.detach()).square().mean(dim=-1)
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The naive loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the naive loss of each example."""
         return cross_entropy(logits, targets)

@@ -1,23 +1,21 @@
-"""The auxiliary confidence loss: as the paper has it, and as its released code has it."""
+"""The auxiliary confidence loss, as in the paper and as in its released code."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field
 
-from w2slab.objectives.objective import Objective
-from w2slab.objectives.parts import hardened, mixed_cross_entropy, ramped
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from w2slab.objectives.loss_terms import hardened, mixed_cross_entropy, ramped
+from w2slab.objectives.objective import Entries, Logits, Losses, Objective, Probs
+from w2slab.shapes import Array, Float, Float64, Int64, Tensor
 
 
 @dataclass(frozen=True)
 class AuxiliaryConfidence(Objective):
-    """Mix the labels with the model's own hardened predictions, held to a prior (Burns et al. 2023, arXiv 2312.09390).
+    """Mix the labels with hardened predictions, held to a class prior (Burns et al. 2023, arXiv 2312.09390).
 
     (1 - a) CE(f; w) + a CE(f; h), from Burns et al. 2023, section 4.3.2 and appendix A.4. The weight a rises along a
     line from 0 to `max_weight` over the first `ramp_frac` of training and then stays. No gradient flows through h.
@@ -43,29 +41,29 @@ class AuxiliaryConfidence(Objective):
     prior: Literal["weak-labels", "half"] = "weak-labels"
 
     def weight(self, progress: float) -> float:
-        """The weight a at a point of training."""
+        """Return the weight a at a point of training."""
         return ramped(self.max_weight, progress, self.ramp_frac)
 
     def needs_statistic(self, shared_candidates: bool) -> bool:
-        """Where candidates are common to all examples."""
+        """Return true if candidates are common to all examples."""
         return shared_candidates
 
-    def statistic(self, logits: Tensor, targets: Tensor, shared_candidates: bool) -> Tensor | None:
-        """The hardened prediction h of each example as an index, int64 [N]."""
+    def statistic(self, logits: Logits, targets: Probs, shared_candidates: bool) -> Entries | None:
+        """Return the hardened prediction h of each example as an index."""
         if not shared_candidates:
             return None
         shares = weak_shares(targets)
         return held_to(np.full_like(shares, 1.0) if self.prior == "half" else shares, logits)
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         choice = hardened(logits) if statistic is None else statistic
         return mixed_cross_entropy(logits, targets, choice, self.weight(progress))
 
 
 @dataclass(frozen=True)
 class AuxiliaryConfidenceReleased(Objective):
-    """The auxiliary confidence loss with the schedule and threshold of the released code (openai/weak-to-strong, 2023).
+    """Compute auxiliary confidence with the schedule and threshold of the released code (openai/weak-to-strong, 2023).
 
     (1 - a) CE(f; w) + a CE(f; h). It differs from the paper, and from `auxiliary-confidence`, in two ways:
 
@@ -89,15 +87,15 @@ class AuxiliaryConfidenceReleased(Objective):
     warmup_frac: Annotated[float, Field(ge=0, le=1)] = 0.1
 
     def weight(self, progress: float) -> float:
-        """The weight a at a point of training."""
+        """Return the weight a at a point of training."""
         return self.max_weight * (1.0 if progress > self.warmup_frac else progress)
 
     def needs_statistic(self, shared_candidates: bool) -> bool:
-        """Where candidates are common to all examples."""
+        """Return true if candidates are common to all examples."""
         return shared_candidates
 
-    def statistic(self, logits: Tensor, targets: Tensor, shared_candidates: bool) -> Tensor | None:
-        """The hardened prediction h of each example as an index, int64 [N]."""
+    def statistic(self, logits: Logits, targets: Probs, shared_candidates: bool) -> Entries | None:
+        """Return the hardened prediction h of each example as an index."""
         if not shared_candidates:
             return None
         if logits.shape[-1] != 2:
@@ -109,27 +107,27 @@ class AuxiliaryConfidenceReleased(Objective):
         below, above = in_order.gather(-1, place.floor().long()), in_order.gather(-1, place.ceil().long())
         return (zeroth < below.lerp(above, place.frac())).long()
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         choice = hardened(logits) if statistic is None else statistic
         return mixed_cross_entropy(logits, targets, choice, self.weight(progress))
 
 
-def weak_shares(targets: Tensor) -> np.ndarray:
-    """The share of each class in the labels of a batch, float64 [..., K] of [..., N, K]."""
+def weak_shares(targets: Probs) -> Float64[Array, "*S K"]:
+    """Return the share of each class in the labels of a batch."""
     return targets.mean(dim=-2).cpu().numpy().astype(np.float64)
 
 
-def held_to(shares: np.ndarray, logits: Tensor) -> Tensor:
-    """A class for each example, int64 [..., N], such that the classes have these shares of the batch.
+def held_to(shares: Float64[Array, "*S K"], logits: Logits) -> Int64[Tensor, "*S B"]:
+    """Assign each example a class, such that the classes have these shares of the batch.
 
     Args:
-        shares: Of the classes, in any unit, [..., K].
-        logits: [..., N, K].
+        shares: Of the classes, in any unit.
+        logits: Of the examples of the batch.
     """
     n_examples, n_classes = logits.shape[-2:]
     if n_classes != 2:
-        counts = _apportioned(shares, n_examples).reshape(-1, n_classes)
+        counts = apportion(shares, n_examples).reshape(-1, n_classes)
         log_probs = logits.log_softmax(dim=-1).cpu().numpy().reshape(-1, n_examples, n_classes)
         classes = surest_first(log_probs, counts)
         return logits.argmax(dim=-1).new_tensor(classes.reshape(logits.shape[:-1]))
@@ -142,13 +140,8 @@ def held_to(shares: np.ndarray, logits: Tensor) -> Tensor:
     return surest_one_first.new_zeros(surest_one_first.shape).scatter(-1, surest_one_first, is_one)
 
 
-def apportion(shares: list[float], total: int) -> list[int]:
-    """Whole numbers in these proportions whose sum is `total`: largest remainders first, later ones among equals."""
-    return _apportioned(np.array(shares, dtype=np.float64), total).tolist()
-
-
-def _apportioned(shares: np.ndarray, total: int) -> np.ndarray:
-    """`apportion` along the last axis, int64 [..., K]."""
+def apportion(shares: Float64[Array, "*S K"], total: int) -> Int64[Array, "*S K"]:
+    """Round shares to whole numbers whose sum is `total`: largest remainders first, later ones among equals."""
     # Five digits: the shares are means of float32 rows, and 2.4999998 of a batch is a tie.
     exact = np.round(shares * (total / shares.sum(axis=-1, keepdims=True)), 5)
     counts = exact.astype(np.int64)
@@ -159,18 +152,15 @@ def _apportioned(shares: np.ndarray, total: int) -> np.ndarray:
     return counts
 
 
-def surest_first(log_probs: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """A class for each example, class c to exactly `counts[c]` of them; surest pairs of example and class come first.
+def surest_first(log_probs: Float[Array, "H N K"], counts: Int64[Array, "H K"]) -> Int64[Array, "H N"]:
+    """Assign class c to exactly `counts[c]` examples, going through pairs of example and class by their probability.
 
     Between two classes being used up, every example gets its likeliest class that is left, so that it takes at most one
     round per class: each goes on until the first class is asked for once too often.
 
     Args:
-        log_probs: [H, N, K].
-        counts: [H, K]; rows that sum to N.
-
-    Returns:
-        int64 [H, N].
+        log_probs: Of H independent models.
+        counts: Examples of each class; rows sum to N.
     """
     n_models, n_examples, n_classes = log_probs.shape
     left, classes = counts.copy(), np.full((n_models, n_examples), -1)

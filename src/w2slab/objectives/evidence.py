@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import Objective
-from w2slab.objectives.parts import own_count, padded
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from w2slab.objectives.loss_terms import own_count, padded
+from w2slab.objectives.objective import Entries, Logits, Losses, Objective, Probs
 
 
 @dataclass(frozen=True)
 class DirichletEvidence(Objective):
-    """Learn evidence for a Dirichlet distribution over labels, a variant (Cui et al. 2025, arXiv 2406.03199).
+    """Learn a Dirichlet distribution over labels by its evidence, a variant (Cui et al. 2025, arXiv 2406.03199).
 
     sum_k w_k (psi(a_0) - psi(a_k)) + lambda KL(Dir(a~) || Dir(1)), a_0 = sum_k a_k, psi the digamma function: the
     expected cross entropy under Dir(a), and a pull of all evidence against the label to none. It is the loss of
@@ -36,8 +33,8 @@ class DirichletEvidence(Objective):
     weight: Annotated[float, Field(ge=0)] = 0.1
     clip: Annotated[float, Field(gt=0, le=20)] = 8.0
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         # Where a = 1 the terms of both sums are 0; only the totals must leave padded candidates out.
         beyond = padded(logits)
         a = logits.clamp(-self.clip, self.clip).exp().masked_fill(beyond, 1.0)

@@ -1,26 +1,23 @@
-"""A target that pools the student's belief with the weak label, as two experts' opinions are."""
+"""Targets that pool the student's prediction with the weak label, as opinions of two experts."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import Objective
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from w2slab.objectives.objective import Entries, Logits, Losses, Objective, Probs
 
 
-def pooled_cross_entropy(logits: Tensor, targets: Tensor, own: float, weak: float) -> Tensor:
-    """CE(f; t) with t proportional to f^own w^weak, detached, [...].
+def pooled_cross_entropy(logits: Logits, targets: Probs, own: float, weak: float) -> Losses:
+    """Return CE(f; t), with t proportional to f^own w^weak and detached.
 
     A candidate with w = 0 has t = 0 exactly, padded ones among them.
 
     Args:
-        logits: [..., K].
-        targets: The weak labels w, [..., K].
+        logits: Of f.
+        targets: The weak labels w.
         own: Exponent of the student's probabilities, at least 0.
         weak: Exponent of the weak label, above 0.
     """
@@ -33,7 +30,7 @@ def pooled_cross_entropy(logits: Tensor, targets: Tensor, own: float, weak: floa
 
 @dataclass(frozen=True)
 class ProductOfExperts(Objective):
-    """Learn the product of one's own belief and the weak label (Burns et al. 2023, arXiv 2312.09390).
+    """Learn the product of the student's prediction and the weak label (Burns et al. 2023, arXiv 2312.09390).
 
     CE(f; t), t_k proportional to sg(f_k)^b w_k^a, no gradient through t: the product confidence loss of appendix B; its
     exponents are those of the released code. Nothing passes between examples of a batch. With b = 1 the gradient is
@@ -48,24 +45,24 @@ class ProductOfExperts(Objective):
     own: Annotated[float, Field(ge=0)] = 1.0
     weak: Annotated[float, Field(gt=0)] = 1.0
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         return pooled_cross_entropy(logits, targets, self.own, self.weak)
 
 
 @dataclass(frozen=True)
 class GeometricMean(Objective):
-    """Learn the geometric mean of one's own belief and the weak label (Burns et al. 2023, arXiv 2312.09390).
+    """Learn the geometric mean of the student's prediction and the weak label (Burns et al. 2023, arXiv 2312.09390).
 
     CE(f; t), t_k proportional to sqrt(sg(f_k) w_k), no gradient through t; appendix B. With another `own` it is the
     weighted mean sg(f_k)^own w_k^(1 - own). It rests where naive does, at f = w, and nears it more slowly.
 
     Args:
-        own: Share of the student's belief in the exponents; 0 is naive.
+        own: Share of the student's prediction in the exponents; 0 is naive.
     """
 
     own: Annotated[float, Field(ge=0, lt=1)] = 0.5
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         return pooled_cross_entropy(logits, targets, self.own, 1.0 - self.own)

@@ -1,4 +1,4 @@
-"""Losses in which student and weak label change places: what is spread out in the weak label weighs less.
+"""Losses in which student and weak label change places, so that uncertain weak labels weigh less.
 
 In all of them w~ = (1 - epsilon) w + epsilon / n over the n candidates of the example stands for w in a logarithm, so
 that a weak probability of 0 has one. The sources leave epsilon open or at 0, where a library's clamp takes its place;
@@ -8,21 +8,18 @@ that a weak probability of 0 has one. The sources leave epsilon open or at 0, wh
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from w2slab.objectives.objective import Objective
-from w2slab.objectives.parts import cross_entropy, entropy, own_count, padded, smoothed
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from w2slab.objectives.loss_terms import cross_entropy, entropy, own_count, padded, smoothed
+from w2slab.objectives.objective import Entries, Logits, Losses, Objective, Probs
 
 Epsilon = Annotated[float, Field(gt=0, lt=1)]
 
 
-def reverse_cross_entropy(logits: Tensor, targets: Tensor, epsilon: float) -> Tensor:
-    """RCE(f, w) = -sum_k f_k log w~_k of each example, with gradient through f, [...]."""
+def reverse_cross_entropy(logits: Logits, targets: Probs, epsilon: float) -> Losses:
+    """Return RCE(f, w) = -sum_k f_k log w~_k of each example, with gradient through f."""
     beyond = padded(logits)
     log_weak = smoothed(targets, beyond, epsilon).masked_fill(beyond, 1.0).log()
     return (logits.softmax(dim=-1) * log_weak).sum(dim=-1).neg()
@@ -30,7 +27,7 @@ def reverse_cross_entropy(logits: Tensor, targets: Tensor, epsilon: float) -> Te
 
 @dataclass(frozen=True)
 class ReverseKL(Objective):
-    """Minimise KL(f || w), which ignores what the weak label spreads out (Yao et al. 2025, arXiv 2502.11107).
+    """Minimise reverse KL(f || w), which seeks the mode of the weak label (Yao et al. 2025, arXiv 2502.11107).
 
     KL(f || w~) = sum_k f_k log(f_k / w~_k).
 
@@ -40,14 +37,14 @@ class ReverseKL(Objective):
 
     epsilon: Epsilon = 0.01
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         return reverse_cross_entropy(logits, targets, self.epsilon) - entropy(logits)
 
 
 @dataclass(frozen=True)
 class ReverseCrossEntropy(Objective):
-    """Minimise -sum f log w, least where the weak label is likeliest (Yao et al. 2025, arXiv 2502.11107).
+    """Minimise reverse cross entropy, -sum f log w (Yao et al. 2025, arXiv 2502.11107).
 
     RCE(f, w~) = -sum_k f_k log w~_k: reverse KL without the entropy of f, so that f may become certain.
 
@@ -57,14 +54,14 @@ class ReverseCrossEntropy(Objective):
 
     epsilon: Epsilon = 0.01
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         return reverse_cross_entropy(logits, targets, self.epsilon)
 
 
 @dataclass(frozen=True)
 class CACE(Objective):
-    """Cross entropy where the weak label is confident, else reverse (Xu et al. 2025, arXiv 2505.24313).
+    """Choose cross entropy where the weak label is confident, else reverse (CACE: Xu et al. 2025, arXiv 2505.24313).
 
     CE(f; w) if |w_1 - 1/2| >= c, else RCE(f, w~). The source has two classes; here the condition is max_k w_k - 1/n >=
     c over the n candidates of the example, which is the same for two. The border belongs to CE.
@@ -78,8 +75,8 @@ class CACE(Objective):
     threshold: Annotated[float, Field(ge=0, le=1)] = 0.01
     epsilon: Epsilon = 0.01
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         n = own_count(padded(logits)).squeeze(-1)
         # Less than a rounding below the border is at the border: equal shares of three have a largest of 1/3 - 1e-8.
         confident = targets.amax(dim=-1) >= self.threshold + 1.0 / n - 1e-6
@@ -89,7 +86,7 @@ class CACE(Objective):
 
 @dataclass(frozen=True)
 class SymmetricCrossEntropy(Objective):
-    """The sum of cross entropy and reverse cross entropy (Wang et al. 2019, arXiv 1908.06112).
+    """Add cross entropy and reverse cross entropy (SCE: Wang et al. 2019, arXiv 1908.06112).
 
     alpha CE(f; w) + beta RCE(f, w~). Wang et al. take log 0 = -4 for hard labels where here w~ stands. The weights are
     those of Xu et al. 2025 (arXiv 2505.24313), who used it on weak labels.
@@ -104,7 +101,7 @@ class SymmetricCrossEntropy(Objective):
     beta: Annotated[float, Field(ge=0)] = 0.1
     epsilon: Epsilon = 0.01
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         reverse = reverse_cross_entropy(logits, targets, self.epsilon)
         return self.alpha * cross_entropy(logits, targets) + self.beta * reverse

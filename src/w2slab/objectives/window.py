@@ -1,22 +1,19 @@
-"""Learning only where the student is not sure yet."""
+"""Cross entropy on the examples on which the student is not yet confident."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from w2slab.objectives.objective import Objective
-from w2slab.objectives.parts import cross_entropy
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from w2slab.objectives.loss_terms import cross_entropy
+from w2slab.objectives.objective import Entries, Logits, Losses, Objective, Probs
 
 
 @dataclass(frozen=True)
 class Window(Objective):
-    """Learn from the labels only where the student is unsure (EleutherAI 2024, "Experiments in weak-to-strong").
+    """Learn only the examples on which the student is not confident (EleutherAI 2024, "Experiments in weak-to-strong").
 
     CE(f; w) where max_k f_k < 1/2 + r, and 0 elsewhere; the mean goes over the whole batch. An example at the border is
     left out. The condition has no gradient.
@@ -32,18 +29,18 @@ class Window(Objective):
     radius: Annotated[float, Field(ge=0, le=0.5)] | Literal["weak-median"] = 0.15
 
     def needs_statistic(self, shared_candidates: bool) -> bool:
-        """If the radius comes from the batch."""
+        """Return true if the radius is estimated from the batch."""
         return self.radius == "weak-median"
 
-    def statistic(self, logits: Tensor, targets: Tensor, shared_candidates: bool) -> Tensor | None:
-        """The border 1/2 + r, the same for each example, [N]."""
+    def statistic(self, logits: Logits, targets: Probs, shared_candidates: bool) -> Entries | None:
+        """Return the border 1/2 + r, the same for each example."""
         if self.radius != "weak-median":
             return None
         confidence = targets.amax(dim=-1)
         return confidence.median(dim=-1, keepdim=True).values.expand_as(confidence)
 
-    def __call__(self, logits: Tensor, targets: Tensor, progress: float, statistic: Tensor | None) -> Tensor:
-        """The loss of each example, [B]."""
+    def __call__(self, logits: Logits, targets: Probs, progress: float, statistic: Entries | None) -> Losses:
+        """Return the loss of each example."""
         border = statistic if isinstance(self.radius, str) else 0.5 + self.radius
         unsure = logits.detach().softmax(dim=-1).amax(dim=-1) < border
         return cross_entropy(logits, targets) * unsure

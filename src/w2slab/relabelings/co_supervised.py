@@ -1,4 +1,4 @@
-"""Several supervisors, of which each example has the one nearest to the student."""
+"""Labels of several supervisors, assigned to examples by their distance from the student."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult,
 
 @dataclass(frozen=True)
 class CoSupervised(Relabeling):
-    """Give each example the supervisor nearest to the student, a variant (Liu and Alahi 2024, arXiv 2402.15505).
+    """Assign each example the supervisor nearest to the student, a variant (Liu and Alahi 2024, arXiv 2402.15505).
 
     Supervisors are the weak labels and the further ones but the last, which is the student's current prediction f. An
     example is assigned the label w with the least cross entropy - sum w log f, the earliest of equals. Then those
@@ -23,7 +23,7 @@ class CoSupervised(Relabeling):
     for two classes is all. Its levels, from generalists to specialists, are calls of this with a new student each.
 
     Args:
-        by: Whether the cross entropy alone decides, or first whether a supervisor chooses as the student does.
+        by: The cross entropy alone, or first the agreement of a supervisor's choice with the student's.
         reject: Share of the examples that is left out, rounded down; of equally consistent ones those are drawn.
     """
 
@@ -33,7 +33,7 @@ class CoSupervised(Relabeling):
     reject: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """The assigned labels, and weight 0 for what is rejected."""
+        """Return the assigned labels, and weight 0 for rejected examples."""
         *further, student = others_of(batch, 2)
         labels = np.stack([batch.probs, *further])
         logs = np.log(np.maximum(student.astype(np.float64), 1e-30))

@@ -1,23 +1,21 @@
-"""Two models that choose for each other what to learn."""
+"""Two models that select training examples for each other."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from w2slab.relabelings.feature_rows import firsts, scaled
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, lowest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Bool, Float64, Int64
 
 
 @dataclass(frozen=True)
 class CoTeaching(Relabeling):
-    """Keep what two models that teach each other find easy, a variant (Han et al. 2018, arXiv 1804.06872).
+    """Keep the examples that two models teaching each other find easy, a variant (Han et al. 2018, arXiv 1804.06872).
 
     Two linear models on standardised frozen features start from different weights and see the same minibatches. Of each
     they pick the share R(T) of examples with the smallest loss, and each takes its step on what the other picked;
@@ -27,7 +25,7 @@ class CoTeaching(Relabeling):
     the student with their weak labels.
 
     Args:
-        noise: The share tau of wrong labels that is reckoned with.
+        noise: The expected share tau of wrong labels.
         ramp_epochs: T_k, the epochs over which the share falls.
         epochs: Passes over the examples.
         batch_size: Examples of a minibatch.
@@ -43,11 +41,11 @@ class CoTeaching(Relabeling):
     lr: Annotated[float, Field(gt=0)] = 0.01
 
     def share(self, epoch: int) -> float:
-        """R(T), the share of a minibatch that is learned in an epoch, counted from 1."""
+        """Return R(T), the share of a minibatch that is learned in an epoch, counted from 1."""
         return 1 - min(epoch / self.ramp_epochs * self.noise, self.noise)
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 1 for the smallest mean loss."""
+        """Return weight 1 for the smallest mean loss."""
         rows = scaled(batch)
         pair = [_Linear(batch, rows) for _ in range(2)]
         for epoch in range(1, self.epochs + 1):
@@ -59,27 +57,27 @@ class CoTeaching(Relabeling):
                     each.step(of_other, self.lr)
         everyone = np.arange(len(batch))
         losses = (pair[0].losses(everyone) + pair[1].losses(everyone)) / 2
-        return kept(batch, lowest(losses, 1 - self.noise, batch.generator), "reckon with less noise")
+        return kept(batch, lowest(losses, 1 - self.noise, batch.generator), "expect less noise")
 
 
 class _Linear:
     """A linear model of candidates and its optimizer: multinomial logistic regression, or the conditional logit."""
 
-    def __init__(self, batch: LabelBatch, rows: NDArray[np.float64]) -> None:
+    def __init__(self, batch: LabelBatch, rows: Float64[Array, "R D"]) -> None:
         self.batch, self.rows = batch, rows
         self.choices, self.starts = batch.choices, firsts(batch)
         width = batch.probs.shape[1] if batch.shared_candidates else 1
         self.weights = batch.generator.normal(scale=0.01, size=(rows.shape[1] + 1, width))
         self.mean, self.square, self.steps = np.zeros_like(self.weights), np.zeros_like(self.weights), 0
 
-    def losses(self, drawn: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Cross entropy of each example, [B]."""
+    def losses(self, drawn: Int64[Array, " B"]) -> Float64[Array, " B"]:
+        """Return the cross entropy of each example drawn."""
         logs, _, _ = self._logs(drawn)
-        lost: NDArray[np.float64] = -logs[np.arange(len(drawn)), self.choices[drawn]]
+        lost: np.ndarray = -logs[np.arange(len(drawn)), self.choices[drawn]]
         return lost
 
-    def step(self, drawn: NDArray[np.int64], lr: float) -> None:
-        """One step of Adam on the mean cross entropy."""
+    def step(self, drawn: Int64[Array, " B"], lr: float) -> None:
+        """Take one step of Adam on the mean cross entropy of the examples drawn."""
         logs, rows, real = self._logs(drawn)
         errors = np.exp(logs)
         errors[np.arange(len(drawn)), self.choices[drawn]] -= 1
@@ -91,8 +89,10 @@ class _Linear:
         mean, square = self.mean / (1 - 0.9**self.steps), self.square / (1 - 0.999**self.steps)
         self.weights -= lr * mean / (np.sqrt(square) + 1e-8)
 
-    def _logs(self, drawn: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]]:
-        """Log-probabilities [B, K], rows of features, and which places hold candidates [B, K]."""
+    def _logs(
+        self, drawn: Int64[Array, " B"]
+    ) -> tuple[Float64[Array, "B K"], Float64[Array, "R D"], Bool[Array, "B K"]]:
+        """Return log-probabilities, rows of features, and a mask of the places that hold candidates."""
         from scipy.special import log_softmax
 
         real = np.arange(self.batch.probs.shape[1]) < self.batch.n_candidates[drawn][:, None]

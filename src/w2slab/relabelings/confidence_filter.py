@@ -1,4 +1,4 @@
-"""What the supervisor's own confidence says: hardened labels, and the surest of them."""
+"""Label hardening, and label filtering by the supervisor's confidence."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult,
 
 @dataclass(frozen=True)
 class HardLabels(Relabeling):
-    """Learn each weak label's likeliest candidate with certainty (Burns et al. 2023, arXiv 2312.09390).
+    """Harden each weak label to its likeliest candidate (Burns et al. 2023, arXiv 2312.09390).
 
     Of equally likely candidates the first counts.
     """
@@ -21,17 +21,17 @@ class HardLabels(Relabeling):
     every_split: ClassVar[bool] = True
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Rows of 0 and 1."""
+        """Return rows of 0 and 1."""
         return RelabelResult(one_hot(batch.choices, batch.probs.shape[1]))
 
 
 @dataclass(frozen=True)
 class ConfidenceFilter(Relabeling):
-    """Keep the surest weak labels, the same share of each class (Zou et al. 2018, arXiv 1810.07911).
+    """Keep the most confident weak labels, the same share of each class (Zou et al. 2018, arXiv 1810.07911).
 
     An example is of the class that its label finds likeliest, and the balance of the classes stays. Where candidates
-    differ by example there are no classes, and the share is that of all. A share is rounded up; of equally sure labels
-    those kept are drawn, so where all are equally sure (hard labels) examples are left out at random.
+    differ by example there are no classes, and the share is that of all. A share is rounded up; of equally confident
+    labels those kept are drawn, so where all are equally confident (hard labels) examples are left out at random.
 
     Args:
         keep: Share of the examples that is kept.
@@ -40,7 +40,7 @@ class ConfidenceFilter(Relabeling):
     keep: Annotated[float, Field(gt=0, le=1)] = 0.5
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 1 for the surest."""
+        """Return weight 1 for the most confident."""
         unsure = -confidence(batch.probs, batch.n_candidates)
         keep = np.zeros(len(batch), dtype=bool)
         classes = batch.choices if batch.shared_candidates else np.zeros(len(batch), dtype=np.int64)

@@ -1,27 +1,25 @@
-"""Confident learning: label errors by counting."""
+"""Confident learning: estimates of label errors from the confident joint."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from w2slab.relabelings.feature_classifier import out_of_fold
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, one_hot
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Float32, Int64
 
 
 @dataclass(frozen=True)
 class ConfidentLearning(Relabeling):
-    """Leave out what is off the diagonal of the confident joint (Northcutt et al. 2021, arXiv 1911.00068).
+    """Leave out examples off the diagonal of the confident joint (Northcutt et al. 2021, arXiv 1911.00068).
 
     An example with the given label i (the weak label's likeliest) is counted at C[i][j], where j is, among the classes
     whose predicted probability reaches their threshold, the most probable; the threshold t_j is the mean predicted
-    probability of j over the examples labelled j (section 3.1 there). Those counted off the diagonal are taken for
+    probability of j over the examples labelled j (section 3.1 there). Those counted off the diagonal are taken as label
     errors and left out (the second of the ways to prune in section 3.2); those counted nowhere stay. Predicted
     probabilities are those of logistic regressions on frozen features, fitted to the given labels of the other folds.
     With one class nothing is off the diagonal.
@@ -41,7 +39,7 @@ class ConfidentLearning(Relabeling):
     l2: Annotated[float, Field(gt=0)] = 1e-3
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 0 for what is taken for an error."""
+        """Return weight 0 for estimated label errors."""
         choices = batch.choices
         if batch.shared_candidates and len(np.unique(choices)) == 1:
             return kept(batch, np.ones(len(batch), dtype=bool), "")
@@ -51,14 +49,14 @@ class ConfidentLearning(Relabeling):
 
 
 def confident_classes(
-    predicted: NDArray[np.float32], given_labels: NDArray[np.int64], shared_candidates: bool
-) -> NDArray[np.int64]:
-    """The class j at which each example is counted, -1 where no class reaches its threshold: [N].
+    predicted: Float32[Array, "N K"], given_labels: Int64[Array, " N"], shared_candidates: bool
+) -> Int64[Array, " N"]:
+    """Return the class j at which each example is counted, -1 where no class reaches its threshold.
 
     Args:
-        predicted: Probabilities out of sample, [N, K].
-        given_labels: The labels i, [N].
-        shared_candidates: Whether each class has a threshold, or one is common to all candidates.
+        predicted: Probabilities out of sample.
+        given_labels: The labels i.
+        shared_candidates: True if each class has its own threshold; otherwise one is common to all candidates.
     """
     own = predicted[np.arange(len(predicted)), given_labels].astype(np.float64)
     if shared_candidates:
@@ -68,5 +66,5 @@ def confident_classes(
     else:
         thresholds = np.full(predicted.shape[1], own.mean())
     reached = np.where(predicted >= thresholds - 1e-9, predicted, -1.0)
-    found: NDArray[np.int64] = np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
+    found: np.ndarray = np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)
     return found

@@ -1,4 +1,4 @@
-"""Labels that look like weak labels and carry no knowledge."""
+"""Controls: labels that look like weak labels and carry no information about the task."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult,
 
 @dataclass(frozen=True)
 class Shuffled(Relabeling):
-    """Give each example the labels of another one, drawn without return (control).
+    """Give each example the label of another one, drawn without replacement (control).
 
-    Where candidates differ by example, each row is shuffled over its own candidates: confidence stays, knowledge goes.
+    Where candidates differ by example, each row is shuffled over its own candidates: confidence stays, information is
+    lost.
     """
 
     every_split: ClassVar[bool] = True
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """The rows in another order, or each row in another order."""
+        """Return the rows in another order, or each row in another order."""
         if batch.shared_candidates:
             return RelabelResult(batch.probs[batch.generator.permutation(len(batch))])
         probs = batch.probs.copy()
@@ -31,21 +32,21 @@ class Shuffled(Relabeling):
 
 @dataclass(frozen=True)
 class Random(Relabeling):
-    """Label each example with a candidate drawn evenly, with certainty (control)."""
+    """Label each example with one candidate drawn uniformly (control)."""
 
     every_split: ClassVar[bool] = True
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """One candidate each."""
+        """Return one candidate for each example."""
         return RelabelResult(one_hot(batch.generator.integers(batch.n_candidates), batch.probs.shape[1]))
 
 
 @dataclass(frozen=True)
 class Constant(Relabeling):
-    """Label each example with its first candidate, with certainty (control)."""
+    """Label each example with its first candidate (control)."""
 
     every_split: ClassVar[bool] = True
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """The first candidate each."""
+        """Return the first candidate of each example."""
         return RelabelResult(one_hot(np.zeros(len(batch), dtype=np.int64), batch.probs.shape[1]))

@@ -1,9 +1,9 @@
-"""What a logistic regression on frozen features, fitted to the weak labels, says of them."""
+"""Label correction and filtering by a logistic regression on frozen features, fitted to the weak labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -11,9 +11,7 @@ from pydantic import Field
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import owners, scaled
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, discord, kept, lowest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Float32
 
 # Probabilities are then right to four digits, in a fifth of the time that 1e-6 takes.
 LARGEST_GRADIENT = 1e-5
@@ -21,7 +19,7 @@ LARGEST_GRADIENT = 1e-5
 
 @dataclass(frozen=True)
 class LogisticRelabel(Relabeling):
-    """Replace labels by what a logistic regression learns from them (EleutherAI 2024, github.com/EleutherAI/w2s).
+    """Replace labels by the predictions of a logistic regression on them (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     It minimises the mean cross entropy of the weak labels, plus `l2` times the squared norm of the weights, by L-BFGS
     on standardised frozen features. Where candidates differ by example it is the conditional logit: one weight vector,
@@ -36,7 +34,7 @@ class LogisticRelabel(Relabeling):
     l2: Annotated[float, Field(gt=0)] = 1e-3
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """The fitted probabilities of the examples that were learned."""
+        """Return the fitted probabilities."""
         return RelabelResult(fitted_probs(batch, self.l2))
 
 
@@ -44,7 +42,7 @@ class LogisticRelabel(Relabeling):
 class LogisticFilter(Relabeling):
     """Leave out the labels furthest from a logistic regression on them (EleutherAI 2024, github.com/EleutherAI/w2s).
 
-    The regression is that of `logistic-relabel`, and how far a label is from it is half the sum of |p - w|; where
+    The regression is that of `logistic-relabel`, and the distance of a label from it is half the sum of |p - w|; where
     candidates differ by example it is 1 - p(c) / max p, with c the weak label's likeliest candidate.
 
     Args:
@@ -58,13 +56,13 @@ class LogisticFilter(Relabeling):
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 0 for the most discordant."""
+        """Return weight 0 for the most discordant."""
         apart = discord(batch, fitted_probs(batch, self.l2))
         return kept(batch, lowest(apart, 1 - self.drop, batch.generator), "drop a smaller share")
 
 
-def fitted_probs(batch: LabelBatch, l2: float) -> NDArray[np.float32]:
-    """What the regression says of the examples that it learned from, [N, K]."""
+def fitted_probs(batch: LabelBatch, l2: float) -> Float32[Array, "N K"]:
+    """Return in-sample predictions of the regression."""
     from w2slab.training.logistic import fit, softmax
 
     rows = scaled(batch)
@@ -72,8 +70,8 @@ def fitted_probs(batch: LabelBatch, l2: float) -> NDArray[np.float32]:
     return _padded(softmax(found.logits(rows, batch.n_candidates)), batch)
 
 
-def out_of_fold(batch: LabelBatch, targets: NDArray[np.float32], folds: int, l2: float) -> NDArray[np.float32]:
-    """What regressions that did not learn from an example say of it, [N, K]; folds are drawn.
+def out_of_fold(batch: LabelBatch, targets: Float32[Array, "N K"], folds: int, l2: float) -> Float32[Array, "N K"]:
+    """Return out-of-fold predictions of regressions fitted to `targets`; folds are drawn.
 
     Raises:
         JobError: There are fewer than two examples.
@@ -100,7 +98,7 @@ def out_of_fold(batch: LabelBatch, targets: NDArray[np.float32], folds: int, l2:
     return probs
 
 
-def _padded(found: NDArray[np.float32], batch: LabelBatch) -> NDArray[np.float32]:
+def _padded(found: Float32[Array, "N _"], batch: LabelBatch) -> Float32[Array, "N K"]:
     probs = np.zeros(batch.probs.shape, dtype=np.float32)
     probs[:, : found.shape[1]] = found
     return probs

@@ -1,45 +1,41 @@
-"""Frozen features as relabelings compare them, and labels as what each row of features says."""
+"""Frozen features as relabelings compare them, and labels as values of the rows of features."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from w2slab.errors import JobError
 from w2slab.relabelings.relabeling import LabelBatch, features_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Float, Float32, Float64, Int64
 
 
-def firsts(batch: LabelBatch) -> NDArray[np.int64]:
-    """The first row of each example, [N]."""
+def firsts(batch: LabelBatch) -> Int64[Array, " N"]:
+    """Return the first row of each example."""
     return np.arange(len(batch)) if batch.shared_candidates else np.cumsum(batch.n_candidates) - batch.n_candidates
 
 
-def owners(batch: LabelBatch) -> NDArray[np.int64]:
-    """The example of each row, [R]."""
+def owners(batch: LabelBatch) -> Int64[Array, " R"]:
+    """Return the example of each row."""
     numbers = np.arange(len(batch))
     return numbers if batch.shared_candidates else np.repeat(numbers, batch.n_candidates)
 
 
-def scaled(batch: LabelBatch) -> NDArray[np.float64]:
-    """Features with mean 0 and standard deviation 1, [R, D]; one that never changes is 0.
+def scaled(batch: LabelBatch) -> Float64[Array, "R D"]:
+    """Standardise features to mean 0 and standard deviation 1; a constant one is 0.
 
     Raises:
-        JobError: No feature changes.
+        JobError: All features are constant.
     """
     return _scaled(features_of(batch).astype(np.float64))
 
 
-def comparable(batch: LabelBatch) -> NDArray[np.float64]:
-    """Features by which rows are near or far: scaled, and where candidates differ, less their example's mean, [R, D].
+def comparable(batch: LabelBatch) -> Float64[Array, "R D"]:
+    """Standardise features for distances between rows; where candidates differ, after subtracting their example's mean.
 
-    What all candidates of an example share tells none from another, and a softmax over them leaves it out as well.
+    The mean over candidates of an example distinguishes none of them, and a softmax over them leaves it out as well.
 
     Raises:
-        JobError: No feature changes.
+        JobError: All features are constant.
     """
     rows = features_of(batch).astype(np.float64)
     if not batch.shared_candidates:
@@ -48,7 +44,7 @@ def comparable(batch: LabelBatch) -> NDArray[np.float64]:
     return _scaled(rows)
 
 
-def _scaled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+def _scaled(rows: Float64[Array, "R D"]) -> Float64[Array, "R D"]:
     from w2slab.training.logistic import Scale
 
     found = Scale.of(rows)(rows)
@@ -58,24 +54,27 @@ def _scaled(rows: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def example_rows(
-    features: NDArray[np.float32], probs: NDArray[np.float32], n_candidates: NDArray[np.int64], shared_candidates: bool
-) -> NDArray[np.float32]:
-    """One row of features per example, [N, D]: its own, or the mean of its candidates' by their probabilities."""
+    features: Float32[Array, "R D"],
+    probs: Float32[Array, "N K"],
+    n_candidates: Int64[Array, " N"],
+    shared_candidates: bool,
+) -> Float32[Array, "N D"]:
+    """Return one row of features per example: its own, or the mean of its candidates' by their probabilities."""
     if shared_candidates:
         return features
     real = np.arange(probs.shape[1]) < n_candidates[:, None]
     starts = np.cumsum(n_candidates) - n_candidates
-    rows: NDArray[np.float32] = np.add.reduceat(features * probs[real][:, None], starts, axis=0)
+    rows: np.ndarray = np.add.reduceat(features * probs[real][:, None], starts, axis=0)
     return rows
 
 
-def masses(batch: LabelBatch, probs: NDArray[np.floating]) -> NDArray[np.float64]:
-    """What labels say of each row, [R, C]: of C common classes, or, C being 1, of a candidate being right."""
+def masses(batch: LabelBatch, probs: Float[Array, "N K"]) -> Float64[Array, "R C"]:
+    """Return the probability mass of labels on each row: of C common classes, or (C = 1) of a candidate being right."""
     return (probs if batch.shared_candidates else probs[batch.real][:, None]).astype(np.float64)
 
 
-def as_probs(batch: LabelBatch, found: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Masses of rows as labels of examples, [N, K], made to sum to one; where all are 0 the weak label stays."""
+def as_probs(batch: LabelBatch, found: Float[Array, "R C"]) -> Float32[Array, "N K"]:
+    """Normalise masses of rows to labels of examples; where all are 0 the weak label stays."""
     spread = np.zeros(batch.probs.shape)
     if batch.shared_candidates:
         spread[:] = found

@@ -1,4 +1,4 @@
-"""Weak labels smoothed over a graph of neighbours."""
+"""Label correction by smoothing over a graph of neighbours."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ class GraphSmoothing(Relabeling):
 
     Y(0) = W and Y(t+1) = (1 - a) W + a S Y(t), with W the weak labels and S Y the mean label of each example's k
     nearest neighbours among frozen features (`neighbour-relabel` says how, and how where candidates differ). That is
-    label spreading (Zhou et al. 2003) with W in place of a few true labels. A variant: the source smooths only the
-    labels of questions that the strong model does not know, and its graph's own weights are not followed.
+    label spreading (Zhou et al. 2003) with W in place of a few ground-truth labels. A variant: the source smooths only
+    the labels of questions that the strong model does not know, and its graph's own weights are not followed.
 
     Args:
         k: Neighbours of each.
         alpha: The share a of the neighbours in a new label; 0 changes nothing.
-        rounds: How often labels pass along the graph.
+        rounds: Steps of propagation along the graph.
     """
 
     needs_features: ClassVar[bool] = True
@@ -33,7 +33,7 @@ class GraphSmoothing(Relabeling):
     rounds: Annotated[int, Field(ge=1)] = 10
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Y after the last round."""
+        """Return Y after the last round."""
         graph = graph_of(batch, self.k)
         probs = batch.probs
         for _ in range(self.rounds):

@@ -1,9 +1,9 @@
-"""What an example's nearest neighbours among frozen features say of its label."""
+"""Label correction and filtering by nearest neighbours among frozen features."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -11,9 +11,7 @@ from pydantic import Field
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import as_probs, comparable, masses, owners
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, discord, kept, lowest
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Bool, Float, Float32, Float64, Int64
 
 # Of more rows than this, so many are drawn among which neighbours are sought: time grows with rows times these.
 MOST_REFERENCES = 10_000
@@ -23,7 +21,7 @@ MOST_DISTANCES = 1_000_000
 
 @dataclass(frozen=True)
 class NeighbourRelabel(Relabeling):
-    """Replace each label by the mean label of its nearest neighbours' (EleutherAI 2024, github.com/EleutherAI/w2s).
+    """Replace each label by the mean label of its nearest neighbours (EleutherAI 2024, github.com/EleutherAI/w2s).
 
     Neighbours are the nearest by Euclidean distance of standardised frozen features, never the example itself (which
     the source counts among them); where there are fewer than k, all are. Of equally near ones any may be taken.
@@ -42,15 +40,15 @@ class NeighbourRelabel(Relabeling):
     k: Annotated[int, Field(ge=1)] = 50
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """The vote of the neighbours."""
+        """Return the mean labels of the neighbours."""
         return RelabelResult(vote(batch, graph_of(batch, self.k), batch.probs))
 
 
 @dataclass(frozen=True)
 class NeighbourFilter(Relabeling):
-    """Leave out the labels furthest from the mean of their neighbours' (EleutherAI 2024, github.com/EleutherAI/w2s).
+    """Leave out the labels furthest from their neighbours' mean label (EleutherAI 2024, github.com/EleutherAI/w2s).
 
-    Neighbours and their mean p are those of `neighbour-relabel`, and how far a label is from it is half the sum of
+    Neighbours and their mean p are those of `neighbour-relabel`, and the distance of a label from it is half the sum of
     |p - w|; where candidates differ by example it is 1 - p(c) / max p, with c the weak label's likeliest candidate.
 
     Args:
@@ -64,37 +62,37 @@ class NeighbourFilter(Relabeling):
     drop: Annotated[float, Field(ge=0, lt=1)] = 0.1
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 0 for the most discordant."""
+        """Return weight 0 for the most discordant."""
         apart = discord(batch, vote(batch, graph_of(batch, self.k), batch.probs))
         return kept(batch, lowest(apart, 1 - self.drop, batch.generator), "drop a smaller share")
 
 
-def graph_of(batch: LabelBatch, k: int, among: NDArray[np.bool_] | None = None) -> Any:
-    """The graph of all rows of features of examples, or of those examples' that are `among`; see `neighbour_graph`."""
+def graph_of(batch: LabelBatch, k: int, among: Bool[Array, " N"] | None = None) -> Any:
+    """Return the graph of all rows with neighbours taken from the examples `among`; see `neighbour_graph`."""
     of_rows = None if among is None else among[owners(batch)]
     return neighbour_graph(comparable(batch), owners(batch), k, batch.generator, of_rows)
 
 
-def vote(batch: LabelBatch, graph: Any, probs: NDArray[np.floating]) -> NDArray[np.float32]:
-    """The mean label of each row's neighbours, as labels of examples: [N, K]."""
+def vote(batch: LabelBatch, graph: Any, probs: Float[Array, "N K"]) -> Float32[Array, "N K"]:
+    """Return the mean label of each row's neighbours, as labels of examples."""
     return as_probs(batch, graph @ masses(batch, probs))
 
 
 def neighbour_graph(
-    rows: NDArray[np.float64],
-    owner: NDArray[np.int64],
+    rows: Float64[Array, "R D"],
+    owner: Int64[Array, " R"],
     k: int,
     generator: np.random.Generator,
-    among: NDArray[np.bool_] | None = None,
+    among: Bool[Array, " R"] | None = None,
 ) -> Any:
-    """Nearest neighbours of every row as a sparse matrix [R, R] with 1/k where the column is one of the row's.
+    """Return the nearest neighbours of every row as a sparse matrix [R, R], with 1/k where the column is a neighbour.
 
     Args:
-        rows: What is compared, [R, D].
+        rows: Features that are compared.
         owner: The example of each row, rising; rows of one example are no neighbours of each other.
         k: Neighbours of each row; if there are fewer, all are.
         generator: Draws `MOST_REFERENCES` of the rows that may be neighbours, where there are more.
-        among: Which rows may be neighbours, [R]; `None` is all.
+        among: A mask of the rows that may be neighbours; `None` is all.
 
     Raises:
         JobError: A row has no neighbour: there are no rows of other examples.

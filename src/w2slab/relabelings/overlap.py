@@ -1,9 +1,9 @@
-"""Points that hold both what a weak model can read and what only a strong one can."""
+"""Selection of overlap points, which hold both easy and hard patterns."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar, NamedTuple
+from typing import Annotated, ClassVar, NamedTuple
 
 import numpy as np
 from pydantic import Field
@@ -11,9 +11,7 @@ from pydantic import Field
 from w2slab.errors import JobError
 from w2slab.relabelings.feature_rows import example_rows
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, confidence, features_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Bool, Float, Float32, Int64
 
 # Inner products held in memory at once.
 MOST_PRODUCTS = 4_000_000
@@ -21,9 +19,9 @@ MOST_PRODUCTS = 4_000_000
 
 @dataclass(frozen=True)
 class OverlapSelection(Relabeling):
-    """Learn from the points where easy and hard patterns overlap (Shin et al. 2025, arXiv 2412.03881).
+    """Learn only the examples in which easy and hard patterns overlap (Shin et al. 2025, arXiv 2412.03881).
 
-    See `overlap_points` for how they are found. Where candidates differ by example, its features are the mean of its
+    `overlap_points` says how they are found. Where candidates differ by example, its features are the mean of its
     candidates' by their probabilities.
 
     Args:
@@ -35,7 +33,7 @@ class OverlapSelection(Relabeling):
     rest: Annotated[float, Field(ge=0, le=1)] = 0.0
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 1 for overlap points."""
+        """Return weight 1 for overlap points."""
         rows = example_rows(features_of(batch), batch.probs, batch.n_candidates, batch.shared_candidates)
         found = overlap_points(batch.probs, rows, batch.n_candidates)
         if found is None:
@@ -49,26 +47,26 @@ class OverlapSelection(Relabeling):
 
 
 class OverlapPoints(NamedTuple):
-    """Which examples are hard, and which of the others overlap with them.
+    """Masks of the hard examples, and of those others that overlap with them.
 
     Args:
-        is_hard: bool [N].
-        is_overlap: bool [N]; never both.
+        is_hard: Not confidently labelled.
+        is_overlap: Not hard, and near a hard example in the features.
     """
 
-    is_hard: NDArray[np.bool_]
-    is_overlap: NDArray[np.bool_]
+    is_hard: Bool[Array, " N"]
+    is_overlap: Bool[Array, " N"]
 
 
 def overlap_density(
-    probs: NDArray[np.float32], features: NDArray[np.float32], n_candidates: NDArray[np.int64] | None = None
+    probs: Float32[Array, "N K"], features: Float32[Array, "N D"], n_candidates: Int64[Array, " N"] | None = None
 ) -> float:
-    """Share of all examples that are overlap points; NaN where there is no change point (`overlap_points`).
+    """Return the share of all examples that are overlap points; NaN where there is no change point (`overlap_points`).
 
     Args:
-        probs: Weak labels, [N, K].
-        features: Frozen features of the student's model, a row per example (`feature_rows.example_rows`), [N, D].
-        n_candidates: [N]; `None` is K for all.
+        probs: Weak labels.
+        features: Frozen features of the student's model, a row per example (`feature_rows.example_rows`).
+        n_candidates: Of each example; `None` is K for all.
     """
     counts = np.full(len(probs), probs.shape[1], dtype=np.int64) if n_candidates is None else n_candidates
     found = overlap_points(probs, features, counts)
@@ -76,9 +74,9 @@ def overlap_density(
 
 
 def overlap_points(
-    probs: NDArray[np.float32], features: NDArray[np.float32], n_candidates: NDArray[np.int64]
+    probs: Float32[Array, "N K"], features: Float32[Array, "N D"], n_candidates: Int64[Array, " N"]
 ) -> OverlapPoints | None:
-    """Overlap points by two change points; `None` where one is missing (Shin et al. 2025).
+    """Find overlap points by two change points; `None` where one is missing (Shin et al. 2025).
 
     Sorted confidences, 2|p - 1/2| for two candidates and 0 to 1 for more, break where two constants fit them best in
     least squares: those before are hard. Each other example has as its score the largest absolute inner product of its
@@ -87,9 +85,9 @@ def overlap_points(
     there is no change point.
 
     Args:
-        probs: Weak labels, [N, K].
-        features: A row per example, [N, D].
-        n_candidates: [N].
+        probs: Weak labels.
+        features: A row per example.
+        n_candidates: Of each example.
     """
     sure = confidence(probs, n_candidates)
     threshold = change_point(sure)
@@ -107,8 +105,8 @@ def overlap_points(
     return OverlapPoints(is_hard, is_overlap)
 
 
-def change_point(values: NDArray[np.floating]) -> float | None:
-    """The smallest value after the break of the sorted values that leaves the least squared error.
+def change_point(values: Float[Array, " N"]) -> float | None:
+    """Return the smallest value after the break of the sorted values that leaves the least squared error.
 
     Binary segmentation with one break: two constants, l2. The earliest of equally good breaks counts; `None` where all
     values are equal.
@@ -125,7 +123,7 @@ def change_point(values: NDArray[np.floating]) -> float | None:
     return float(np.sort(values)[int(gains.argmax()) + 1])
 
 
-def _largest_products(rows: NDArray[np.float32], hard: NDArray[np.float32]) -> NDArray[np.float32]:
+def _largest_products(rows: Float32[Array, "M D"], hard: Float32[Array, "H D"]) -> Float32[Array, " M"]:
     found = np.empty(len(rows), dtype=np.float32)
     step = max(1, MOST_PRODUCTS // len(hard))
     for first in range(0, len(rows), step):

@@ -1,47 +1,45 @@
-"""What a relabeling is: the weak labels of one split in, other labels or weights of examples out."""
+"""The base of every relabeling: weak labels of one split in, other labels or weights of examples out."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 
 from w2slab.data.labels import one_hot as one_hot
 from w2slab.errors import JobError
 from w2slab.graph.component import Component
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Bool, Float32, Float64, Int64
 
 
 @dataclass(frozen=True, eq=False)
 class LabelBatch:
-    """What a relabeling may look at: labels of one split, and what it asked for beside them. No array is changed.
+    """The inputs of a relabeling: weak labels of one split, and what it asked for beside them. No array is changed.
 
     Args:
-        probs: The weak labels, float32 [N, K]; rows sum to one over an example's own candidates and are 0 beyond.
-        n_candidates: int64 [N].
-        shared_candidates: Whether candidates are common classes, or differ by example.
+        probs: The weak labels; rows sum to one over an example's own candidates and are 0 beyond.
+        n_candidates: Of each example.
+        shared_candidates: True if candidates are classes, common to all examples; false if they differ by example.
         generator: For everything that is drawn, ties among them.
-        features: Frozen features of the student's model, float32 [R, D], as the network gives them: a row per example
-            where candidates are common classes, else a row per candidate, example by example.
-        others: Further labels of the same examples, each like `probs`: of other supervisors, prompts or students.
-        trusted: The right candidate where it is known (a budget of true labels), -1 elsewhere: int64 [N].
+        features: Frozen features of the student's model, as the network gives them: a row per example where candidates
+            are common classes, else a row per candidate, example by example.
+        others: Further labels of the same examples: of other supervisors, prompts or students.
+        trusted: The right candidate where it is known (a budget of ground truth), -1 elsewhere.
 
     Raises:
         JobError: There are no examples, or the rows of features or of other labels do not fit the labels.
     """
 
-    probs: NDArray[np.float32]
-    n_candidates: NDArray[np.int64]
+    probs: Float32[Array, "N K"]
+    n_candidates: Int64[Array, " N"]
     shared_candidates: bool
     generator: np.random.Generator
-    features: NDArray[np.float32] | None = None
-    others: tuple[NDArray[np.float32], ...] = ()
-    trusted: NDArray[np.int64] | None = None
+    features: Float32[Array, "R D"] | None = None
+    others: tuple[Float32[Array, "_ _"], ...] = ()
+    trusted: Int64[Array, " N"] | None = None
 
     def __post_init__(self) -> None:
         if not len(self):
@@ -61,28 +59,28 @@ class LabelBatch:
         return len(self.probs)
 
     @property
-    def real(self) -> NDArray[np.bool_]:
-        """Whether a place holds a candidate of the example, [N, K]."""
-        held: NDArray[np.bool_] = np.arange(self.probs.shape[1]) < self.n_candidates[:, None]
+    def real(self) -> Bool[Array, "N K"]:
+        """Mask of the places that hold a candidate of the example."""
+        held: np.ndarray = np.arange(self.probs.shape[1]) < self.n_candidates[:, None]
         return held
 
     @property
-    def choices(self) -> NDArray[np.int64]:
-        """The likeliest candidate of each weak label, the first among equals, [N]."""
+    def choices(self) -> Int64[Array, " N"]:
+        """The likeliest candidate of each weak label, the first among equals."""
         return self.probs.argmax(axis=1)
 
 
 class RelabelResult(NamedTuple):
-    """What a relabeling made.
+    """The output of a relabeling.
 
     Args:
-        probs: Labels, float32 [N, K]; rows sum to one over an example's own candidates and are 0 beyond.
-        weights: Of the examples, float32 [N]; 0 leaves one out. `None` is 1 for all.
-        facts: Numbers worth keeping in the job's record.
+        probs: Labels; rows sum to one over an example's own candidates and are 0 beyond.
+        weights: Of the examples; 0 leaves one out. `None` is 1 for all.
+        facts: Numbers for the job's record.
     """
 
-    probs: NDArray[np.float32]
-    weights: NDArray[np.float32] | None = None
+    probs: Float32[Array, "N K"]
+    weights: Float32[Array, " N"] | None = None
     facts: Mapping[str, float] | None = None
 
 
@@ -114,8 +112,8 @@ class Relabeling(Component, ABC):
         """
 
 
-def features_of(batch: LabelBatch) -> NDArray[np.float32]:
-    """The frozen features.
+def features_of(batch: LabelBatch) -> Float32[Array, "R D"]:
+    """Return the frozen features.
 
     Raises:
         JobError: There are none.
@@ -125,8 +123,8 @@ def features_of(batch: LabelBatch) -> NDArray[np.float32]:
     return batch.features
 
 
-def others_of(batch: LabelBatch, least: int) -> tuple[NDArray[np.float32], ...]:
-    """The further labels.
+def others_of(batch: LabelBatch, least: int) -> tuple[Float32[Array, "N K"], ...]:
+    """Return the further labels.
 
     Raises:
         JobError: There are fewer than `least`.
@@ -139,8 +137,8 @@ def others_of(batch: LabelBatch, least: int) -> tuple[NDArray[np.float32], ...]:
     return batch.others
 
 
-def kept(batch: LabelBatch, keep: NDArray[np.bool_], remedy: str, **facts: float) -> RelabelResult:
-    """The weak labels as they are, with weight 1 for what is kept and 0 for the rest.
+def kept(batch: LabelBatch, keep: Bool[Array, " N"], remedy: str, **facts: float) -> RelabelResult:
+    """Return the weak labels as they are, with weight 1 where `keep` is true and 0 elsewhere.
 
     Raises:
         JobError: Nothing is kept; the message ends with the remedy.
@@ -150,8 +148,8 @@ def kept(batch: LabelBatch, keep: NDArray[np.bool_], remedy: str, **facts: float
     return RelabelResult(batch.probs, keep.astype(np.float32), {"kept_share": float(keep.mean())} | facts)
 
 
-def lowest(scores: NDArray[np.float64], share: float, generator: np.random.Generator) -> NDArray[np.bool_]:
-    """Whether a score is among the lowest, [N]: this share of them rounded up, at least one; ties are drawn."""
+def lowest(scores: Float64[Array, " N"], share: float, generator: np.random.Generator) -> Bool[Array, " N"]:
+    """Mark the lowest scores: this share of them rounded up, at least one; ties are drawn."""
     n_kept = max(1, int(np.ceil(share * len(scores) - 1e-9)))
     order = np.lexsort((generator.random(len(scores)), scores))
     found = np.zeros(len(scores), dtype=bool)
@@ -159,32 +157,32 @@ def lowest(scores: NDArray[np.float64], share: float, generator: np.random.Gener
     return found
 
 
-def confidence(probs: NDArray[np.float32], n_candidates: NDArray[np.int64]) -> NDArray[np.float64]:
-    """How sure a label is, [N]: (n max p - 1) / (n - 1), which is 0 where it is even and 1 where it is certain.
+def confidence(probs: Float32[Array, "N K"], n_candidates: Int64[Array, " N"]) -> Float64[Array, " N"]:
+    """Return the confidence (n max p - 1) / (n - 1) of each label: 0 where it is uniform and 1 where it is certain.
 
     For two candidates that is 2|p - 1/2|. A label of one candidate is certain.
     """
     others = np.maximum(n_candidates - 1, 1)
-    sure: NDArray[np.float64] = np.where(
+    sure: np.ndarray = np.where(
         n_candidates > 1, (n_candidates * probs.max(axis=1).astype(np.float64) - 1) / others, 1.0
     )
     return sure
 
 
-def discord(batch: LabelBatch, found: NDArray[np.float32]) -> NDArray[np.float64]:
-    """How far weak labels are from other labels of the same examples, [N], 0 to 1.
+def discord(batch: LabelBatch, found: Float32[Array, "N K"]) -> Float64[Array, " N"]:
+    """Return the distance, 0 to 1, of weak labels from other labels of the same examples.
 
     For common classes half the sum of |p - w|, which for two is |p - w| of one of them. Where candidates differ, that
-    would find fault with every certain label among thirty candidates, however right; there it is 1 - p(c) / max p, with
-    c the weak label's likeliest candidate: how much another one is preferred to it.
+    would be large for every certain label among thirty candidates, right or wrong; there it is 1 - p(c) / max p, with c
+    the weak label's likeliest candidate, which compares the candidate preferred by p with c.
 
     Args:
         batch: The weak labels w.
-        found: The other labels p, [N, K].
+        found: The other labels p.
     """
     probs = found.astype(np.float64)
     if batch.shared_candidates:
-        apart: NDArray[np.float64] = 0.5 * np.abs(probs - batch.probs).sum(axis=1)
+        apart: np.ndarray = 0.5 * np.abs(probs - batch.probs).sum(axis=1)
         return apart
-    chosen: NDArray[np.float64] = probs[np.arange(len(batch)), batch.choices]
+    chosen: np.ndarray = probs[np.arange(len(batch)), batch.choices]
     return 1 - chosen / probs.max(axis=1)

@@ -1,27 +1,25 @@
-"""How reliable a weak label is, by how often the answer to the same question is the same."""
+"""Reliability of weak labels, estimated by the consistency of several answers to the same question."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import Annotated, ClassVar
 
 import numpy as np
 from pydantic import Field
 
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, others_of
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Float64
 
 
 @dataclass(frozen=True)
 class ReliabilityFilter(Relabeling):
-    """Keep the examples on whose answer several askings agree best (Guo and Yang 2024, arXiv 2406.19032).
+    """Keep the examples with the most consistent answers (Guo and Yang 2024, arXiv 2406.19032).
 
     The answers to an example are the likeliest candidates of its weak label and of each further label (other prompts,
     other supervisors). An example stays if the entropy of the answers' frequencies is at most the median over all; all
-    at the median stay, so that more than half may, and all where most are as divided as can be. As in the source every
-    answer is learned from: labels become the frequencies.
+    at the median stay, so that more than half may, and all of them where most answers are evenly divided. As in the
+    source every answer is learned from: labels become the frequencies.
 
     Args:
         quantile: In place of the median, another quantile of the entropies.
@@ -32,7 +30,7 @@ class ReliabilityFilter(Relabeling):
     quantile: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Frequencies as labels; weight 1 where they are peaked."""
+        """Return frequencies as labels, with weight 1 where they are peaked."""
         frequencies = answer_frequencies(batch)
         logs = np.log(np.where(frequencies > 0, frequencies, 1))
         entropies = -(frequencies * logs).sum(axis=1)
@@ -43,7 +41,7 @@ class ReliabilityFilter(Relabeling):
 
 @dataclass(frozen=True)
 class ReliabilityWeights(Relabeling):
-    """Weight each answer by how often it was given among several askings (Guo and Yang 2024, arXiv 2406.19032).
+    """Weight each answer by its frequency among several (Guo and Yang 2024, arXiv 2406.19032).
 
     The answers to an example are the likeliest candidates of its weak label and of each further label; f(a) is the
     frequency of the answer a. In the source each of the answers is an example of its own whose loss is weighted by the
@@ -60,7 +58,7 @@ class ReliabilityWeights(Relabeling):
     temperature: Annotated[float, Field(gt=0)] = 0.2
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Reweighted answers as labels, and what they weigh together."""
+        """Return reweighted answers as labels, with their total weight."""
         frequencies = answer_frequencies(batch)
         top = frequencies.max(axis=1, keepdims=True)
         raised = np.where(frequencies > 0, np.exp((frequencies - top) / self.temperature), 0)
@@ -70,8 +68,8 @@ class ReliabilityWeights(Relabeling):
         return RelabelResult(probs.astype(np.float32), (weights / weights.mean()).astype(np.float32))
 
 
-def answer_frequencies(batch: LabelBatch) -> NDArray[np.float64]:
-    """How often each candidate is the likeliest among the weak label and the further ones, as shares: [N, K].
+def answer_frequencies(batch: LabelBatch) -> Float64[Array, "N K"]:
+    """Return the share of the labels, the weak one and the further ones, in which each candidate is the likeliest.
 
     Raises:
         JobError: There are no further labels.

@@ -1,9 +1,9 @@
-"""Clean labels as what hangs together."""
+"""Label filtering by connected components of a neighbour graph."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
 import numpy as np
 from pydantic import Field
@@ -11,9 +11,7 @@ from pydantic import Field
 from w2slab.relabelings.feature_rows import comparable, firsts
 from w2slab.relabelings.neighbours import graph_of, neighbour_graph, vote
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, one_hot
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from w2slab.shapes import Array, Bool, Int64
 
 # Sums of 1/k in 32 bits.
 ROUNDING = 1e-5
@@ -21,7 +19,7 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class TopologicalFilter(Relabeling):
-    """Keep each class's largest component, less what neighbours vote against (Wu et al. 2020, arXiv 2012.04835).
+    """Keep each class's largest component, less examples outvoted by neighbours (Wu et al. 2020, arXiv 2012.04835).
 
     The graph joins each example with its nearest neighbours among standardised frozen features, in either direction;
     of each class (the likeliest of the weak label) the edges within it count. Examples outside the class's largest
@@ -46,7 +44,7 @@ class TopologicalFilter(Relabeling):
     zeta: Annotated[float, Field(ge=0, le=1)] = 0.5
 
     def __call__(self, batch: LabelBatch) -> RelabelResult:
-        """Weight 1 for what hangs together and is voted for."""
+        """Return weight 1 for examples in a largest component whose neighbours agree."""
         everyone, choices = np.arange(len(batch)), batch.choices
         chosen = comparable(batch)[firsts(batch) + (0 if batch.shared_candidates else choices)]
         graph = neighbour_graph(chosen, everyone, self.k_component, batch.generator)
@@ -58,12 +56,12 @@ class TopologicalFilter(Relabeling):
         return kept(batch, keep, "lower zeta, or raise k_component", component_share=float(joined.mean()))
 
 
-def largest_components(graph: Any, classes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Whether each node is in the largest connected component of its class, [N].
+def largest_components(graph: Any, classes: Int64[Array, " N"]) -> Bool[Array, " N"]:
+    """Mark the nodes in the largest connected component of their class.
 
     Args:
         graph: Sparse [N, N]; an edge counts in both directions.
-        classes: int [N].
+        classes: Of the nodes.
     """
     from scipy.sparse import coo_matrix
     from scipy.sparse.csgraph import connected_components

@@ -1,1 +1,1 @@
-"""Numbers that one may cite: PGR, intervals, agreement, calibration, error anatomy. NumPy and SciPy only, no files."""
+"""Statistics of predictions: PGR, confidence intervals, tests, agreement, calibration, error anatomy. No files."""

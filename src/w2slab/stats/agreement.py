@@ -1,16 +1,15 @@
-"""Agreement of a student with its supervisor: whether it copies what it was taught, errors included."""
+"""Agreement of a student with its supervisor, overall and on the supervisor's errors."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
+from w2slab.shapes import Array, Bool, Int
 from w2slab.stats.shares import share_of
 
 
 class Agreement(NamedTuple):
-    """Share of test examples on which student and supervisor choose the same candidate.
+    """Shares of test examples on which student and supervisor choose the same candidate.
 
     Args:
         all: Of all examples.
@@ -23,13 +22,15 @@ class Agreement(NamedTuple):
     supervisor_wrong: float
 
 
-def agreement(student: np.ndarray, supervisor: np.ndarray, supervisor_is_right: np.ndarray) -> Agreement:
-    """Agreement over all examples, and apart for those that the supervisor gets right and wrong.
+def agreement(
+    student: Int[Array, " N"], supervisor: Int[Array, " N"], supervisor_is_right: Bool[Array, " N"]
+) -> Agreement:
+    """Compute agreement over all examples, and apart for those that the supervisor gets right and wrong.
 
     Args:
-        student: Chosen candidate of each example, int [N].
+        student: Chosen candidate of each example.
         supervisor: The same of the supervisor.
-        supervisor_is_right: Whether the supervisor's choice counts as right, bool [N].
+        supervisor_is_right: True where the supervisor's choice is right.
     """
     if len(student) == 0:
         return Agreement(float("nan"), float("nan"), float("nan"))

@@ -1,10 +1,10 @@
-"""Anatomy of errors: what became of the supervisor's errors in the student, and which errors are the student's own."""
+"""Error anatomy: supervisor errors corrected, inherited or changed by the student, and the student's own errors."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
+from w2slab.shapes import Array, Bool, Int
 
 
 class Anatomy(NamedTuple):
@@ -26,14 +26,17 @@ class Anatomy(NamedTuple):
 
 
 def anatomy(
-    student: np.ndarray, supervisor: np.ndarray, student_is_right: np.ndarray, supervisor_is_right: np.ndarray
+    student: Int[Array, " N"],
+    supervisor: Int[Array, " N"],
+    student_is_right: Bool[Array, " N"],
+    supervisor_is_right: Bool[Array, " N"],
 ) -> Anatomy:
-    """The anatomy of a student's errors; NaN throughout where there is no example.
+    """Compute the anatomy of a student's errors; NaN throughout without examples.
 
     Args:
-        student: Chosen candidate of each example, int [N].
+        student: Chosen candidate of each example.
         supervisor: The same of the supervisor.
-        student_is_right: Whether the student's choice counts as right, bool [N]; several candidates may be right.
+        student_is_right: True where the student's choice is right; several candidates may be.
         supervisor_is_right: The same of the supervisor.
     """
     if len(student) == 0:
@@ -50,7 +53,7 @@ def anatomy(
 
 
 def anatomy_of_shares(supervisor: Any, student: Any, both_right: Any, agrees: Any, agrees_right: Any) -> Anatomy:
-    """The same from shares of all examples, one number each or one per resample.
+    """Compute the anatomy from shares of all examples, one number each or one per resample.
 
     Args:
         supervisor: Share that the supervisor gets right.

@@ -1,4 +1,4 @@
-"""Agreement of two models beyond chance: CAPA (Goel et al. 2025, arXiv 2502.04313), and a form that reads no truth.
+"""Agreement of two models beyond chance: CAPA (Goel et al. 2025, arXiv 2502.04313), and a form without ground truth.
 
 Observed agreement is the probability that two models, each drawing a candidate by its probabilities, draw the same; the
 coefficient says which share it is of the way from agreement by chance to perfect agreement:
@@ -17,12 +17,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from w2slab.shapes import Array, Bool, Float, Float64, Int
 
-def observed_agreement(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The probability that both models draw the same candidate, float64 [N].
+
+def observed_agreement(first: Float[Array, "N K"], second: Float[Array, "N K"]) -> Float64[Array, " N"]:
+    """Return the probability that both models draw the same candidate.
 
     Args:
-        first: Probabilities of candidates [N, K], 0 beyond an example's own.
+        first: Probabilities of candidates, 0 beyond an example's own.
         second: The same of the other model.
     """
     agreement: np.ndarray = np.einsum("nk,nk->n", first.astype(float), second.astype(float))
@@ -30,9 +32,12 @@ def observed_agreement(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def agreement_by_accuracy(
-    first: np.ndarray, second: np.ndarray, is_right: np.ndarray, n_candidates: np.ndarray
-) -> np.ndarray:
-    """What each example adds to the chance agreement of CAPA: float64 [N], of mean c_exp.
+    first: Float[Array, "N K"],
+    second: Float[Array, "N K"],
+    is_right: Bool[Array, "N K"],
+    n_candidates: Int[Array, " N"],
+) -> Float64[Array, " N"]:
+    """Return the contribution of each example to the chance agreement of CAPA; their mean is c_exp.
 
     c_exp is a product of means. Here each mean is its value plus its change (the delta method), so that means over
     resampled examples, too, are c_exp to first order, as all intervals of ratios are.
@@ -42,10 +47,10 @@ def agreement_by_accuracy(
     to agree on, and adds 0 there.
 
     Args:
-        first: Probabilities of candidates [N, K], 0 beyond an example's own.
+        first: Probabilities of candidates, 0 beyond an example's own.
         second: The same of the other model.
-        is_right: Which candidates are right, bool [N, K].
-        n_candidates: How many candidates each example has, int [N].
+        is_right: True for the right candidates.
+        n_candidates: Number of candidates of each example.
     """
     if not len(first):
         return np.empty(0)
@@ -64,15 +69,15 @@ def agreement_by_accuracy(
     return added
 
 
-def agreement_by_share(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """What each example adds to the chance agreement of Cohen's kappa (1960): float64 [N], of mean c_exp.
+def agreement_by_share(first: Float[Array, "N K"], second: Float[Array, "N K"]) -> Float64[Array, " N"]:
+    """Return the contribution of each example to the chance agreement of Cohen's kappa (1960); their mean is c_exp.
 
     c_exp = sum over classes of the products of both models' mean probabilities: two models that give each class its
-    share, whatever the example. No truth is read, so that models which agree because both are right count as alike: a
-    variant of CAPA, not CAPA. Linear in each example as `agreement_by_accuracy` is.
+    share, whatever the example. No ground truth is read, so that models which agree because both are right count as
+    alike: a variant of CAPA, not CAPA. Linear in each example as `agreement_by_accuracy` is.
 
     Args:
-        first: Probabilities of classes, the same for every example, [N, K].
+        first: Probabilities of classes, the same for every example.
         second: The same of the other model.
     """
     if not len(first):
@@ -83,32 +88,37 @@ def agreement_by_share(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return added
 
 
-def agreement_by_number(n_candidates: np.ndarray) -> np.ndarray:
-    """What each example adds to the agreement of two models that draw any candidate alike: 1 / K_x, float64 [N].
+def agreement_by_number(n_candidates: Int[Array, " N"]) -> Float64[Array, " N"]:
+    """Return the contribution of each example to the agreement of two models that draw uniformly: 1 / K_x.
 
     It takes the place of `agreement_by_share` where candidates differ by example, so that no class has a share.
     """
     return _inverse(n_candidates)
 
 
-def kappa(observed: np.ndarray, expected: np.ndarray) -> float:
-    """The coefficient from what each example adds; NaN without examples or where chance agreement is perfect.
+def kappa(observed: Float64[Array, " N"], expected: Float64[Array, " N"]) -> float:
+    """Compute the coefficient from contributions of examples; NaN without examples or at perfect chance agreement.
 
     Args:
-        observed: What `observed_agreement` gave.
-        expected: What one of the functions `agreement_by_...` gave.
+        observed: Made by `observed_agreement`.
+        expected: Made by one of the functions `agreement_by_...`.
     """
     if not len(observed) or not 1 - expected.mean() > 1e-12:
         return float("nan")
     return float((observed.mean() - expected.mean()) / (1 - expected.mean()))
 
 
-def capa(first: np.ndarray, second: np.ndarray, is_right: np.ndarray, n_candidates: np.ndarray) -> float:
-    """CAPA of two models; arguments as for `agreement_by_accuracy`."""
+def capa(
+    first: Float[Array, "N K"],
+    second: Float[Array, "N K"],
+    is_right: Bool[Array, "N K"],
+    n_candidates: Int[Array, " N"],
+) -> float:
+    """Compute CAPA of two models; arguments as for `agreement_by_accuracy`."""
     return kappa(observed_agreement(first, second), agreement_by_accuracy(first, second, is_right, n_candidates))
 
 
-def _inverse(numbers: np.ndarray) -> np.ndarray:
-    """1 / n of each, and 0 where there is none: float64 [N]."""
+def _inverse(numbers: Int[Array, " N"]) -> Float64[Array, " N"]:
+    """Return 1 / n of each, and 0 where n is 0."""
     inverse: np.ndarray = np.divide(1.0, numbers, out=np.zeros(len(numbers)), where=numbers > 0)
     return inverse

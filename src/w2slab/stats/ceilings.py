@@ -1,4 +1,4 @@
-"""Repeated ceilings: how far apart two runs may lie by their seeds alone, and which of them failed to train."""
+"""Repeated ceilings: variation over seeds alone, and detection of runs that failed to train."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import chdtri, ndtri, stdtrit
 
+from w2slab.shapes import Array, Float
+
 LEAST_DROP = 0.055
 FALSE_ALARMS = 0.05
 USUAL_SD, USUAL_DEGREES = 0.01, 4
@@ -15,11 +17,11 @@ TEST_NOISE = 3.0
 
 
 class NoiseFloor(NamedTuple):
-    """What seeds alone do to an accuracy; NaN throughout where there is one seed or none.
+    """Variation of an accuracy over seeds; NaN throughout for fewer than two seeds.
 
     Args:
         sd: Standard deviation over seeds, with n - 1.
-        sd_low: Lower end of its interval.
+        sd_low: Lower end of its confidence interval.
         sd_high: Upper end.
         difference: Two single runs that differ in nothing but their seed lie less than this apart `level` of the time.
     """
@@ -30,8 +32,8 @@ class NoiseFloor(NamedTuple):
     difference: float
 
 
-def noise_floor(accuracies: np.ndarray, level: float = 0.95) -> NoiseFloor:
-    """The noise floor of an accuracy from runs that differ in their seed alone.
+def noise_floor(accuracies: Float[Array, " S"], level: float = 0.95) -> NoiseFloor:
+    """Estimate the noise floor of an accuracy from runs that differ in their seed alone.
 
     The interval of the standard deviation is that of the chi-square distribution, sd sqrt((S - 1) / q) with its
     quantiles q at (1 + level) / 2 and (1 - level) / 2. Were the standard deviation known, two runs would differ by less
@@ -39,8 +41,8 @@ def noise_floor(accuracies: np.ndarray, level: float = 0.95) -> NoiseFloor:
     exact for normal noise and is much larger for few seeds: 12.7 with two, 4.3 with three, 2.2 with eleven.
 
     Args:
-        accuracies: Of each seed, [S].
-        level: Coverage of the interval, and how often two runs differ by less.
+        accuracies: Of each seed.
+        level: Coverage of the confidence interval, and of `difference`.
     """
     degrees = len(accuracies) - 1
     if degrees < 1:
@@ -52,9 +54,9 @@ def noise_floor(accuracies: np.ndarray, level: float = 0.95) -> NoiseFloor:
 
 
 def low_modes(
-    accuracies: np.ndarray, standard_errors: np.ndarray, guessing: float, level: float = 0.95
+    accuracies: Float[Array, " S"], standard_errors: Float[Array, " S"], guessing: float, level: float = 0.95
 ) -> list[str | None]:
-    """For each run, why it seems to have failed to train, in words; `None` for the others.
+    """Return for each run the reason why it seems to have failed to train, in words; `None` for the others.
 
     Two rules, of which either is enough:
 
@@ -75,10 +77,10 @@ def low_modes(
     A flag is a reason to look, never one to drop a run: seeds that train badly are part of what seeds do.
 
     Args:
-        accuracies: Test accuracy of each run, [S].
-        standard_errors: Their standard errors over test examples, [S].
-        guessing: Accuracy of what learned nothing.
-        level: Coverage of the interval that is held against it.
+        accuracies: Test accuracy of each run.
+        standard_errors: Their standard errors over test examples.
+        guessing: Accuracy of chance.
+        level: Coverage of the confidence interval that is held against it.
     """
     if np.isnan(accuracies).any():
         return [None] * len(accuracies)
@@ -96,8 +98,8 @@ def low_modes(
     return reasons
 
 
-def _n_low(accuracies: np.ndarray, standard_errors: np.ndarray) -> int:
-    """How many of the lowest, of a rising row, lie far below the others."""
+def _n_low(accuracies: Float[Array, " S"], standard_errors: Float[Array, " S"]) -> int:
+    """Count the lowest runs, of a rising row, that lie far below the others."""
     n_runs = len(accuracies)
     for n_low in range(n_runs // 2, 0, -1):
         others = accuracies[n_low:]
@@ -111,7 +113,7 @@ def _n_low(accuracies: np.ndarray, standard_errors: np.ndarray) -> int:
     return 0
 
 
-def _reason(accuracy: float, others: np.ndarray, n_low: int) -> str:
+def _reason(accuracy: float, others: Float[Array, " M"], n_low: int) -> str:
     drop, mean = 100 * (others.mean() - accuracy), 100 * others.mean()
     if len(others) == 1:
         return f"{drop:.1f} points below the other seed, {mean:.1f} %; two seeds cannot tell which is the usual one"

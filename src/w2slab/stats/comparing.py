@@ -1,9 +1,10 @@
-"""Whether two things differ: p-values, Holm's correction, verdicts, and what would have been found."""
+"""Tests of differences: p-values, Holm's correction, verdicts, and minimum detectable effects."""
 
 from __future__ import annotations
 
-from math import floor, inf, log2
-from typing import Any
+from collections.abc import Sequence
+from math import floor, inf, log2, nan
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtr, stdtrit
@@ -11,17 +12,18 @@ from scipy.special import betaincinv, ndtri, stdtr, stdtrit
 from w2slab.stats.seeds import plain
 
 POWER = 0.8
+NOT_SIGNIFICANT = "not significant"
 _ROUNDING = 1e-12
 
 
 def p_value(difference: Any, standard_error: Any, *, degrees: Any, n_units: int) -> Any:
-    """Two-sided p-value of a mean difference against 0, by Student's distribution.
+    """Return the two-sided p-value of a mean difference against 0, by Student's distribution.
 
     Counting resamples beyond 0 could not go below 1 / resamples, too coarse once many comparisons are corrected for.
     Where all n independent units differ alike there is no standard error, and the sign test answers: 2 / 2^n.
 
     Args:
-        difference: The observed difference, or an array of them; likewise below.
+        difference: The observed mean, or an array of them; likewise below.
         standard_error: Its standard error.
         degrees: Of freedom of the standard error; infinite is normal.
         n_units: Independent test examples, or groups of them.
@@ -34,8 +36,8 @@ def p_value(difference: Any, standard_error: Any, *, degrees: Any, n_units: int)
     return plain(np.where(is_none, 1.0, p))
 
 
-def holm(p_values: list[float]) -> list[float]:
-    """Holm's correction for many comparisons (1979): adjusted p-values, in the order given."""
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for multiple comparisons (Holm 1979), in the order given."""
     adjusted = np.empty(len(p_values))
     worst = 0.0
     for rank, place in enumerate(np.argsort(p_values, kind="stable")):
@@ -45,26 +47,62 @@ def holm(p_values: list[float]) -> list[float]:
 
 
 def verdict(difference: float, adjusted_p: float, level: float = 0.95) -> str:
-    """`better`, `worse` or `not significant`."""
+    """Return `better`, `worse` or `not significant`."""
     if adjusted_p + level >= 1:
-        return "not significant"
+        return NOT_SIGNIFICANT
     return "better" if difference > 0 else "worse"
 
 
-def detectable(
+class Verdict(NamedTuple):
+    """The outcome of one comparison of several.
+
+    Args:
+        p_adjusted: Holm-adjusted p-value; NaN where nothing was tested.
+        verdict: In words.
+    """
+
+    p_adjusted: float
+    verdict: str
+
+
+def holm_verdicts(
+    differences: Sequence[float],
+    p_values: Sequence[float],
+    level: float = 0.95,
+    untested: Sequence[str | None] | None = None,
+) -> list[Verdict]:
+    """Return the verdicts of a family of comparisons, Holm-adjusted over those that are tests.
+
+    Args:
+        differences: Observed differences; above 0 is better.
+        p_values: Of the differences, not adjusted.
+        level: One minus the two-sided level of the tests.
+        untested: The verdict of what is no test, such as a student held against itself, and `None` for tests. What is
+            no test is not corrected for. `None` in place of the list: all are tests.
+    """
+    words = [None] * len(p_values) if untested is None else untested
+    adjusted = iter(holm([p for p, word in zip(p_values, words, strict=True) if word is None]))
+    found = []
+    for difference, word in zip(differences, words, strict=True):
+        p = next(adjusted) if word is None else nan
+        found.append(Verdict(p, verdict(difference, p, level) if word is None else word))
+    return found
+
+
+def minimum_detectable_effect(
     standard_error: Any, *, degrees: Any, level: float, power: float = POWER, n_units: int | None = None
 ) -> Any:
-    """The smallest true difference that a test at `level` shows with this power: (t + z) standard errors.
+    """Return the smallest true difference that a test at `level` finds with this power: (t + z) standard errors.
 
     The normal quantile of the power stands in for that of the noncentral t, which it is near from 5 degrees on. Where
-    no unit differs there is no standard error. The smallest difference is then that of the sign test: the share of
-    units that must differ, all of them alike, for it to find enough of them; infinite where all would be too few.
+    no unit differs there is no standard error. The effect is then that of the sign test: the share of units that must
+    differ, all of them alike, for it to find enough of them; infinite where all would be too few.
 
     Args:
         standard_error: Of the difference, or an array of them.
         degrees: Of freedom of the standard error; infinite is normal.
         level: One minus the two-sided level of the test.
-        power: The chance to find it.
+        power: Probability of finding it.
         n_units: Independent test examples, or groups of them.
     """
     standard_error = np.asarray(standard_error, dtype=float)

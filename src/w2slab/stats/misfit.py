@@ -1,4 +1,4 @@
-"""Misfit: how far a student departs from its supervisor, which in theory says how much better it is. No truth is read.
+"""Misfit: the distance of a student from its supervisor, which in theory bounds its gain. No ground truth is read.
 
 Let a student f be the best fit to its supervisor w within a convex class which holds the truth g: the projection of w
 onto the class. By the theorem of Pythagoras for projections, in expectation over examples,
@@ -20,28 +20,30 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import xlogy
 
+from w2slab.shapes import Array, Float, Float64
 from w2slab.stats.calibration import SMALLEST_PROBABILITY
 
 
-def squared_misfits(student: np.ndarray, weak: np.ndarray) -> np.ndarray:
-    """Squared distance of student and supervisor, a sum over candidates: float64 [N], at most 2 for probabilities.
+def squared_misfits(student: Float[Array, "N K"], weak: Float[Array, "N K"]) -> Float64[Array, " N"]:
+    """Return the squared distance of student and supervisor, summed over candidates; at most 2 for probabilities.
 
     Args:
-        student: Probabilities of candidates, or any real predictions, [N, K].
+        student: Probabilities of candidates, or any real predictions.
         weak: The same of the supervisor.
     """
     misfits: np.ndarray = ((student.astype(float) - weak.astype(float)) ** 2).sum(axis=1)
     return misfits
 
 
-def kl_misfits(student: np.ndarray, weak: np.ndarray) -> np.ndarray:
-    """KL(student || supervisor) of each example in nats, float64 [N].
+def kl_misfits(student: Float[Array, "N K"], weak: Float[Array, "N K"]) -> Float64[Array, " N"]:
+    """Return KL(student || supervisor) of each example in nats.
 
     The supervisor's probabilities count as at least `SMALLEST_PROBABILITY`, as in the log loss, so that what a
-    supervisor calls impossible is dear but not infinite; the rounding of stored probabilities cannot make it negative.
+    supervisor calls impossible has a large but finite misfit; the rounding of stored probabilities cannot make it
+    negative.
 
     Args:
-        student: Probabilities of candidates [N, K], 0 beyond an example's own.
+        student: Probabilities of candidates, 0 beyond an example's own.
         weak: The same of the supervisor.
     """
     student = student.astype(float)

@@ -1,19 +1,19 @@
-"""Two models on the same examples: McNemar's test, the interval of their difference, and how many labels it takes."""
+"""Two models on the same examples: McNemar's test, the interval of their difference, and its sample size."""
 
 from __future__ import annotations
 
 from math import ceil, sqrt
 from typing import NamedTuple
 
-import numpy as np
 from scipy.special import bdtr, ndtri
 
+from w2slab.shapes import Array, Bool
 from w2slab.stats.resampling import Estimate
 from w2slab.stats.shares import wilson
 
 
 class Pairs(NamedTuple):
-    """Two verdicts on each example, counted.
+    """Counts of examples by which of two models are right.
 
     Args:
         both: Both right.
@@ -28,8 +28,8 @@ class Pairs(NamedTuple):
     neither: int
 
     @classmethod
-    def of(cls, first: np.ndarray, second: np.ndarray) -> Pairs:
-        """Count two bool arrays [N]."""
+    def of(cls, first: Bool[Array, " N"], second: Bool[Array, " N"]) -> Pairs:
+        """Count examples, from masks of those that each model gets right."""
         counts = [(first & second), (first & ~second), (~first & second), (~first & ~second)]
         return cls(*(int(c.sum()) for c in counts))
 
@@ -40,7 +40,7 @@ class Pairs(NamedTuple):
 
 
 def mcnemar(pairs: Pairs) -> float:
-    """Exact two-sided p-value of McNemar's test: of the examples on which one alone is right, half should be each's.
+    """Return the exact two-sided p-value of McNemar's test: of discordant examples, half should be each model's.
 
     It is the binomial test of that half, and 1 where there is no such example. Examples count as independent.
     """
@@ -49,7 +49,7 @@ def mcnemar(pairs: Pairs) -> float:
 
 
 def paired_difference(pairs: Pairs, level: float = 0.95) -> Estimate:
-    """Share right of the first minus that of the second, with Newcombe's (1998) score interval for paired data.
+    """Return the first accuracy minus the second, with Newcombe's (1998) score interval for paired data.
 
     With Wilson's limits (l1, u1) and (l2, u2) of the two shares p1 and p2, and phi the correlation of the verdicts, the
     lower end is d - sqrt((p1 - l1)^2 - 2 phi (p1 - l1)(u2 - p2) + (u2 - p2)^2), and the upper end its mirror image: his
@@ -74,7 +74,7 @@ def paired_difference(pairs: Pairs, level: float = 0.95) -> Estimate:
 
 
 def labels_needed(pairs: Pairs, level: float = 0.95, power: float = 0.8) -> int | None:
-    """True labels with which McNemar's test would find a difference as large as the one observed.
+    """Return the ground-truth labels with which McNemar's test would find a difference as large as the observed one.
 
     n = (z_a sqrt(q) + z_b sqrt(q - d^2))^2 / d^2, where q is the share of examples on which one alone is right and d
     the difference (Connor 1987). `None` where there is no difference to be found.
@@ -82,7 +82,7 @@ def labels_needed(pairs: Pairs, level: float = 0.95, power: float = 0.8) -> int 
     Args:
         pairs: What was observed.
         level: One minus the two-sided level of the test.
-        power: The chance to find it.
+        power: Probability of finding it.
     """
     if pairs.n == 0 or pairs.first_only == pairs.second_only:
         return None
@@ -92,14 +92,14 @@ def labels_needed(pairs: Pairs, level: float = 0.95, power: float = 0.8) -> int 
     return ceil(((z_level * sqrt(discordant) + z_power * sqrt(discordant - difference**2)) / difference) ** 2)
 
 
-def smallest_shown(discordant: float, n: int, level: float = 0.95, power: float = 0.8) -> float:
-    """The smallest difference that n true labels would show with this power, to first order.
+def minimum_detectable_difference(discordant: float, n: int, level: float = 0.95, power: float = 0.8) -> float:
+    """Return the minimum detectable difference of n ground-truth labels, to first order.
 
     Args:
         discordant: Share of examples on which one alone is right, above 0.
-        n: True labels.
+        n: Ground-truth labels.
         level: One minus the two-sided level of the test.
-        power: The chance to find it.
+        power: Probability of finding it.
     """
     z = float(ndtri((1 + level) / 2) + ndtri(power))
     return min(discordant, z * sqrt(discordant / n))

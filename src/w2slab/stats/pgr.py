@@ -1,7 +1,7 @@
 """Performance gap recovered: the share of the gap between supervisor and ceiling that a student closes.
 
 Nothing is clipped, and nothing is dropped. Where there is no gap to speak of the number is *undefined*: NaN, with the
-reason in words beside it. Its intervals are those of a ratio (`stats.ratio`).
+reason in words beside it. Its confidence intervals are those of a ratio (`stats.ratio`).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import overload
 
 import numpy as np
 
+from w2slab.shapes import Array, Float
 from w2slab.stats.resampling import Estimate
 
 UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"))
@@ -19,11 +20,13 @@ _ROUNDING = 1e-12  # 0.57 - 0.56 is a little less than 0.01
 @overload
 def performance_gap_recovered(supervisor: float, student: float, ceiling: float) -> float: ...
 @overload
-def performance_gap_recovered(supervisor: np.ndarray, student: np.ndarray, ceiling: np.ndarray) -> np.ndarray: ...
 def performance_gap_recovered(
-    supervisor: float | np.ndarray, student: float | np.ndarray, ceiling: float | np.ndarray
-) -> float | np.ndarray:
-    """(student - supervisor) / (ceiling - supervisor), and NaN where the ceiling equals the supervisor.
+    supervisor: Float[Array, "*R"], student: Float[Array, "*R"], ceiling: Float[Array, "*R"]
+) -> Float[Array, "*R"]: ...
+def performance_gap_recovered(
+    supervisor: float | Float[Array, "*R"], student: float | Float[Array, "*R"], ceiling: float | Float[Array, "*R"]
+) -> float | Float[Array, "*R"]:
+    """Compute (student - supervisor) / (ceiling - supervisor), and NaN where the ceiling equals the supervisor.
 
     0 is no better than the supervisor, 1 as good as the ceiling. Values outside [0, 1] are kept: they are findings.
 
@@ -40,10 +43,10 @@ def performance_gap_recovered(
 
 
 def undefined_reason(gap: Estimate, *, min_gap: float, n_units: int) -> str | None:
-    """Why no PGR can be given, in words, or `None` where one can.
+    """Return the reason why PGR is undefined, in words, or `None` where it is defined.
 
     Args:
-        gap: Ceiling minus supervisor, as a fraction, with its interval.
+        gap: Ceiling minus supervisor, as a fraction, with its confidence interval.
         min_gap: The smallest gap that counts, as a fraction.
         n_units: Independent test examples (groups, where examples come in groups).
     """

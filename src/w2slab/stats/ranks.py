@@ -1,4 +1,4 @@
-"""Rank correlation: whether two numbers put the same things in the same order."""
+"""Rank correlation."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from w2slab.shapes import Array, Float64, Shaped
 
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1, float64 [N]; equal values share the mean of theirs."""
+
+def ranks(values: Shaped[Array, " N"]) -> Float64[Array, " N"]:
+    """Return ranks from 1; equal values share the mean of theirs."""
     _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
     last = counts.cumsum()
     shared: np.ndarray = (last - (counts - 1) / 2)[place]
@@ -16,7 +18,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def spearman(first: Sequence[float], second: Sequence[float]) -> float:
-    """Spearman's rank correlation (1904): the correlation of ranks, ties sharing theirs.
+    """Compute Spearman's rank correlation (1904): the correlation of ranks, ties sharing theirs.
 
     NaN for fewer than three pairs, since two are always in the same order or in the opposite one, and where all values
     of one side are equal.

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy.special import ndtr, ndtri, stdtrit
 
+from w2slab.shapes import Array, Float, Float64
 from w2slab.stats.resampling import Estimate, interval, largest_unseen
 from w2slab.stats.seeds import BySeed, Noise, mean_draws, noise, plain
 
@@ -21,8 +22,8 @@ _MOST_BIAS = 0.5  # of BCa, in standard deviations; beyond it the correction is 
 _ROUNDING = 1e-12
 
 
-def ratio_draws(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
-    """Ratios of resampled numbers, [R].
+def ratio_draws(numerator: Float[Array, "*C R"], denominator: Float[Array, "*C R"]) -> Float64[Array, "*C R"]:
+    """Return ratios of resampled numbers.
 
     A resample without a gap says that the ratio is beyond any number on the side of its numerator; a plain division
     would put it on the other side of 0 and make the interval look narrow.
@@ -63,11 +64,11 @@ class Ratio:
         """The error of the ratio to first order."""
         return noise(self.linear, n_units=self.n_units)
 
-    def draws(self, seed_draws: np.ndarray, error: Noise | None = None) -> np.ndarray:
-        """Resampled ratios, whose order statistics make an interval: float64 [..., R].
+    def draws(self, seed_draws: Float64[Array, "R S"], error: Noise | None = None) -> Float64[Array, "*C R"]:
+        """Return resampled ratios, whose order statistics make an interval.
 
         Args:
-            seed_draws: The result of `resample_seeds`, [R, S].
+            seed_draws: Made by `resample_seeds`.
             error: The error that counts where the ratio is part of something larger; otherwise its own.
         """
         of = error or self.error
@@ -77,8 +78,8 @@ class Ratio:
         )
         return ratio_draws(numerator, denominator)
 
-    def estimate(self, draws: np.ndarray) -> Estimate:
-        """The ratio with its percentile interval.
+    def estimate(self, draws: Float64[Array, "*C R"]) -> Estimate:
+        """Return the ratio with its percentile interval.
 
         Where all draws are equal (a student that never differs from its supervisor, or never from its ceiling) the
         exact bound for a difference that n units never showed stands in its place, over the denominator.
@@ -89,17 +90,17 @@ class Ratio:
         low, high = (np.where(is_point, self.value + way * unseen, end) for way, end in ((-1, low), (1, high)))
         return Estimate(self.value, plain(low), plain(high))
 
-    def bca(self, draws: np.ndarray, unit_scores: np.ndarray) -> tuple[Any, Any]:
-        """The bias-corrected and accelerated interval (Efron 1987); NaN where it is not well behaved.
+    def bca(self, draws: Float64[Array, "*C R"], unit_scores: Float64[Array, "*C U"]) -> tuple[Any, Any]:
+        """Return the bias-corrected and accelerated interval (Efron 1987); NaN where it is not well behaved.
 
         The bias is read off the draws, the acceleration is that of the influence of units and of seeds (Efron &
         Tibshirani 1993, equation 14.15, over both samples). It is well behaved where no draw is infinite, the bias is
         below half a standard deviation, and both ends lie inside the draws.
 
         Args:
-            draws: Resampled ratios, [..., R].
+            draws: Made by `draws`.
             unit_scores: The first-order error `linear` of each unit, summed over its examples and meaned over seeds,
-                any multiple of it: float [..., U].
+                any multiple of it.
         """
         n = draws.shape[-1]
         if n == 0:
@@ -123,7 +124,7 @@ class Ratio:
             ends.append(np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0])
         return plain(np.where(is_good, ends[0], nan)), plain(np.where(is_good, ends[1], nan))
 
-    def _acceleration(self, unit_scores: np.ndarray) -> np.ndarray:
+    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Float64[Array, "*C"]:
         units = unit_scores - unit_scores.mean(axis=-1, keepdims=True)
         spread = np.asarray((units**2).sum(axis=-1))
         examples = np.asarray(self.error.examples)
@@ -139,7 +140,7 @@ class Ratio:
         return np.divide(skew, 6 * variance**1.5, out=np.zeros(variance.shape), where=variance > 0)
 
     def fieller(self) -> tuple[Any, Any]:
-        """Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
+        """Return Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
 
         It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0,
         and none where the ratio has no error that could be seen.

@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from w2slab.shapes import Array, Bool, Float, Float32, Float64, Int, Shaped
+
 DEFAULT_RESAMPLES = 2000
 FEW_SEEDS = 5
 # Up to here each example is drawn, so that an interval does not move when another method is judged beside it.
@@ -78,7 +80,7 @@ class ExampleResamples:
             found[start : start + self._step] = self._part(start) @ self._sizes
         return found
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
+    def sums(self, values: Shaped[Array, "M N"]) -> Float32[Array, "M R"]:
         """Sums of every row of `values`, [M, N], in the resamples: float32 [M, R]."""
         if self._order is None:
             totals = values.astype(np.float32)
@@ -154,12 +156,12 @@ def example_resamples(
 
 
 def resample_means(
-    values: np.ndarray,
+    values: Shaped[Array, "M N"],
     *,
     rng: np.random.Generator,
-    groups: np.ndarray | None = None,
+    groups: Int[Array, " N"] | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
-) -> np.ndarray:
+) -> Float64[Array, "{n_resamples} M"]:
     """Means of every row of `values` over resampled examples: float64 [R, M]; a draw is shared by all rows.
 
     Args:
@@ -178,7 +180,7 @@ def resample_means(
     return drawn.means(values).T
 
 
-def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _cells(values: Bool[Array, "M N"]) -> tuple[Int[Array, " C"], Int[Array, " C"]]:
     """Distinct columns: the place of one example of each, and how often each occurs.
 
     Examples with equal columns are interchangeable, so that drawing how often each *cell* comes up is drawing the
@@ -191,7 +193,9 @@ def _cells(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, counts
 
 
-def resample_seeds(n_seeds: int, *, rng: np.random.Generator, n_resamples: int = DEFAULT_RESAMPLES) -> np.ndarray:
+def resample_seeds(
+    n_seeds: int, *, rng: np.random.Generator, n_resamples: int = DEFAULT_RESAMPLES
+) -> Float64[Array, "{n_resamples} {n_seeds}"]:
     """By how much each seed's weight differs from 1/S in each resample: float64 [R, S], rows sum to zero.
 
     Weights are normal rather than counts of draws from S seeds: a handful of seeds has few distinct draws, and they
@@ -205,11 +209,11 @@ def resample_seeds(n_seeds: int, *, rng: np.random.Generator, n_resamples: int =
     return centred
 
 
-def interval(draws: np.ndarray, level: float) -> tuple[Any, Any]:
+def interval(draws: Float[Array, "*C R"], level: float) -> tuple[Any, Any]:
     """The middle `level` of the draws, by order statistics, so that infinite draws stay at their end.
 
     Args:
-        draws: Resampled numbers, [..., R].
+        draws: Resampled numbers.
         level: The share of them that lies between the ends.
     """
     # What np.quantile's "inverted_cdf" gives, in a fraction of its time; NaN sorts to the end and makes both ends NaN.
@@ -221,6 +225,11 @@ def interval(draws: np.ndarray, level: float) -> tuple[Any, Any]:
     return (low, high) if low.ndim else (float(low), float(high))
 
 
+def percentile_estimate(value: Any, draws: Float[Array, "*C R"], level: float) -> Estimate:
+    """Return a number with the middle `level` of its draws as confidence interval."""
+    return Estimate(value, *interval(draws, level))
+
+
 def largest_unseen(n_units: Any, level: float) -> Any:
     """The exact bound of the share of something that n units never showed: a larger one shows itself more often."""
     share = 1 - ((1 - level) / 2) ** (1 / np.asarray(n_units, dtype=float))
@@ -228,7 +237,7 @@ def largest_unseen(n_units: Any, level: float) -> Any:
 
 
 def mean_estimate(
-    value: Any, draws: np.ndarray, *, level: float, n_units: Any, lowest: float = 0.0, highest: float = 1.0
+    value: Any, draws: Float[Array, "*C R"], *, level: float, n_units: Any, lowest: float = 0.0, highest: float = 1.0
 ) -> Estimate:
     """A mean with its interval inside its bounds.
 
@@ -238,7 +247,7 @@ def mean_estimate(
 
     Args:
         value: The observed mean, or an array of means.
-        draws: Resampled means, [..., R].
+        draws: Resampled means.
         level: Coverage of the interval.
         n_units: Independent examples, or groups of them; a number for all means, or one for each.
         lowest: Smallest possible mean.

@@ -20,6 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
+from w2slab.shapes import Array, Float64
+from w2slab.stats.resampling import Estimate, mean_estimate
+
 
 @dataclass(frozen=True)
 class BySeed:
@@ -29,21 +32,21 @@ class BySeed:
     an array over those axes.
 
     Args:
-        observed: As it is, [..., S].
-        draws: In each resample of test examples, which all seeds share: [..., R, S].
+        observed: On the test examples.
+        draws: In each of R resamples of test examples, which all seeds share.
     """
 
-    observed: np.ndarray
-    draws: np.ndarray
+    observed: Float64[Array, "*C S"]
+    draws: Float64[Array, "*C R S"]
 
     @cached_property
     def value(self) -> Any:
-        """The mean over seeds, [...]."""
+        """The mean over seeds: a number, or an array of them."""
         return plain(self.observed.mean(axis=-1))
 
     @cached_property
-    def pooled(self) -> np.ndarray:
-        """The mean over seeds in each resample, [..., R]."""
+    def pooled(self) -> Float64[Array, "*C R"]:
+        """The mean over seeds in each resample."""
         mean: np.ndarray = self.draws[..., 0] if self.observed.shape[-1] == 1 else self.draws.mean(axis=-1)
         return mean
 
@@ -112,12 +115,14 @@ def noise(metric: BySeed, *, n_units: int) -> Noise:
     return Noise(*map(plain, (examples, between / n_seeds, np.maximum(1.0, degrees), scale)))
 
 
-def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: float, n_units: int) -> np.ndarray:
-    """Resampled means over seeds, whose order statistics make an interval at `level`: float64 [..., R].
+def mean_draws(
+    metric: BySeed, seed_draws: Float64[Array, "R S"], error: Noise, *, level: float, n_units: int
+) -> Float64[Array, "*C R"]:
+    """Return resampled means over seeds, whose order statistics make an interval at `level`.
 
     Args:
         metric: Whose mean is resampled.
-        seed_draws: The result of `resample_seeds`, [R, S].
+        seed_draws: Made by `resample_seeds`.
         error: The noise of the metric, or of that linear combination of metrics which counts.
         level: Coverage of the interval.
         n_units: As for `noise`.
@@ -134,15 +139,38 @@ def mean_draws(metric: BySeed, seed_draws: np.ndarray, error: Noise, *, level: f
     return off
 
 
-def _variance(draws: np.ndarray) -> np.ndarray:
-    """The variance over resamples, [...] of [..., R], with few passes over the memory."""
+def _variance(draws: Float64[Array, "*C R"]) -> Float64[Array, "*C"]:
+    """Return the variance over resamples, with few passes over the memory."""
     off = draws - draws.mean(axis=-1, keepdims=True)
     off *= off
-    variance: np.ndarray = off.sum(axis=-1) / draws.shape[-1]
+    variance: np.ndarray = np.asarray(off.sum(axis=-1) / draws.shape[-1])
     return variance
 
 
+def mean_over_seeds(
+    metric: BySeed,
+    seed_draws: Float64[Array, "R S"],
+    *,
+    level: float,
+    n_units: int,
+    lowest: float = 0.0,
+    highest: float = 1.0,
+) -> Estimate:
+    """Return the mean over seeds with its confidence interval, clipped to its bounds.
+
+    Args:
+        metric: Under each seed.
+        seed_draws: Made by `resample_seeds`.
+        level: Coverage of the confidence interval.
+        n_units: As for `noise`.
+        lowest: Smallest possible mean.
+        highest: Largest possible mean.
+    """
+    draws = mean_draws(metric, seed_draws, noise(metric, n_units=n_units), level=level, n_units=n_units)
+    return mean_estimate(metric.value, draws, level=level, n_units=n_units, lowest=lowest, highest=highest)
+
+
 def plain(number: Any) -> Any:
-    """An array, or where it has no axes its number as a float."""
+    """Return an array, or where it has no axes its number as a float."""
     array = np.asarray(number)
     return array if array.ndim else float(array)

@@ -1,4 +1,4 @@
-"""Shares of examples: exact and score intervals, and shares of shares."""
+"""Shares of examples, with exact and score intervals."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from w2slab.stats.resampling import Estimate
 
 
 def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Estimate:
-    """A share with its exact interval (Clopper & Pearson 1934): never covers less than `level`.
+    """Return a share with its exact interval (Clopper & Pearson 1934): never covers less than `level`.
 
     The lower end is the share at which `successes` or more come up with probability (1 - level) / 2, the upper end
     the one at which as many or fewer do: quantiles of beta distributions. NaN throughout where n is 0.
@@ -25,13 +25,13 @@ def clopper_pearson(successes: int, n: int, level: float = 0.95) -> Estimate:
 
 
 def wilson(successes: Any, n: Any, level: float = 0.95) -> tuple[Any, Any]:
-    """Wilson's score interval (1927) of a share: two numbers, or two arrays of them; NaN where n is 0.
+    """Return Wilson's score interval (1927) of a share: two numbers, or two arrays of them; NaN where n is 0.
 
     Args:
-        successes: How often, a number or an array.
-        n: Of how many, of the same shape. It need not be whole: where examples are counted several times over, their
-            number without the repetitions goes in, and the share times that number.
-        level: Coverage of the interval.
+        successes: A number or an array.
+        n: Number of trials, of the same shape. It need not be whole: where examples are counted several times over,
+            their number without the repetitions goes in, and the share times that number.
+        level: Coverage of the confidence interval.
     """
     successes, n = np.asarray(successes, dtype=float), np.asarray(n, dtype=float)
     n = np.where(n > 0, n, np.nan)
@@ -44,8 +44,8 @@ def wilson(successes: Any, n: Any, level: float = 0.95) -> tuple[Any, Any]:
     return (low, high) if low.ndim else (float(low), float(high))
 
 
-def share_of(part: Any, whole: Any) -> np.ndarray:
-    """What share a share is of another that holds it; NaN where the other is 0.
+def share_of(part: Any, whole: Any) -> Any:
+    """Divide a share by a larger one that contains it; NaN where the larger is 0.
 
     Args:
         part: Share of all examples, a number or one per resample.
@@ -53,5 +53,4 @@ def share_of(part: Any, whole: Any) -> np.ndarray:
     """
     part, whole = np.asarray(part, dtype=float), np.asarray(whole, dtype=float)
     # Shares of stretched resamples of seeds may leave [0, 1] by a little.
-    share: np.ndarray = np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 1e-12)
-    return share.clip(0.0, 1.0)
+    return np.divide(part, whole, out=np.full(whole.shape, np.nan), where=whole > 1e-12).clip(0.0, 1.0)

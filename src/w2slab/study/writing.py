@@ -10,7 +10,7 @@ from typing import Any
 
 from w2slab import registry
 from w2slab.data.splits import Splits
-from w2slab.fields import checker
+from w2slab.fields import OBJECT, checker
 from w2slab.graph.code import reference
 from w2slab.graph.component import Component
 from w2slab.methods.composed import Composed
@@ -86,7 +86,19 @@ def schema() -> dict[str, Any]:
         rows = [_row_schema(table, row, key, definitions) for row in registry.table(table)]
         bare = [{"type": "string"}] if key == "name" else []
         definitions[name] = {"anyOf": [*bare, *rows]}
-    return result
+    linked: dict[str, Any] = _linked(result)
+    return linked
+
+
+def _linked(schema: Any) -> Any:
+    """The schema with links to the definitions of our objects."""
+    if isinstance(schema, list):
+        return [_linked(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if OBJECT in schema:
+        return {"$ref": f"#/$defs/{schema[OBJECT]}"}
+    return {name: _linked(each) for name, each in schema.items()}
 
 
 def _definition(kind: type, definitions: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
-"""The place of an unfinished training on disk: one safetensors file, written whole or not at all."""
+"""The checkpoint of an unfinished training: one safetensors file, written whole or not at all."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ FILE = "training.safetensors"
 
 @dataclass
 class Progress:
-    """How far a training has come; with the weights and the optimizer's state, all that is needed to go on.
+    """Progress of a training; with the weights and the optimizer's state, all that is needed to continue.
 
     Args:
         step: Optimizer steps done.
@@ -43,7 +43,7 @@ class Progress:
 
 
 def trainable(network: torch.nn.Module) -> dict[str, Tensor]:
-    """What training changes: parameters with gradient, and buffers, by name."""
+    """Return the tensors that training changes: parameters with gradient, and buffers, by name."""
     tensors = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
     return tensors | {f"buffer {name}": buffer for name, buffer in network.named_buffers()}
 
@@ -81,9 +81,7 @@ def save(
     tensors["rng"] = torch.get_rng_state()
     if torch.cuda.is_available():
         tensors["rng cuda"] = torch.cuda.get_rng_state()
-    facts = {
-        name: getattr(progress, name) for name in ("step", "loss_sum", "loss_steps", "curve", "best", "micro_batch")
-    }
+    facts = {field.name: vars(progress)[field.name] for field in fields(progress) if field.name != "snapshots"}
     metadata = {"progress": json.dumps(facts), "identity": json.dumps(identity, sort_keys=True)}
     folder.mkdir(parents=True, exist_ok=True)
     unfinished = folder / f"{FILE}.unfinished"

@@ -1,4 +1,4 @@
-"""One stack of heads: its steps, its curves, and what it predicts."""
+"""One stack of heads: its steps, its curves, and its predictions."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor
 
 from w2slab.errors import JobError
+from w2slab.models.network import HIDDEN
 from w2slab.randomness import derived_seed
 from w2slab.training import batches, schedules
+from w2slab.training.classification import STOPPING_METRICS
+from w2slab.training.head_training import FittedHead, HeadTraining, n_parameters
 from w2slab.training.heads_data import Bank, Labels, Scaled, not_finite, places_of, slots
 from w2slab.training.heads_network import Layout, Views, mix
 from w2slab.training.heads_optimizer import AdamW
-from w2slab.training.loop import STOPPING_METRICS
-from w2slab.training.stacked_heads import FittedHead, HeadTraining, n_parameters
 
 if TYPE_CHECKING:
     from w2slab.training.placement import Placement
 
-HIDDEN = -1e9  # the logit of a candidate that an example does not have; finite, so that gradients stay numbers
 _EXAMPLES = 1024  # predicted at a time
 # Candidates of a batch are padded to a multiple: so sums over them are rounded alike however many more a wider batch
 # brings along.
@@ -129,7 +129,7 @@ class Stacked:
         return _Batch(parts, places, n_candidates, targets, weights)
 
     def _kept(self, group: int, step: int, shape: torch.Size) -> Tensor:
-        """What dropout leaves of the rows of an order, scaled up: drawn by seed and step as `training.readout` does."""
+        """Return the factors of dropout for the rows of an order, drawn by seed and step as in `training.readout`."""
         head = self.groups[group][0]
         generator = torch.Generator().manual_seed(derived_seed(head.seed, "dropout", str(step), "0"))
         width = shape[-1] - self.constant
@@ -260,7 +260,7 @@ class Stacked:
             self.snapshots[point] = torch.where(mask, now, self.snapshots[point])
 
     def results(self) -> Iterator[list[FittedHead | Exception]]:
-        """What is left of each head, order by order."""
+        """Yield the results of each head, order by order."""
         last = self.optimizer.predicting
         points = {"last": last} | self.snapshots
         chosen = last

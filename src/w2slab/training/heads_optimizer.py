@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
+from w2slab.training.head_training import HeadTraining
 from w2slab.training.heads_network import Layout
-from w2slab.training.stacked_heads import HeadTraining
 
 
 class AdamW:

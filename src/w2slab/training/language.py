@@ -1,26 +1,19 @@
-"""Language modelling: a causal network learns to continue texts, for pretraining and for generative finetuning.
-
-The order of rows is a function of seed and epoch, nothing is drawn from a global generator and dropout is off, so a
-training that was stopped goes on with the same bits.
-"""
+"""Language modelling: a causal network learns to continue texts, for pretraining and for generative finetuning."""
 
 from __future__ import annotations
 
-import math
-import time
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from w2slab.errors import JobError
 from w2slab.randomness import rng
-from w2slab.training import checkpoint, memory
-from w2slab.training.batches import cut
+from w2slab.training.batches import pooled
 from w2slab.training.checkpoint import Progress
-from w2slab.training.loop import Running
-from w2slab.training.optimizer import clip
+from w2slab.training.loop import Callback, Learning, Optimization, Part, Running, Step, train
+from w2slab.training.passes import passes
+from w2slab.training.placement import Placement
+from w2slab.training.schedules import WarmupStableDecay
 
 if TYPE_CHECKING:
     import torch
@@ -31,7 +24,6 @@ CHUNK = 256  # tokens whose logits are held at a time
 IGNORED = -100
 # Models whose logits are their last states times the output embeddings, and nothing else.
 PLAIN_HEADS = frozenset({"gpt2", "gpt_neox", "llama", "mistral", "qwen2", "qwen3"})
-ROWS_PER_POOL = 64  # batches drawn together at random and then sorted by length, so that little is padded
 
 
 class Rows(Protocol):
@@ -47,70 +39,81 @@ class Rows(Protocol):
         ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Course:
-    """How a network learns a language: warm-up, a constant rate, and a last stretch in which it falls to 0.
-
-    The constant part does not depend on the length of the whole, so a training that was stopped in it may go on to
-    another number of steps.
-
-    Args:
-        steps: Optimizer steps of the whole.
-        batch_size: Rows of one step.
-        lr: Peak learning rate of AdamW.
-        weight_decay: Decoupled weight decay.
-        warmup_steps: Steps over which the rate rises.
-        cooldown_frac: Share of the steps, at the end, over which the rate falls along a line.
-        seed: Decides the order of rows.
-    """
-
-    steps: int
-    batch_size: int
-    lr: float
-    weight_decay: float = 0.05
-    warmup_steps: int = 100
-    cooldown_frac: float = 0.2
-    seed: int = 0
-
-    @property
-    def cooldown_start(self) -> int:
-        """The first step of the cool-down."""
-        return round((1 - self.cooldown_frac) * self.steps)
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        left = (self.steps - step) / max(1, self.steps - self.cooldown_start)
-        return self.lr * min(1.0, (step + 1) / max(1, self.warmup_steps), left)
-
-
 def learn_language(
     network: torch.nn.Module,
     rows: Rows,
-    course: Course,
+    schedule: WarmupStableDecay,
     running: Running,
     identity: Mapping[str, Any],
-    log: Callable[[dict[str, float]], None] = lambda line: None,
-    log_every: int = 200,
+    *,
+    batch_size: int,
+    weight_decay: float = 0.05,
+    seed: int = 0,
+    callbacks: Sequence[Callback] = (),
 ) -> Progress | None:
-    """Train a causal language model in place; `None` if it was asked to stop, and the place is saved.
+    """Train a causal language model in place; return `None` if it was stopped before the end, with its place saved.
 
     Args:
         network: Called with `input_ids` and `attention_mask`, it gives an object with `logits` `[B, T, V]`.
-        rows: What is learned.
-        course: How.
-        running: Where; `work` holds the checkpoint.
-        identity: What a checkpoint must have been made of, to be gone on from.
-        log: LabelSource of the mean loss, every `log_every` steps.
-        log_every: Steps between two lines of the log.
+        rows: The training texts.
+        schedule: Steps and learning rates.
+        running: How it is carried out; `work` holds the checkpoint.
+        identity: What a checkpoint must have been made of, to be continued.
+        batch_size: Rows of one step.
+        weight_decay: Decoupled weight decay of AdamW.
+        seed: Decides the order of rows.
+        callbacks: Called after steps and before checkpoints.
 
     Raises:
         JobError: A loss is not finite, or the checkpoint belongs to another training.
     """
-    return _Loop(network, rows, course, running, identity, log, log_every).run()
+    network = running.placement.place(network).eval()
+    learning = _Continuing(network, rows, running.placement, batch_size, schedule.steps, seed)
+    optimization = Optimization(
+        steps=schedule.steps,
+        rate=schedule.rate,
+        weight_decay=weight_decay,
+        betas=(0.9, 0.95),
+        gradient_clip=CLIP,
+    )
+    ended = train(network, learning, optimization, running, identity, callbacks)
+    return None if ended.is_stopped else ended.state
+
+
+class LossLog(Callback):
+    """Lines of the mean loss, every so many steps and at the end.
+
+    Args:
+        every: Steps between two lines.
+        steps: Steps of the whole training.
+        line: A line from the step, counted from 1, and the mean loss since the last line.
+        write: Called with each line.
+    """
+
+    def __init__(
+        self,
+        every: int,
+        steps: int,
+        line: Callable[[int, float], dict[str, float]],
+        write: Callable[[dict[str, float]], None],
+    ) -> None:
+        self.every, self.steps, self.line, self.write = every, steps, line, write
+
+    def after_step(self, state: Progress) -> None:
+        """Write a line where one is due."""
+        if state.step % self.every == 0 or state.step == self.steps:
+            self.add(state)
+
+    def add(self, state: Progress) -> None:
+        """Write a line now, and begin the next mean."""
+        line = self.line(state.step, state.loss_sum / state.loss_steps)
+        state.curve.append(line)
+        state.loss_sum, state.loss_steps = 0.0, 0
+        self.write(line)
 
 
 def mean_loss(network: torch.nn.Module, rows: Rows, running: Running, batch_size: int) -> float:
-    """Cross entropy per token, in nats, of texts that were not learned; batches that do not fit are halved.
+    """Return the cross entropy per token, in nats, of texts that were held out; batches that do not fit are halved.
 
     Raises:
         JobError: A single text does not fit into memory.
@@ -118,45 +121,38 @@ def mean_loss(network: torch.nn.Module, rows: Rows, running: Running, batch_size
     import torch
 
     total = count = 0.0
-    todo = cut(np.argsort(-rows.lengths, kind="stable"), min(batch_size, running.micro_batch or batch_size))
-    while todo:
-        indices = todo.pop(0)
-        try:
-            with torch.no_grad():
-                loss, n_tokens = _loss(network, rows, indices, running)
-            total, count = total + loss.item(), count + n_tokens
-            continue
-        except RuntimeError as error:
-            if not memory.ran_out(error):
-                raise
-        running.placement.free()
-        if len(indices) == 1:
-            raise memory.does_not_fit("a single text")
-        todo = cut(np.concatenate([indices, *todo]), -(-len(indices) // 2))
+
+    def add(indices: np.ndarray) -> None:
+        nonlocal total, count
+        loss, n_tokens = _loss(network, rows, indices, running.placement)
+        total, count = total + loss.item(), count + n_tokens
+
+    with torch.no_grad():
+        passes(rows.lengths, min(batch_size, running.micro_batch or batch_size), running.placement, add)
     return total / max(count, 1.0)
 
 
-def _loss(network: Any, rows: Rows, indices: np.ndarray, running: Running) -> tuple[Tensor, int]:
-    """Sum of the cross entropy of every real token but the first of its row, and how many these are."""
+def _loss(network: Any, rows: Rows, indices: np.ndarray, placement: Placement) -> tuple[Tensor, int]:
+    """Return the summed cross entropy of every real token but the first of its row, and their number."""
     import torch.nn.functional as F
 
     ids, real = rows.batch(indices)
     n_tokens = int(real[:, 1:].sum())
-    batch = running.placement.to_device({"ids": ids, "real": real})
+    batch = placement.to_device({"ids": ids, "real": real})
     mask = None if n_tokens == real[:, 1:].numel() else batch["real"].long()
     targets = batch["ids"][:, 1:].masked_fill(~batch["real"][:, 1:], IGNORED).flatten()
-    if network.config.model_type in PLAIN_HEADS and not running.placement.is_mixed:
+    if network.config.model_type in PLAIN_HEADS and not placement.is_mixed:
         states = network.base_model(input_ids=batch["ids"], attention_mask=mask).last_hidden_state
         weight = network.get_output_embeddings().weight
         return chunked_cross_entropy(states[:, :-1].flatten(0, 1), weight, targets), n_tokens
-    with running.placement.autocast():
+    with placement.autocast():
         logits = network(input_ids=batch["ids"], attention_mask=mask).logits[:, :-1]
     loss = F.cross_entropy(logits.float().flatten(0, 1), targets, ignore_index=IGNORED, reduction="sum")
     return loss, n_tokens
 
 
 def chunked_cross_entropy(states: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """`F.cross_entropy(states @ weight.T, targets, reduction="sum")` without ever holding all logits.
+    """Return `F.cross_entropy(states @ weight.T, targets, reduction="sum")` without ever holding all logits.
 
     The logits of a small model weigh many times more than all else in a step. Here they are made for some tokens at a
     time, and their gradient with them, which is known at once.
@@ -197,110 +193,33 @@ def chunked_cross_entropy(states: Tensor, weight: Tensor, targets: Tensor) -> Te
     return Chunked.apply(states, weight, targets)
 
 
-class _Loop:
+class _Continuing(Learning):
+    """Cross entropy of the next token, the mean over all tokens of a batch."""
+
     def __init__(
-        self,
-        network: Any,
-        rows: Rows,
-        course: Course,
-        running: Running,
-        identity: Mapping[str, Any],
-        log: Any,
-        every: int,
+        self, network: torch.nn.Module, rows: Rows, placement: Placement, batch_size: int, steps: int, seed: int
     ) -> None:
-        import torch
+        self.network, self.rows, self.placement = network, rows, placement
+        self.batch_size, self.steps, self.seed = batch_size, steps, seed
+        self.lengths = rows.lengths
 
-        self.rows, self.course, self.running, self.identity = rows, course, running, identity
-        self.log, self.log_every = log, every
-        self.network = running.placement.place(network).eval()
-        self.parameters = [p for p in self.network.parameters() if p.requires_grad]
-        self.optimizer = torch.optim.AdamW(
-            self.parameters, lr=course.lr, betas=(0.9, 0.95), weight_decay=course.weight_decay, fused=True
-        )
-        self.state = Progress()
-        self.micro_batch = running.micro_batch
+    def batches(self, first: int) -> Iterator[np.ndarray]:
+        """Yield batches of texts of similar length."""
 
-    def run(self) -> Progress | None:
-        if self.running.work is not None:
-            self.state = checkpoint.load(self.running.work, self.identity, self.network, self.optimizer)
-        saved = said = time.monotonic()
-        for indices in self._batches():
-            self._step(indices)
-            now = time.monotonic()
-            stop = self.running.stop_requested()
-            if stop or now - saved >= self.running.checkpoint_every_s:
-                self._save()
-                saved = now
-            if stop:
-                return None
-            if now - said >= 0.5:
-                self.running.progress(
-                    self.state.step / self.course.steps, f"step {self.state.step} of {self.course.steps}"
-                )
-                said = now
-        return self.state
+        def by_length(drawn: np.ndarray) -> np.ndarray:
+            return np.argsort(self.lengths[drawn], kind="stable")
 
-    def _step(self, indices: np.ndarray) -> None:
-        state = self.state
-        self.optimizer.param_groups[0]["lr"] = self.course.rate(state.step)
-        value = self._backward(indices)
-        if not math.isfinite(value):
-            raise JobError(
-                f"step {state.step + 1}: the loss is {value}; no update was made from it. Lower the learning rate"
-            )
-        clip(self.parameters, CLIP)
-        self.optimizer.step()
-        state.step += 1
-        state.loss_sum += value
-        state.loss_steps += 1
-        if state.step % self.log_every == 0 or state.step == self.course.steps:
-            line = {
-                "step": state.step,
-                "loss": state.loss_sum / state.loss_steps,
-                "lr": self.course.rate(state.step - 1),
-            }
-            state.curve.append(line)
-            state.loss_sum, state.loss_steps = 0.0, 0
-            self.log(line)
+        def generator(epoch: int) -> np.random.Generator:
+            return rng(self.seed, "language", str(epoch))
 
-    def _backward(self, indices: np.ndarray) -> float:
-        """Gradient of the mean loss per token; parts that do not fit into memory are halved, and all begun again."""
-        n_tokens = max(int((self.rows.lengths[indices] - 1).sum()), 1)
-        while True:
-            self.optimizer.zero_grad(set_to_none=True)
-            size = min(self.micro_batch or len(indices), len(indices))
-            value = 0.0
-            try:
-                for start in range(0, len(indices), size):
-                    loss, _ = _loss(self.network, self.rows, indices[start : start + size], self.running)
-                    (loss / n_tokens).backward()
-                    value += loss.item() / n_tokens
-                return value
-            except RuntimeError as error:
-                if not memory.ran_out(error):
-                    raise
-                if size == 1:
-                    raise memory.does_not_fit("a single text") from None
-            self.micro_batch = size // 2  # not in the handler: the error holds the tensors that fill the memory
+        positions = np.arange(len(self.lengths))
+        return pooled(positions, self.batch_size, generator, by_length, steps=self.steps, first=first)
 
-    def _batches(self) -> Iterator[np.ndarray]:
-        """The batches from the current step on: a function of seed and step."""
-        size, lengths = self.course.batch_size, self.rows.lengths
-        step = epoch = 0
-        while step < self.course.steps:
-            generator = rng(self.course.seed, "language", str(epoch))
-            order = generator.permutation(len(lengths))
-            for start in range(0, len(order), size * ROWS_PER_POOL):
-                drawn = order[start : start + size * ROWS_PER_POOL]
-                drawn = drawn[np.argsort(lengths[drawn], kind="stable")]
-                for index in generator.permutation(-(-len(drawn) // size)):
-                    if step >= self.course.steps:
-                        return
-                    if step >= self.state.step:
-                        yield drawn[index * size : (index + 1) * size]
-                    step += 1
-            epoch += 1
+    def prepare(self, step: Step, parts: Sequence[Part]) -> int:
+        """Return the number of tokens that a batch predicts."""
+        return max(int((self.lengths[step.indices] - 1).sum()), 1)
 
-    def _save(self) -> None:
-        if self.running.work is not None:
-            checkpoint.save(self.running.work, self.identity, self.state, self.network, self.optimizer)
+    def part_loss(self, step: Step, part: Part, prepared: int) -> Tensor:
+        """Return the summed loss of some texts over the tokens of the batch."""
+        loss, _ = _loss(self.network, self.rows, step.indices[part.places], self.placement)
+        return loss * 0.0 if part.is_idle else loss / prepared

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from w2slab.training.sharding import local
+from w2slab.training.sharding import is_spread, local
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,15 +14,23 @@ _FUSED_ON = ("cpu", "cuda")
 
 
 class AdamW:
-    """Loshchilov and Hutter 2019, with PyTorch's defaults; the same bits as `torch.optim.AdamW`.
+    """AdamW (Loshchilov and Hutter 2019), the same bits as `torch.optim.AdamW`.
 
     That class imports PyTorch's compiler when it is made, a second of every worker's life, and its bookkeeping is a
-    tenth of a step of the smallest models. What it gives to others is kept: `param_groups` and `state`.
+    tenth of a step of the smallest models. Its public `param_groups` and `state` are kept.
     """
 
-    def __init__(self, parameters: Iterable[Any], *, lr: float, weight_decay: float) -> None:
+    def __init__(
+        self,
+        parameters: Iterable[Any],
+        *,
+        lr: float,
+        weight_decay: float = 0.0,
+        betas: tuple[float, float] = (0.9, 0.999),
+    ) -> None:
         import torch
 
+        self.betas = betas
         chosen = [p for p in parameters if p.requires_grad]
         self.param_groups: list[dict[str, Any]] = [{"params": chosen, "lr": lr, "weight_decay": weight_decay}]
         self.state: dict[Any, dict[str, Tensor]] = {
@@ -33,7 +41,7 @@ class AdamW:
             }
             for p in chosen
         }
-        self._is_sharded = any(hasattr(p, "to_local") for p in chosen)
+        self._is_sharded = any(is_spread(p) for p in chosen)
         self._is_fused = all(p.device.type in _FUSED_ON and p.is_floating_point() for p in chosen)
 
     def step(self) -> None:
@@ -55,8 +63,8 @@ class AdamW:
                 [s["step"] for s in states],
                 fused=self._is_fused,
                 amsgrad=False,
-                beta1=0.9,
-                beta2=0.999,
+                beta1=self.betas[0],
+                beta2=self.betas[1],
                 lr=group["lr"],
                 weight_decay=group["weight_decay"],
                 eps=1e-8,

@@ -1,10 +1,10 @@
-"""Where a network lives and how its batches are spread: the only place that knows Accelerate."""
+"""Device, number type and processes of a job: the only module that knows Accelerate."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+Device = Literal["auto", "cpu", "cuda", "mps"]
+DEVICES: tuple[Device, ...] = get_args(Device)
 _BUCKET = 2**24  # numbers that are summed over processes at a time
 
 
@@ -30,24 +31,25 @@ class Placement:
     *sharded*, they pass through it in step, and what does not fit into memory is an error.
 
     Args:
-        options: `device`: `auto` takes an accelerator if there is one, `cpu` never; `cuda` and `mps` insist.
-            `sharded`: several processes keep a part of the network each (FSDP2).
+        device: `auto` takes an accelerator if there is one, `cpu` never; `cuda` and `mps` insist.
         precision: `bf16` computes in half precision; the weights stay fp32.
+        sharded: Several processes keep a part of the network each (FSDP2).
 
     Raises:
         JobError: The device or the number type is not to be had here.
     """
 
-    def __init__(self, options: Mapping[str, Any], precision: Literal["fp32", "bf16"] = "fp32") -> None:
+    def __init__(
+        self, device: Device = "auto", precision: Literal["fp32", "bf16"] = "fp32", *, sharded: bool = False
+    ) -> None:
         from accelerate import Accelerator, DistributedType
 
-        device = options.get("device") or "auto"
         if device not in DEVICES:
-            raise JobError(f'option device: "{device}" is not known; allowed: {", ".join(DEVICES)}')
+            raise JobError(f'device: "{device}" is not known; allowed: {", ".join(DEVICES)}')
         self._accelerator = Accelerator(cpu=device == "cpu")
         self.device: torch.device = self._accelerator.device
         if device in ("cuda", "mps") and self.device.type != device:
-            raise JobError(f'option device: this machine has no "{device}"; allowed: cpu, auto')
+            raise JobError(f'device: this machine has no "{device}"; allowed: cpu, auto')
         if precision == "bf16" and self.device.type == "cuda" and not cuda_has_bf16():
             raise JobError(
                 "precision: this GPU does not compute in bf16; use fp32 in the recipe, or run with device cpu"
@@ -58,7 +60,7 @@ class Placement:
             torch.cuda.reset_peak_memory_stats(self.device)
         self.world: int = self._accelerator.num_processes
         self.rank: int = self._accelerator.process_index
-        self.sharded = bool(options.get("sharded")) and self.world > 1
+        self.sharded = sharded and self.world > 1
         self.largest_prediction: int | None = None
         self._precision = precision
         # A sharded network averages gradients over processes, and a sum is wanted.
@@ -72,12 +74,12 @@ class Placement:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files."""
+        """True for the process that writes files."""
         return self.rank == 0
 
     @property
     def is_mixed(self) -> bool:
-        """Whether forward passes compute in half precision."""
+        """True if forward passes compute in half precision."""
         return self._precision != "fp32"
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
@@ -153,7 +155,7 @@ class Placement:
         return -(-n_passes // self.world) - n_own if self.sharded else 0
 
     def agree(self, flag: bool) -> bool:
-        """Whether the main process says yes; a clock may tell each process something else."""
+        """Return the main process's flag in all processes, whose clocks may differ."""
         return flag if self.world == 1 else self._any(flag and self.is_main)
 
     def together(self, work: Callable[[], T]) -> T:
@@ -182,7 +184,7 @@ class Placement:
 
 
 def cuda_has_bf16() -> bool:
-    """Whether the GPU computes in bf16 by itself."""
+    """Return True if the GPU computes in bf16 natively."""
     import torch
 
     return torch.cuda.is_bf16_supported(including_emulation=False)

@@ -1,15 +1,14 @@
-"""What a network's head reads: features watched, dropped at random, held to what they were, or read by other heads."""
+"""The input of a network's head: features observed, dropped out, or anchored to those before training."""
 
 from __future__ import annotations
 
 import copy
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from w2slab.errors import JobError
-from w2slab.objectives.parts import PADDED_BELOW
+from w2slab.objectives.loss_terms import PADDED_BELOW
 from w2slab.randomness import derived_seed
 
 if TYPE_CHECKING:
@@ -17,18 +16,17 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def head_of(network: Any) -> torch.nn.Module:
-    """The module that reads the network's features.
+def head_of(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the module that reads the network's features.
 
     Raises:
-        JobError: The network does not say which that is.
+        JobError: The network has none.
     """
-    import torch
+    from w2slab.models.network import Network
 
-    head = getattr(network, "head", None)
-    if not isinstance(head, torch.nn.Module):
+    if not isinstance(network, Network):
         raise JobError(f"{type(network).__name__}: the network has no `head` that reads features")
-    return head
+    return network.head_layer()
 
 
 class Watch:
@@ -81,7 +79,7 @@ class Anchor:
         self._watch = Watch(self.network)
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
-        """What the untrained network's head reads of a batch."""
+        """Return the features of a batch in the untrained network."""
         import torch
 
         with torch.no_grad():
@@ -108,54 +106,3 @@ def penalties(objective: Any, features: Tensor, initial: Tensor, logits: Tensor)
     counts = real.sum(dim=1)
     owners = (counts.new_ones(len(counts)).cumsum(0) - 1).repeat_interleave(counts)
     return by_row.new_zeros(len(counts)).index_add(0, owners, by_row) / counts
-
-
-def mixed(network: Any, n_heads: int, shared_candidates: bool, seed: int) -> torch.nn.Module:
-    """The network with its head replaced by a convex combination of several (Mulgund and Pabbaraju 2025).
-
-    The logits are log sum_j pi_j softmax(s_j), with learned weights pi and scores s_j of linear heads that begin as
-    the network's own, and a small draw beside it in which they differ.
-
-    Args:
-        network: Has a `head` that is a linear layer.
-        n_heads: How many are mixed.
-        shared_candidates: Whether candidates are common classes, so that a row of features has a score for each.
-        seed: Decides the small draw.
-    """
-    import torch
-    from torch import nn
-
-    own = head_of(network)
-    if not isinstance(own, nn.Linear):
-        raise JobError(f"{type(network).__name__}: its head is no linear layer, of which several could be mixed")
-    width, n_out = own.in_features, own.out_features
-
-    class Mixed(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.network = network
-            self.head = nn.utils.skip_init(nn.Linear, width, n_heads * n_out)
-            generator = torch.Generator().manual_seed(derived_seed(seed, "mixture"))
-            draw = torch.randn(n_heads * n_out, width, generator=generator) * (0.1 / math.sqrt(width))
-            self.head.weight.data.copy_(own.weight.data.repeat(n_heads, 1) + draw)
-            self.head.bias.data.copy_(own.bias.data.repeat(n_heads) if own.bias is not None else torch.zeros(1))
-            self.weights = nn.Parameter(torch.zeros(n_heads))
-            self._seen = [Watch(network)]  # in a list, so that it is no part of the state
-
-        def forward(self, **batch: Tensor) -> Tensor:
-            logits = self.network(**batch)
-            features = self._seen[0].features
-            assert features is not None
-            scores = self.head(features)
-            if shared_candidates:
-                scores = scores.unflatten(-1, (n_heads, n_out)).transpose(0, 1)
-            elif features.dim() == 3:
-                scores = scores.movedim(-1, 0)
-            else:  # a row of features for each candidate, `places` tells which
-                scores = scores.T[:, batch["places"].clamp(min=0)]
-            scores = scores.float().masked_fill(logits < PADDED_BELOW, 10 * PADDED_BELOW)
-            combined = self.weights.log_softmax(0)[:, None, None] + scores.log_softmax(-1)
-            return combined.logsumexp(dim=0).clamp(min=10 * PADDED_BELOW)
-
-    own.requires_grad_(False)
-    return Mixed()

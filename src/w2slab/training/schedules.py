@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 
@@ -22,6 +23,36 @@ def rate_factor(progress: float, warmup_frac: float, decay: Literal["linear", "c
         return 1.0
     left = (1.0 - progress) / (1.0 - warmup_frac) if warmup_frac < 1.0 else 0.0
     return left if decay == "linear" else 0.5 - 0.5 * math.cos(math.pi * left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarmupStableDecay:
+    """Warm-up, a constant rate, and a last stretch in which the rate falls to 0 along a line.
+
+    The constant part does not depend on the length of the whole, so a training that was stopped in it may continue to
+    another number of steps.
+
+    Args:
+        steps: Optimizer steps of the whole.
+        lr: Peak learning rate.
+        warmup_steps: Steps over which the rate rises.
+        cooldown_frac: Share of the steps, at the end, over which the rate falls.
+    """
+
+    steps: int
+    lr: float
+    warmup_steps: int = 100
+    cooldown_frac: float = 0.2
+
+    @property
+    def cooldown_start(self) -> int:
+        """The first step of the cool-down."""
+        return round((1 - self.cooldown_frac) * self.steps)
+
+    def rate(self, step: int) -> float:
+        """Return the learning rate of a step, counted from 0."""
+        left = (self.steps - step) / max(1, self.steps - self.cooldown_start)
+        return self.lr * min(1.0, (step + 1) / max(1, self.warmup_steps), left)
 
 
 def evenly(points: int, steps: int) -> list[int]:

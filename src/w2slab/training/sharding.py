@@ -6,6 +6,7 @@ pass through as they are, so that the loop and its checkpoints need not know.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -34,20 +35,28 @@ def _blocks(network: torch.nn.Module) -> list[torch.nn.Module]:
     return [block for child in network.children() for block in _blocks(child)]
 
 
+def is_spread(tensor: Any) -> bool:
+    """Return True if each process holds a part of the tensor."""
+    module = sys.modules.get("torch.distributed.tensor")  # slow to import, and there are none without it
+    return module is not None and isinstance(tensor, module.DTensor)
+
+
 def local(tensor: Any) -> Tensor:
-    """This process's part, in the memory where it is."""
-    return tensor.to_local() if hasattr(tensor, "to_local") else tensor
+    """Return this process's part, in its own memory."""
+    part: Tensor = tensor.to_local() if is_spread(tensor) else tensor
+    return part
 
 
 def whole(tensor: Any) -> Tensor:
-    """The tensor put together; every process must ask for it."""
-    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+    """Return the tensor put together; every process must call this."""
+    together: Tensor = tensor.full_tensor() if is_spread(tensor) else tensor
+    return together
 
 
 def spread_like(tensor: Tensor, other: Any) -> Tensor:
-    """A whole tensor, which every process has, on the device of another and spread as that is; a copy."""
+    """Return a copy of a whole tensor, which every process has, on the device of another and spread like it."""
     tensor = tensor.to(other.device, copy=True)
-    if not hasattr(other, "full_tensor"):
+    if not is_spread(other):
         return tensor
     from torch.distributed.tensor import distribute_tensor
 

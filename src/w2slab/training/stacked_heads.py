@@ -6,9 +6,9 @@ over all orders; each objective is called once.
 
 What a head learns does not depend on the others: no number of one enters a sum of another, products have at least 16
 columns, and candidates are padded to multiples of 16. On one thread of a CPU nearly all linear heads were the same bits
-alone and in company (not `adaptive-confidence` of three classes or more, nor `dirichlet-evidence` with candidates of
+alone and in a stack (not `adaptive-confidence` of three classes or more, nor `dirichlet-evidence` with candidates of
 their own); they, heads with hidden units and several threads moved a probability by 2e-7. That is in float32: a step in
-float64 took 1.8 times as long, and its products rounded by company.
+float64 took 1.8 times as long, and its products rounded by batch composition.
 
 The order of examples, the rates, AdamW and the running mean of weights are those of `training.loop`. Features are
 standardised by all examples of the split that is learned on, whichever of them a head keeps. Linear heads start at
@@ -19,77 +19,18 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.training import batches
-from w2slab.training.recipe import HeadShape, Recipe
-from w2slab.training.rows import Rows
+from w2slab.training.head_training import FittedHead, HeadTraining, n_parameters, objective_key
 
 if TYPE_CHECKING:
-    from w2slab.objectives import Objective
     from w2slab.training.placement import Placement
 
 STACK_BYTES = 1 << 28  # weights, gradients and moments of one stack, and what a step makes of them
 _COPIES = 6  # of the weights: gradients, two moments, the update, and what is multiplied with it
-
-
-@dataclass(frozen=True, eq=False)
-class HeadTraining:
-    """Everything that decides one head.
-
-    Heads that are given the same objects (`examples`, `targets`, `judges`) share what is made of them.
-
-    Args:
-        examples: The whole split learned on; it decides the scale of features.
-        kept: Positions of the examples that are learned, int64 [M].
-        targets: Labels of the whole split, float32 [N, K], rows that sum to one.
-        weights: What each kept example counts, float32 [M] with mean 1; `None` is 1 for all.
-        recipe: `precision`, `gradient_clip` and `head_first` are not read.
-        seed: Decides the order of examples, dropout, and first weights where they are drawn.
-        judges: By column of the curve: examples, and which of their candidates count as right, bool [M, K].
-        predicted: By split, the examples to predict.
-    """
-
-    examples: Rows
-    kept: np.ndarray
-    targets: np.ndarray
-    weights: np.ndarray | None
-    objective: Objective
-    recipe: Recipe
-    shape: HeadShape
-    seed: int
-    judges: Mapping[str, tuple[Rows, np.ndarray]] = field(default_factory=dict)
-    predicted: Mapping[str, Rows] = field(default_factory=dict)
-
-    @property
-    def steps(self) -> int:
-        """Optimizer steps of the whole training."""
-        return self.recipe.epochs * batches.steps_per_epoch(len(self.kept), self.recipe.batch_size)
-
-
-@dataclass(frozen=True)
-class FittedHead:
-    """What is left of one head.
-
-    Args:
-        probs: By split, probabilities at the recipe's stopping point: float32 [N, K], rows that sum to one.
-        stopping: Probabilities of `test` by stopping point; empty without a curve.
-        curve: One row per curve point.
-        n_parameters: Of this head.
-        n_together: How many heads its stack had.
-        seconds: This head's equal share of the stack's time.
-    """
-
-    probs: dict[str, np.ndarray]
-    stopping: dict[str, np.ndarray]
-    curve: list[dict[str, float]]
-    n_parameters: int
-    n_together: int
-    seconds: float
 
 
 def fit(
@@ -155,7 +96,7 @@ def stacked(trainings: Sequence[HeadTraining], stack_bytes: int) -> Iterator[lis
 
 
 def _lockstep(training: HeadTraining) -> tuple[Any, ...]:
-    """What heads of one stack have in common."""
+    """Return the properties that heads of one stack share."""
     recipe, examples, targets = training.recipe, training.examples, training.targets
     return (
         examples.values.shape[1],
@@ -170,26 +111,10 @@ def _lockstep(training: HeadTraining) -> tuple[Any, ...]:
 
 
 def _order(training: HeadTraining) -> tuple[Any, ...]:
-    """What decides which rows a head sees when, and which it predicts."""
+    """Return the properties that decide the order of a head's examples, and its predictions."""
     kept = hashlib.sha256(np.ascontiguousarray(training.kept).tobytes()).digest()
     predicted = tuple(id(rows) for rows in training.predicted.values())
     return id(training.examples), kept, training.seed, training.recipe.dropout, predicted
-
-
-def objective_key(objective: Any) -> str:
-    """Equal for objectives that are the same function."""
-    return f"{type(objective).__module__}.{objective!r}"
-
-
-def n_parameters(training: HeadTraining) -> int:
-    """Parameters of one head."""
-    shape, is_shared = training.shape, training.examples.shared_candidates
-    n_features = training.examples.values.shape[1]
-    outputs = (training.targets.shape[1] if is_shared else 1) * shape.n_heads
-    n_shares = shape.n_heads if shape.n_heads > 1 else 0
-    if shape.hidden is None:
-        return (n_features + is_shared) * outputs + n_shares
-    return (n_features + 1) * shape.hidden + (shape.hidden + is_shared) * outputs + n_shares
 
 
 def _head_bytes(training: HeadTraining) -> int:

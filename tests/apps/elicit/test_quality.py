@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from w2slab.apps.elicit.quality import (
+from w2slab.apps.elicit.label_quality import (
     annotators,
     class_thresholds,
     confident_joint,

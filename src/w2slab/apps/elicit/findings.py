@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from w2slab.apps.elicit import quality
-from w2slab.apps.elicit.plan import Plan
+from w2slab.apps.elicit import label_quality
+from w2slab.apps.elicit.elicit_plan import ElicitPlan
 from w2slab.data.artifacts import read_predictions, read_votes
 from w2slab.data.examples import Examples
 from w2slab.data.task_data import TaskData
@@ -17,7 +17,7 @@ from w2slab.graph.store import Store
 from w2slab.randomness import rng
 from w2slab.stats.calibration import Calibration, bins_of_equal_numbers
 from w2slab.stats.comparing import p_value
-from w2slab.stats.paired import Pairs, labels_needed, mcnemar, paired_difference, smallest_shown
+from w2slab.stats.paired import Pairs, labels_needed, mcnemar, minimum_detectable_difference, paired_difference
 from w2slab.stats.resampling import Estimate, mean_estimate, resample_means
 from w2slab.stats.shares import clopper_pearson
 
@@ -27,7 +27,7 @@ USUAL_DISCORDANCE = 0.1
 
 
 @dataclass(frozen=True)
-class Truth:
+class GroundTruth:
     """A few true labels.
 
     Args:
@@ -60,7 +60,7 @@ class Findings:
     by_seed: np.ndarray
     votes: tuple[list[str], np.ndarray] | None
     more: tuple[Examples, np.ndarray] | None
-    truth: Truth | None
+    truth: GroundTruth | None
     level: float
 
     @cached_property
@@ -86,27 +86,27 @@ class Findings:
     @cached_property
     def tied(self) -> np.ndarray:
         """Where the weak label has no single likeliest candidate, bool [N]."""
-        return quality.tied(self.weak)
+        return label_quality.tied(self.weak)
 
     @cached_property
     def thresholds(self) -> np.ndarray | None:
         """How much is confident, by class; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
+        return label_quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def contradicted(self) -> np.ndarray:
         """Positions of the texts on which a confident student contradicts the label, most confident first."""
-        found = np.flatnonzero(quality.contradicts(self.student, self.weak, self.thresholds))
+        found = np.flatnonzero(label_quality.contradicts(self.student, self.weak, self.thresholds))
         return found[np.argsort(-self.confidence[found], kind="stable")]
 
     @cached_property
-    def joint(self) -> quality.Joint | None:
+    def joint(self) -> label_quality.Joint | None:
         """Weak labels against what the student holds for true; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
+        return label_quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def weak_calibration(self) -> Calibration:
@@ -136,7 +136,7 @@ class Findings:
         """How the annotators agree; `None` where there are no votes."""
         if self.votes is None:
             return None
-        return quality.annotators(*self.votes, student=self.choice, majority=self.label)
+        return label_quality.annotators(*self.votes, student=self.choice, majority=self.label)
 
     def _mean(self, flags: np.ndarray, groups: np.ndarray, name: str) -> Estimate:
         draws = resample_means(flags[None], rng=rng(0, "elicit", name), groups=groups)[:, 0]
@@ -172,12 +172,12 @@ class Findings:
             facts["p"] = p_value(value, float(own.std()), degrees=n_groups - 1, n_units=n_groups)
         facts["needed"] = labels_needed(pairs, self.level)
         discordant = (pairs.first_only + pairs.second_only) / pairs.n or USUAL_DISCORDANCE
-        facts["shown_by_twice_as_many"] = smallest_shown(discordant, 2 * pairs.n, self.level)
+        facts["shown_by_twice_as_many"] = minimum_detectable_difference(discordant, 2 * pairs.n, self.level)
         facts["n_tied"] = int(self.tied[rows].sum())
         return facts
 
 
-def collect(plan: Plan, store: Store, truth: Truth | None, level: float) -> Findings:
+def collect(plan: ElicitPlan, store: Store, truth: GroundTruth | None, level: float) -> Findings:
     """Read what the jobs of a plan left."""
     own = store.folder(plan.own.key)
     data = TaskData(own, own)

@@ -22,12 +22,12 @@ from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.jobs.comparison import Comparison
 from w2slab.randomness import rng
-from w2slab.stats.comparing import holm, p_value, verdict
+from w2slab.stats.comparing import holm_verdicts, p_value
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
 from w2slab.stats.ranks import spearman
 from w2slab.stats.ratio import Ratio
-from w2slab.stats.resampling import Estimate, mean_estimate, resample_means, resample_seeds
-from w2slab.stats.seeds import BySeed, mean_draws, noise
+from w2slab.stats.resampling import Estimate, resample_means, resample_seeds
+from w2slab.stats.seeds import BySeed, mean_draws, mean_over_seeds, noise
 
 ROLES = ("supervisor", "ceiling")
 
@@ -145,34 +145,34 @@ class Ranking:
         return mean_draws(metric, self._seed_draws, error, level=self.level, n_units=self.n_units)
 
     def _estimate(self, metric: BySeed, lowest: float = 0.0) -> Estimate:
-        draws = self._draws(metric)
-        return mean_estimate(metric.value, draws, level=self.level, n_units=self.n_units, lowest=lowest)
+        return mean_over_seeds(metric, self._seed_draws, level=self.level, n_units=self.n_units, lowest=lowest)
 
     def differences(self) -> dict[str, BySeed]:
         """Each method's accuracy minus the baseline's."""
         base = self._by_seed[self.baseline]
         return {name: self._by_seed[name] - base for name in self.methods}
 
-    def rows(self, told_truth: Sequence[str] = ()) -> list[Row]:
+    def rows(self, uses_truth: Sequence[str] = ()) -> list[Row]:
         """A row per method, the best first; verdicts are corrected (Holm) over all but the baseline and its equals.
 
         Args:
-            told_truth: Methods whose students were told true labels: references, which have no rank and no verdict.
+            uses_truth: Methods whose students use ground truth: references, which have no rank and no verdict.
         """
-        rows = [self._row(name) | {"told_truth": name in told_truth} for name in self.methods]
-        tested = [row for row in rows if not (row["same_as_baseline"] or row["told_truth"])]
-        for row, p in zip(tested, holm([row["p"] for row in tested]), strict=True):
-            row |= {"p_adjusted": p, "verdict": verdict(row["difference"], p, self.level)}
-        for row in rows:
-            if row["same_as_baseline"]:
-                word = "baseline" if row["method"] == self.baseline else "same student"
-                row |= {"p_adjusted": float("nan"), "verdict": word}
-            elif row["told_truth"]:
-                row |= {"p_adjusted": float("nan"), "verdict": "reference"}
-        ranks = self._ranks([row["method"] for row in rows if not row["told_truth"]])
+        rows = [self._row(name) | {"uses_truth": name in uses_truth} for name in self.methods]
+        differences, p_values = ([row[name] for row in rows] for name in ("difference", "p"))
+        untested = [self._untested(row) for row in rows]
+        for row, found in zip(rows, holm_verdicts(differences, p_values, self.level, untested), strict=True):
+            row |= found._asdict()
+        ranks = self._ranks([row["method"] for row in rows if not row["uses_truth"]])
         for row in rows:
             row |= columns("rank", ranks.get(row["method"], UNDEFINED))
         return sorted(rows, key=lambda row: (-row["accuracy"], row["method"]))
+
+    def _untested(self, row: Row) -> str | None:
+        """Return the verdict of a method that is not tested against the baseline; `None` for the others."""
+        if row["same_as_baseline"]:
+            return "baseline" if row["method"] == self.baseline else "same student"
+        return "reference" if row["told_truth"] else None
 
     def _row(self, name: str) -> Row:
         own, difference = self._by_seed[name], self.differences()[name]

@@ -1,7 +1,6 @@
 """Games -> a rung of the chess ladder: a network that imitates the moves that were played.
 
-The schedule is warm-up, a constant rate, and a last stretch in which the rate falls to 0. The constant part does not
-depend on the length of the whole, so a training that was stopped in it may go on to another number of positions.
+A training that was stopped in the constant part of its schedule may continue to another number of positions.
 """
 
 from __future__ import annotations
@@ -17,15 +16,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from w2slab.errors import DataError, JobError, UnavailableError
+from w2slab.graph.job import Stopped
 from w2slab.ladders.chess.corpus import join_corpora, read_corpus
-from w2slab.models.chessformer.chessformer import Architecture, collate
+from w2slab.models.chessformer.architecture import Architecture
+from w2slab.models.chessformer.positions import collate
 from w2slab.randomness import derived_seed, rng
+from w2slab.training.batches import cut, pooled
+from w2slab.training.checkpoint import Progress
+from w2slab.training.language import LossLog
+from w2slab.training.loop import Learning, Part, Step
+from w2slab.training.placement import Device
+from w2slab.training.schedules import WarmupStableDecay
 
 if TYPE_CHECKING:
     import torch
 
+    from w2slab.training.placement import Placement
+
 _TRAINING_FIELDS = ("batch_size", "lr", "weight_decay", "warmup_steps", "cooldown_frac", "validation_games", "seed")
-BATCHES_PER_POOL = 64  # drawn together at random, then sorted by size, so that little is padded
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ RUNGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainSpec:
-    """What decides the weights.
+    """Everything that decides the weights.
 
     Args:
         name: The rung's name.
@@ -83,22 +91,19 @@ class PretrainSpec:
         return max(1, self.positions // self.batch_size)
 
     @property
-    def cooldown_start(self) -> int:
-        """The first step of the cool-down."""
-        return round((1 - self.cooldown_frac) * self.steps)
-
-    def rate(self, step: int) -> float:
-        """The learning rate of a step, counted from 0."""
-        left = (self.steps - step) / max(1, self.steps - self.cooldown_start)
-        return self.lr * min(1.0, (step + 1) / self.warmup_steps, left)
+    def schedule(self) -> WarmupStableDecay:
+        """Steps and learning rates."""
+        return WarmupStableDecay(
+            steps=self.steps, lr=self.lr, warmup_steps=self.warmup_steps, cooldown_frac=self.cooldown_frac
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainOptions:
-    """How it is carried out; none of it changes the weights but by rounding.
+    """Options of the execution; they change the weights by rounding only.
 
     Args:
-        device: Where tensors live, `cpu` or `cuda`.
+        device: `cpu` or `cuda`.
         threads: Threads of torch.
         checkpoint_every_s: Seconds from one checkpoint to the next.
         time_limit_s: Stop after so many seconds, with a checkpoint; `None` goes on to the end.
@@ -151,186 +156,192 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
         JobError: The loss is not finite, or the checkpoint belongs to another training.
         Stopped: The time limit is reached; call again to go on.
     """
-    run = _Run(spec, out, options or PretrainOptions())
-    run.train()
-    return run.finish()
-
-
-def _device(name: str) -> torch.device:
     import torch
 
-    if name not in ("cpu", "cuda"):
+    torch.set_flush_denormal(True)
+    options = options or PretrainOptions()
+    torch.set_num_threads(options.threads)
+    from w2slab.models.chessformer.chessformer_network import build, write_weights
+    from w2slab.training.loop import Optimization, Running, train
+    from w2slab.training.placement import Placement
+
+    started = time.monotonic()
+    placement = Placement(_device(options.device))
+    games = _Games(spec)
+    network = placement.place(build(spec.architecture, derived_seed(spec.seed, "weights", spec.name))).eval()
+    # Not the number of positions: until the cool-down begins, it decides nothing.
+    identity = {key: value for key, value in asdict(spec).items() if key not in ("positions", "corpora")}
+    optimization = Optimization(
+        steps=spec.steps, rate=spec.schedule.rate, weight_decay=spec.weight_decay, betas=(0.9, 0.98)
+    )
+    running = Running(
+        placement,
+        work=out / f"{spec.name}.work",
+        checkpoint_every_s=options.checkpoint_every_s,
+        stop_requested=lambda: options.time_limit_s is not None and time.monotonic() - started >= options.time_limit_s,
+    )
+    log = _Log(spec, out, options.log_every_steps)
+    out.mkdir(parents=True, exist_ok=True)
+    learning = _Imitating(network, games, spec, placement)
+    ended = train(network, learning, optimization, running, identity | {"corpus": len(games.corpus)}, [log])
+    if ended.is_stopped:
+        raise Stopped(f"stopped after step {ended.state.step} of {spec.steps}; its place is saved")
+    card = {
+        "name": spec.name,
+        "n_parameters": sum(p.numel() for p in network.parameters()),
+        "architecture": asdict(spec.architecture),
+        **games.counts(spec),
+        **learning.validated(),
+        "seconds": round(log.seconds, 1),
+        "training": {key: value for key, value in asdict(spec).items() if key in _TRAINING_FIELDS},
+        "command": options.command,
+    }
+    write_weights(network, out / f"{spec.name}.safetensors")
+    (out / f"{spec.name}.json").write_text(json.dumps(card, indent=2) + "\n")
+    shutil.rmtree(out / f"{spec.name}.work", ignore_errors=True)
+    return card
+
+
+def _device(name: str) -> Device:
+    import torch
+
+    if name == "cpu":
+        return "cpu"
+    if name != "cuda":
         raise DataError(f'device "{name}" is not known; allowed: cpu, cuda')
-    if name == "cuda" and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise UnavailableError("device cuda: there is no GPU that torch can use here; take cpu")
-    return torch.device(name)
+    return "cuda"
 
 
-class _Run:
-    def __init__(self, spec: PretrainSpec, out: Path, options: PretrainOptions) -> None:
-        import torch
+class _Games:
+    """The corpora of a training, and the games that are held out."""
 
-        torch.set_flush_denormal(True)
-        torch.set_num_threads(options.threads)
-        from w2slab.models.chessformer.chessformer_network import build
-        from w2slab.training import checkpoint
-
-        self.spec, self.out, self.options = spec, out, options
-        self.device = _device(options.device)
+    def __init__(self, spec: PretrainSpec) -> None:
         self.corpus = join_corpora([read_corpus(Path(path)) for path in spec.corpora])
         held_out = self.corpus.games % spec.validation_games == 0
         self.training, self.validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         if len(self.training) < spec.batch_size or not len(self.validation):
             raise DataError(f"{', '.join(spec.corpora)}: too few positions for a batch of {spec.batch_size}")
-        self.network = build(spec.architecture, derived_seed(spec.seed, "weights", spec.name)).to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.network.parameters(), lr=spec.lr, betas=(0.9, 0.98), weight_decay=spec.weight_decay, fused=True
-        )
-        self.work = out / f"{spec.name}.work"
-        self.log = out / f"{spec.name}.log.jsonl"
-        # Not the number of positions: until the cool-down begins, it decides nothing.
-        self.identity = {key: value for key, value in asdict(spec).items() if key not in ("positions", "corpora")}
-        self.identity["corpus"] = len(self.corpus)
-        self.state = checkpoint.load(self.work, self.identity, self.network, self.optimizer)
-        self._check_length()
-        self.seconds_before = self.state.curve[-1]["seconds"] if self.state.curve else 0.0
-        self.started = time.monotonic()
 
-    def _check_length(self) -> None:
-        """Refuse to go on to another number of positions once the rate has begun to fall."""
-        before = int(self.state.curve[-1]["of_positions"]) if self.state.curve else self.spec.positions
-        begun = min(self.spec.cooldown_start, replace(self.spec, positions=before).cooldown_start)
-        if before != self.spec.positions and self.state.step > begun:
-            raise JobError(
-                f"{self.work}: this training was to end after {before} positions, and it is too late to change that to "
-                f"{self.spec.positions}: it cools down or should; ask for {before}, or delete the folder to begin anew"
-            )
+    def counts(self, spec: PretrainSpec) -> dict[str, Any]:
+        """Return the corpus and numbers of positions, for the card."""
+        return {
+            "corpus": self.corpus.card,
+            "positions": spec.steps * spec.batch_size,
+            "distinct_positions": len(self.training),
+            "validation_positions": len(self.validation),
+        }
+
+
+class _Imitating(Learning):
+    """Cross entropy of the moves that were played."""
+
+    def __init__(self, network: torch.nn.Module, games: _Games, spec: PretrainSpec, placement: Placement) -> None:
+        self.network, self.games, self.spec, self.placement = network, games, spec, placement
+        self.corpus = games.corpus
+        self.batch_size, self.lengths = spec.batch_size, games.corpus.counts
+
+    def batches(self, first: int) -> Iterator[np.ndarray]:
+        """Yield batches of positions with similar numbers of pieces and moves."""
+        corpus, spec = self.corpus, self.spec
+
+        def by_size(drawn: np.ndarray) -> np.ndarray:
+            return np.lexsort((corpus.counts[drawn], np.count_nonzero(corpus.boards[drawn], axis=1)))
+
+        def generator(epoch: int) -> np.random.Generator:
+            return rng(spec.seed, "pretrain", str(epoch))
+
+        drawn = pooled(
+            self.games.training, spec.batch_size, generator, by_size, steps=spec.steps, first=first, drop_last=True
+        )
+        yield from map(np.sort, drawn)
+
+    def part_loss(self, step: Step, part: Part, prepared: None) -> torch.Tensor:
+        """Return the summed loss of some positions over the size of the batch."""
+        summed = self._loss(step.indices[part.places], "sum")
+        return summed * (0.0 if part.is_idle else 1 / len(step.indices))
+
+    def batch_loss(self, step: Step) -> torch.Tensor:
+        """Return the mean loss of the batch."""
+        return self._loss(step.indices, "mean")
+
+    def validated(self) -> dict[str, float]:
+        """Return the mean loss and the share of moves matched on the games held out, for the card."""
+        import torch
+
+        validation = self.games.validation
+        order = validation[np.argsort(self.corpus.counts[validation], kind="stable")]
+        loss = matches = 0.0
+        with torch.no_grad():
+            for indices in cut(order, self.spec.batch_size):
+                logits, targets = self._logits(indices), self._targets(indices)
+                loss += torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
+                matches += (logits.argmax(dim=1) == targets).sum().item()
+        return {"validation_loss": round(loss / len(order), 4), "move_match": round(matches / len(order), 4)}
+
+    def _loss(self, indices: np.ndarray, reduction: str) -> torch.Tensor:
+        import torch.nn.functional as F
+
+        return F.cross_entropy(self._logits(indices), self._targets(indices), reduction=reduction)
+
+    def _logits(self, indices: np.ndarray) -> torch.Tensor:
+        logits: torch.Tensor = self.network(**self.placement.to_device(collate(self.corpus, indices)))
+        return logits
+
+    def _targets(self, indices: np.ndarray) -> torch.Tensor:
+        import torch
+
+        return torch.from_numpy(self.corpus.targets[indices].astype(np.int64)).to(self.placement.device)
+
+
+class _Log(LossLog):
+    """The lines of `<name>.log.jsonl`; the last of them is kept in every checkpoint.
+
+    A training whose rate has begun to fall does not continue to another number of positions.
+    """
+
+    def __init__(self, spec: PretrainSpec, out: Path, every: int) -> None:
+        super().__init__(every, spec.steps, self._line, self._append)
+        self.spec, self.path, self.work = spec, out / f"{spec.name}.log.jsonl", out / f"{spec.name}.work"
+        self.seconds_before, self.started = 0.0, time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Time spent so far, earlier attempts included."""
         return self.seconds_before + time.monotonic() - self.started
 
-    def train(self) -> None:
-        """All steps that are left."""
-        from w2slab.graph.job import Stopped
+    def resumed(self, state: Progress) -> None:
+        """Refuse another number of positions once the rate has begun to fall; write the lines so far.
 
-        self.out.mkdir(parents=True, exist_ok=True)
-        self.log.write_text("".join(json.dumps(line) + "\n" for line in self.state.curve))
-        limit, saved = self.options.time_limit_s, time.monotonic()
-        for indices in self._batches():
-            self._step(indices)
-            stop = limit is not None and time.monotonic() - self.started >= limit
-            save = stop or time.monotonic() - saved >= self.options.checkpoint_every_s
-            if save or self.state.step % self.options.log_every_steps == 0:
-                self._log()
-            if save:
-                self._save()
-                saved = time.monotonic()
-            if stop:
-                raise Stopped(f"stopped after step {self.state.step} of {self.spec.steps}; its place is saved")
+        Raises:
+            JobError: The number has changed too late.
+        """
+        before = int(state.curve[-1]["of_positions"]) if state.curve else self.spec.positions
+        begun = min(spec.schedule.cooldown_start for spec in (self.spec, replace(self.spec, positions=before)))
+        if before != self.spec.positions and state.step > begun:
+            raise JobError(
+                f"{self.work}: this training was to end after {before} positions, and it is too late to change that to "
+                f"{self.spec.positions}: it cools down or should; ask for {before}, or delete the folder to begin anew"
+            )
+        self.seconds_before = state.curve[-1]["seconds"] if state.curve else 0.0
+        self.path.write_text("".join(json.dumps(line) + "\n" for line in state.curve))
 
-    def finish(self) -> dict[str, Any]:
-        """Judge the network, write weights and card, and drop the checkpoint."""
-        from w2slab.models.chessformer.chessformer_network import write_weights
+    def before_save(self, state: Progress) -> None:
+        """Add a line, so that the checkpoint has the time and the length of the training."""
+        if state.loss_steps:
+            self.add(state)
 
-        loss, matches = self._validate()
-        card = {
-            "name": self.spec.name,
-            "n_parameters": sum(p.numel() for p in self.network.parameters()),
-            "architecture": asdict(self.spec.architecture),
-            "corpus": self.corpus.card,
-            "positions": self.spec.steps * self.spec.batch_size,
-            "distinct_positions": len(self.training),
-            "validation_positions": len(self.validation),
-            "validation_loss": round(loss, 4),
-            "move_match": round(matches, 4),
-            "seconds": round(self.seconds, 1),
-            "training": {key: value for key, value in asdict(self.spec).items() if key in _TRAINING_FIELDS},
-            "command": self.options.command,
-        }
-        write_weights(self.network, self.out / f"{self.spec.name}.safetensors")
-        (self.out / f"{self.spec.name}.json").write_text(json.dumps(card, indent=2) + "\n")
-        shutil.rmtree(self.work, ignore_errors=True)
-        return card
-
-    def _batches(self) -> Iterator[np.ndarray]:
-        """The batches from the current step on: a function of seed and step."""
-        size, pool = self.spec.batch_size, self.spec.batch_size * BATCHES_PER_POOL
-        step, epoch = 0, 0
-        while step < self.spec.steps:
-            generator = rng(self.spec.seed, "pretrain", str(epoch))
-            order = generator.permutation(self.training)
-            for start in range(0, len(order), pool):
-                drawn = order[start : start + pool]
-                n_batches = len(drawn) // size
-                shuffled = generator.permutation(n_batches)
-                if step + n_batches > self.state.step:
-                    n_pieces = np.count_nonzero(self.corpus.boards[drawn], axis=1)
-                    drawn = drawn[np.lexsort((self.corpus.counts[drawn], n_pieces))]
-                for index in shuffled:
-                    if step >= self.spec.steps:
-                        return
-                    if step >= self.state.step:
-                        yield np.sort(drawn[index * size : (index + 1) * size])
-                    step += 1
-            epoch += 1
-
-    def _step(self, indices: np.ndarray) -> None:
-        import torch.nn.functional as F
-
-        self.optimizer.param_groups[0]["lr"] = self.spec.rate(self.state.step)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(self._logits(indices), self._targets(indices))
-        value = loss.item()
-        if not np.isfinite(value):
-            raise JobError(f"step {self.state.step + 1}: the loss is {value}; lower the learning rate")
-        loss.backward()
-        self.optimizer.step()
-        self.state.step += 1
-        self.state.loss_sum += value
-        self.state.loss_steps += 1
-
-    def _logits(self, indices: np.ndarray) -> torch.Tensor:
-        batch = collate(self.corpus, indices)
-        return self.network(**{name: tensor.to(self.device) for name, tensor in batch.items()})
-
-    def _targets(self, indices: np.ndarray) -> torch.Tensor:
-        import torch
-
-        return torch.from_numpy(self.corpus.targets[indices].astype(np.int64)).to(self.device)
-
-    def _validate(self) -> tuple[float, float]:
-        """Mean loss and share of moves matched on the games held out."""
-        import torch
-        import torch.nn.functional as F
-
-        order = self.validation[np.argsort(self.corpus.counts[self.validation], kind="stable")]
-        loss = matches = 0.0
-        with torch.no_grad():
-            for start in range(0, len(order), self.spec.batch_size):
-                indices = order[start : start + self.spec.batch_size]
-                logits, targets = self._logits(indices), self._targets(indices)
-                loss += F.cross_entropy(logits, targets, reduction="sum").item()
-                matches += (logits.argmax(dim=1) == targets).sum().item()
-        return loss / len(order), matches / len(order)
-
-    def _log(self) -> None:
-        state = self.state
-        line = {
-            "step": state.step,
-            "positions": state.step * self.spec.batch_size,
+    def _line(self, step: int, loss: float) -> dict[str, float]:
+        return {
+            "step": step,
+            "positions": step * self.spec.batch_size,
             "of_positions": self.spec.positions,
-            "loss": round(state.loss_sum / state.loss_steps, 4),
-            "lr": self.spec.rate(state.step - 1),
+            "loss": round(loss, 4),
+            "lr": self.spec.schedule.rate(step - 1),
             "seconds": round(self.seconds, 1),
         }
-        state.curve.append(line)
-        state.loss_sum, state.loss_steps = 0.0, 0
-        with self.log.open("a") as log:
+
+    def _append(self, line: dict[str, float]) -> None:
+        with self.path.open("a") as log:
             log.write(json.dumps(line) + "\n")
-
-    def _save(self) -> None:
-        from w2slab.training import checkpoint
-
-        checkpoint.save(self.work, self.identity, self.state, self.network, self.optimizer)

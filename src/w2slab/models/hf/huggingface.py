@@ -1,4 +1,4 @@
-"""Text models of Hugging Face's transformers: decoders and encoders, by hub id, folder or adapter."""
+"""Text models of Hugging Face's transformers: decoders and encoders, by Hub id, folder or adapter."""
 
 from __future__ import annotations
 
@@ -21,26 +21,28 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from w2slab.data.examples import Examples
+    from w2slab.models.hf.hf_network import TextNetwork
     from w2slab.models.hf.tokenizing import Reader, Readings, Texts
 
 
 @dataclass(frozen=True)
 class HuggingFace(Model):
-    """Any text model of transformers, by hub id, folder or adapter; or a rung of the shipped language ladder.
+    """Any text model of transformers, by Hub id, folder or adapter; or one of the shipped language ladder.
 
     Args:
-        name: The rung's name; a shipped one (`text-100k` ...) where none of `model`, `path`, `package` is given.
-        model: Hub id, `org/name`.
-        revision: Branch, tag or commit of it; settled as a commit when the study is planned.
-        path: A folder on disk instead.
+        name: The model's name in the study; a shipped one (`text-100k` ...) where none of `model`, `path`, `package` is
+            given.
+        model: Hub id, `org/name`, or a folder on disk, as in `from_pretrained`; a folder that exists takes precedence.
+        revision: Branch, tag or commit of a Hub model; resolved to a commit when the study is planned.
+        path: A folder on disk, a synonym of `model` that is never taken for a Hub id.
         package: A folder inside an installed Python package instead, as `module/folder`.
         adapter: Folder of a LoRA adapter that is merged into the model first.
-        layers: Keep the first n blocks, so that a ladder can be cut from one checkpoint; `None` is all.
-        tuning: What is trained: every weight, low-rank adapters on all linear layers, or the new head alone.
+        layers: Keep the first n blocks, so that one checkpoint gives a ladder; `None` is all.
+        tuning: Weights to train: every weight, low-rank adapters on all linear layers, or the new head alone.
         lora_rank: Rank of the adapters.
         lora_alpha: Their scale, in multiples of 1 / rank.
-        readout: Where the head reads: the last real token, the mean of real tokens, the first token, or the pooler;
-            `auto` is the last token of a decoder, and of an encoder what it was made with.
+        readout: Input of the head: the last real token, the mean of real tokens, the first token, or the pooler;
+            `auto` is the last token of a decoder, and of an encoder the pooling that it was trained with.
         head: First weights of the head: the unembedding rows of the tokens "0", "1", ... (Burns et al. 2023, appendix
             A.1; one row for a scalar, A.3), or zero; `auto` is the former for decoders.
         max_length: Tokens read of one text; `None` is as many as the model takes, but 512 at most.
@@ -61,15 +63,20 @@ class HuggingFace(Model):
     max_length: Annotated[int, Field(ge=8)] | None = None
     trust_remote_code: bool = False
 
+    has_features: ClassVar[bool] = True
     readouts: ClassVar[tuple[str, ...]] = ("head", "last", "mean", "first", "pooler")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        places = [name for name in ("model", "path", "package") if getattr(self, name) is not None]
-        if len(places) > 1:
-            raise ValueError(f"{' and '.join(places)} each say where the weights are; leave all but one out")
+        places = {"model": self.model, "path": self.path, "package": self.package}
+        given = [name for name, place in places.items() if place is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} each say where the weights are; leave all but one out")
+        if self.model is not None and Path(self.model).is_dir():  # from here on it is that folder
+            object.__setattr__(self, "path", Path(self.model))
+            object.__setattr__(self, "model", None)
         if self.revision is not None and self.model is None:
-            raise ValueError("revision is that of a hub's model; give its id as `model`, or leave revision out")
+            raise ValueError("revision is that of a Hub model; give its id as `model`, or leave revision out")
         if self.path is not None and (self.path / "adapter_config.json").exists():
             raise ValueError(
                 f"path: {self.path} is a LoRA adapter; give it as `adapter`, and the model that it was made for as "
@@ -77,25 +84,24 @@ class HuggingFace(Model):
             )
 
     def resolved(self) -> HuggingFace:
-        """Itself with the hub's revision as a commit, once it is clear that the model can be had and used.
+        """Return the model with its Hub revision resolved to a commit, after checking that it can be had and used.
 
-        Of a sentence-transformers model of the hub the read-out is settled, too.
+        Of a sentence-transformers model of the Hub the readout is resolved, too.
 
         Raises:
             UnavailableError: The model is neither here nor to be had, or an optional package is missing.
             DataError: A file of the model is missing or malformed.
             StudyError: What is asked of the model does not suit it.
         """
-        settled = self
+        resolved = self
         if self.model is None:
             checkpoint = self.checkpoint
         else:
-            settled = replace(self, revision=hf_sources.commit(self.model, self.revision))
-            checkpoint = hf_sources.require(self.model, str(settled.revision), self.trust_remote_code)
-            # Another cache may hold the same commit without this file, and then it would be read out otherwise.
+            resolved = replace(self, revision=hf_sources.commit(self.model, self.revision))
+            checkpoint = hf_sources.require(self.model, str(resolved.revision), self.trust_remote_code)
+            # Another cache may hold the same commit without this file, which would change the readout.
             if self.readout == "auto" and (checkpoint.folder / "1_Pooling").is_dir() and not checkpoint.is_causal:
-                asked: Any = checkpoint.pooling or "auto"
-                settled = replace(settled, readout=asked)
+                resolved = replace(resolved, readout=checkpoint.pooling or "auto")
         for problem in self._misfits(checkpoint):
             raise StudyError(f"{self.name}: {problem}")
         if self.model is None:
@@ -104,13 +110,13 @@ class HuggingFace(Model):
         self._require_peft()
         if self.adapter is not None:
             hf_sources.adapter_weights(self.adapter)
-        return settled
+        return resolved
 
     def files(self) -> tuple[Path, ...]:
-        """Folders on disk that decide the weights: the model's, unless it is the hub's, and the adapter's.
+        """Return the folders on disk that decide the weights: the model's, unless it is of the Hub, and the adapter's.
 
         Raises:
-            StudyError: Nothing says where the weights are, and no shipped rung has this name.
+            StudyError: Nothing says where the weights are, and no shipped model has this name.
             UnavailableError: The package is not installed.
         """
         return (
@@ -119,14 +125,14 @@ class HuggingFace(Model):
         )
 
     def problems(self, examples: Examples) -> Iterable[str]:
-        """There is no text, or there are neither classes nor candidates."""
+        """Refuse tasks without text, or with neither classes nor candidates."""
         if examples.texts is None:
             yield "text models read the column `text`; this task has none"
         elif examples.classes is None and examples.candidates is None:
             yield "the task has neither common classes nor the column `candidates`"
 
-    def build(self, examples: Examples, seed: int) -> torch.nn.Module:
-        """The network before finetuning, a `models.hf_network.TextNetwork`.
+    def build(self, examples: Examples, seed: int) -> TextNetwork:
+        """Return the network before finetuning.
 
         Raises:
             DataError: The examples have no text, or the weights are missing, malformed or too few.
@@ -139,10 +145,22 @@ class HuggingFace(Model):
         digits = ["1"] if examples.classes is None else list(map(str, range(len(examples.classes))))
         vocabulary = self.reader.tokenizer.get_vocab()
         tokens = [vocabulary.get(digit) for digit in digits]
-        return hf_network.build(self, self.checkpoint, tokens, self.reader.max_length, seed)
+        return hf_network.build(
+            self.checkpoint,
+            tokens,
+            self.reader.max_length,
+            seed,
+            readout=self.readout,
+            head=self.head,
+            tuning=self.tuning,
+            layers=self.layers,
+            adapter=self.adapter,
+            lora_rank=self.lora_rank,
+            lora_alpha=self.lora_alpha,
+        )
 
     def encode(self, examples: Examples) -> Readings:
-        """Token ids of all examples: a row for each, or for each of its candidates.
+        """Return token ids of all examples: a row for each, or for each of its candidates.
 
         Raises:
             DataError: The examples have no text, or one that cannot be tokenised; names the example.
@@ -151,19 +169,19 @@ class HuggingFace(Model):
         return self._known(self.reader.read(examples))
 
     def collate(self, encoded: Readings, indices: NDArray[Any]) -> dict[str, torch.Tensor]:
-        """One batch, padded on the right to its own longest row."""
+        """Return one batch, padded on the right to its own longest row."""
         return encoded.batch(indices)
 
     def lengths(self, encoded: Readings) -> NDArray[Any]:
-        """Tokens of each example, `[N]`; of its longest candidate."""
+        """Return the tokens of each example, `[N]`; of its longest candidate."""
         return encoded.lengths
 
     def notes(self, encoded: Readings) -> dict[str, int]:
-        """How many examples did not fit into `max_length`: `n_truncated`, and `n_answers_cut`."""
+        """Return how many examples did not fit into `max_length`: `n_truncated`, and `n_answers_cut`."""
         return encoded.notes()
 
     def reads(self) -> str:
-        """Digest of tokenizer and length: rungs of one ladder read alike."""
+        """Return the digest of tokenizer and length, the same for most models of one ladder."""
         return self.reader.digest
 
     def save_encoded(self, encoded: Readings, folder: Path) -> None:
@@ -171,7 +189,7 @@ class HuggingFace(Model):
         encoded.save(folder)
 
     def load_encoded(self, folder: Path) -> Readings:
-        """Read what `save_encoded` wrote, mapped from disk.
+        """Read the rows that `save_encoded` wrote, memory-mapped.
 
         Raises:
             DataError: A model with the same tokenizer wrote it, and this one does not know all of its tokens.
@@ -182,39 +200,34 @@ class HuggingFace(Model):
 
     @property
     def generates(self) -> bool:
-        """Whether it is a decoder, which can continue a text."""
+        """True for a decoder, which can continue a text."""
         return self._described.is_causal
 
-    @property
-    def has_features(self) -> bool:
-        """Its networks have features, which a probe may read."""
-        return True
-
     def reading_at(self, readout: str) -> HuggingFace:
-        """The same, its networks made so that they can be read out there."""
+        """Return the same model with another readout."""
         asked: Any = readout
         return self if readout == "head" else replace(self, readout=asked)
 
     def starting_from(self, folder: Path) -> HuggingFace:
-        """The same, its weights taken from a folder that `save_base` wrote."""
+        """Return the same model with its weights taken from a folder that `save_base` wrote."""
         return replace(self, model=None, revision=None, package=None, adapter=None, path=folder)
 
     def build_language(self, seed: int) -> Any:
-        """The causal language model, of which `tuning: lora` trains adapters and everything else all weights.
+        """Return the causal language model, of which `tuning: lora` trains adapters and everything else all weights.
 
         Raises:
             DataError: It is no decoder, its output embeddings are missing, or its weights are malformed.
         """
-        from w2slab.models.hf import hf_network
+        from w2slab.models.hf import hf_loading
 
         self._check(None)
         if not self.generates:
             raise DataError(f"{self.name}: an encoder does not continue texts; this needs a decoder")
-        model, has_unembedding = hf_network.load(self.checkpoint, causal=True, layers=self.layers, adapter=self.adapter)
+        model, has_unembedding = hf_loading.load(self.checkpoint, causal=True, layers=self.layers, adapter=self.adapter)
         if not has_unembedding:
             raise DataError(f"{self.checkpoint.folder}: its output embeddings are missing, so it cannot continue texts")
         if self.tuning == "lora":
-            hf_network.add_adapters(model, self.lora_rank, self.lora_alpha, seed)
+            hf_loading.add_adapters(model, self.lora_rank, self.lora_alpha, seed)
         return model
 
     def save_base(self, network: Any, folder: Path) -> None:
@@ -222,13 +235,13 @@ class HuggingFace(Model):
 
         Adapters are merged into the network.
         """
-        from w2slab.models.hf import hf_network
+        from w2slab.models.hf import hf_loading
 
-        hf_network.save(network, folder)
+        hf_loading.save(network, folder)
         self.reader.tokenizer.save_pretrained(folder)
 
     def tokens(self, texts: list[str], answers: list[str] | None = None) -> Texts:
-        """Rows of token ids for language modelling or scoring, each with the end-of-text token if there is one.
+        """Return rows of token ids for language modelling or scoring, each with the end-of-text token if there is one.
 
         Raises:
             DataError: A text cannot be tokenised; names its position.
@@ -236,17 +249,17 @@ class HuggingFace(Model):
         return self.reader.texts(texts, answers)
 
     def n_parameters(self) -> int:
-        """Parameters without the head; no weight is read.
+        """Return the number of parameters without the head; no weight is read.
 
         Raises:
             DataError: The model's config is missing or refused.
         """
-        from w2slab.models.hf import hf_network
+        from w2slab.models.hf import hf_loading
 
-        return sum(p.numel() for p in hf_network.empty(self._described, self.layers).parameters())
+        return sum(p.numel() for p in hf_loading.empty(self._described, self.layers).parameters())
 
     def memory(self, batch_size: int) -> dict[str, int]:
-        """Bytes that finetuning takes at most, an estimate: rows as long as `max_length`, in one forward pass.
+        """Estimate the bytes that finetuning takes at most: rows as long as `max_length`, in one forward pass.
 
         With P parameters, of which A are trained: weights 4 P; gradients 4 A; AdamW's two means 8 A. For the backward
         pass a block of width D whose feed-forward layer has width F keeps about 12 D + 4 F numbers per token; with
@@ -258,11 +271,11 @@ class HuggingFace(Model):
         Returns:
             `weights`, `gradients`, `optimizer`, `activations`, and `activations_checkpointed`.
         """
-        from w2slab.models.hf import hf_network
+        from w2slab.models.hf import hf_loading
         from w2slab.models.hf.tokenizing import DEFAULT_LENGTH
 
-        base = hf_network.empty(self._described, self.layers)
-        total, trained, width, inner, blocks = hf_network.sizes(base, self.tuning, self.lora_rank)
+        base = hf_loading.empty(self._described, self.layers)
+        total, trained, width, inner, blocks = hf_loading.sizes(base, self.tuning, self.lora_rank)
         longest = self.max_length or min(DEFAULT_LENGTH, self._described.positions or DEFAULT_LENGTH)
         tokens = batch_size * longest
         block = 4 * tokens * (12 * width + 4 * inner)
@@ -277,10 +290,10 @@ class HuggingFace(Model):
 
     @cached_property
     def checkpoint(self) -> Checkpoint:
-        """The whole model on disk, downloaded if it must be.
+        """The whole model on disk, downloaded if necessary.
 
         Raises:
-            UnavailableError: It is neither here nor to be had.
+            UnavailableError: It is neither here nor can it be downloaded.
         """
         if self.model is None:
             return Checkpoint(self._folder(), self.trust_remote_code)
@@ -289,15 +302,15 @@ class HuggingFace(Model):
 
     @cached_property
     def reader(self) -> Reader:
-        """The tokenizer, and how much of a text is read."""
-        from w2slab.models.hf import tokenizing as hf_reading
+        """The tokenizer, with the largest number of tokens of a text."""
+        from w2slab.models.hf import tokenizing
 
         folder, positions = self.checkpoint.folder, self.checkpoint.positions
-        return hf_reading.load(folder, positions, self.max_length, self.trust_remote_code)
+        return tokenizing.load(folder, positions, self.max_length, self.trust_remote_code)
 
     @cached_property
     def _described(self) -> Checkpoint:
-        """The model's description: without its weights if it is the hub's and not here."""
+        """The model's description: without its weights if it is of the Hub and not here."""
         if self.model is None:
             return self.checkpoint
         commit = hf_sources.commit(self.model, self.revision)
@@ -309,7 +322,7 @@ class HuggingFace(Model):
         return hf_sources.shipped_folder(self.name) if self.package is None else hf_sources.package_folder(self.package)
 
     def _known(self, rows: Readings) -> Readings:
-        """The rows, whose tokens the model must know."""
+        """Check that the model knows all tokens of the rows."""
         known, highest = self.checkpoint.vocabulary, int(rows.ids.max(initial=0))
         if known is not None and highest >= known:
             token = self.reader.tokenizer.decode([highest])
@@ -332,7 +345,7 @@ class HuggingFace(Model):
                 raise UnavailableError(f'{self.name}: {field}: peft is not installed; pip install "w2slab[lora]"')
 
     def _misfits(self, checkpoint: Checkpoint) -> Iterable[str]:
-        """What is asked and the model cannot do, as sentences."""
+        """Yield requests that the model cannot meet, as sentences."""
         if checkpoint.is_encoder_decoder:
             yield "it is an encoder-decoder; w2slab reads with decoders (GPT-2, Llama ...) and encoders (BERT ...)"
             return

@@ -1,17 +1,17 @@
-"""Where a text is read: one state of those that a model gives its tokens."""
+"""Pooling: one state of a text from the states of its tokens."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
-Readout = Literal["last", "mean", "first", "pooler"]
+from w2slab.models.hf.hf_sources import Readout
 
 
 def read_out(states: Any, mask: Tensor, readout: Readout) -> Tensor:
-    """One state per row, `[R, D]`, from what a model of transformers gives and the mask `[R, T]` of real tokens."""
+    """Return one state per row, `[R, D]`, from the output of a model of transformers and the mask `[R, T]`."""
     if readout == "pooler":
         pooled: Tensor = states.pooler_output
         return pooled
@@ -19,7 +19,7 @@ def read_out(states: Any, mask: Tensor, readout: Readout) -> Tensor:
 
 
 def read_state(hidden: Tensor, mask: Tensor, readout: Readout) -> Tensor:
-    """One state per row, `[R, D]`, of those of its tokens `[R, T, D]`."""
+    """Return one state per row, `[R, D]`, from those of its tokens `[R, T, D]`."""
     if readout == "mean":
         weights = mask.to(hidden.dtype)[:, :, None]
         return (hidden * weights).sum(dim=1) / weights.sum(dim=1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     import torch
 
     from w2slab.data.examples import Examples
+    from w2slab.models.linear.linear_network import LinearNetwork
 
 
 @dataclass(frozen=True)
@@ -28,21 +28,16 @@ class Linear(Model):
     labels exactly, errors included, and no weak-to-strong generalization would be left to see.
 
     Args:
-        name: The rung's name.
+        name: The model's name in the study.
         n_features: Features that the model reads; `None` is all of them.
     """
 
     n_features: Annotated[int, Field(ge=1)] | None = None
 
-    readouts: ClassVar[tuple[str, ...]] = ("head",)
     has_features: ClassVar[bool] = True
 
-    def files(self) -> tuple[Path, ...]:
-        """None: training starts from zero."""
-        return ()
-
     def problems(self, examples: Examples) -> Iterable[str]:
-        """No common classes, no features, or too few of them."""
+        """Refuse a task without common classes, without features or with too few of them."""
         if examples.classes is None:
             yield "linear models need common classes; this task's candidates differ by example"
         elif "features" not in examples.table.column_names:
@@ -55,8 +50,8 @@ class Linear(Model):
                     f"are {width}; ask for at most {width // 2}, or for all"
                 )
 
-    def build(self, examples: Examples, seed: int) -> torch.nn.Module:
-        """The network before training: all weights are zero, whatever the seed.
+    def build(self, examples: Examples, seed: int) -> LinearNetwork:
+        """Return the network before training: all weights are zero, whatever the seed.
 
         Raises:
             DataError: The examples have no common classes or too few features.
@@ -68,7 +63,7 @@ class Linear(Model):
         return build(width, len(examples.classes))
 
     def encode(self, examples: Examples) -> Any:
-        """The features that the model reads: a float32 tensor [N, features].
+        """Return the features that the model reads: a float32 tensor [N, features].
 
         Raises:
             DataError: The task has no features, or too few.
@@ -84,11 +79,7 @@ class Linear(Model):
         return torch.from_numpy(values.copy())
 
     def collate(self, encoded: torch.Tensor, indices: np.ndarray) -> dict[str, torch.Tensor]:
-        """The features of some examples, under the name that `torch.nn.Linear` gives them."""
+        """Return the features of some examples, under the name that `torch.nn.Linear` gives them."""
         import torch
 
         return {"input": encoded[torch.from_numpy(indices)]}
-
-    def lengths(self, encoded: torch.Tensor) -> np.ndarray:
-        """All examples are of one length."""
-        return np.ones(len(encoded), dtype=np.int64)

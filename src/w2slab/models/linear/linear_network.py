@@ -6,18 +6,18 @@ import torch
 from torch import Tensor, nn
 
 from w2slab.errors import DataError
+from w2slab.models.network import Network
 
 
-class LinearNetwork(nn.Linear):
-    """A linear layer that says what it reads; it is its own head."""
+class LinearNetwork(nn.Linear, Network):
+    """A linear layer that is its own head."""
 
-    @property
-    def head(self) -> LinearNetwork:
-        """The layer itself."""
+    def head_layer(self) -> LinearNetwork:
+        """Return the layer itself."""
         return self
 
     def features(self, *, readout: str = "head", layer: int | None = None, **batch: Tensor) -> Tensor:
-        """The features that it is given, `[B, D]`.
+        """Return the features that it is given, `[B, D]`.
 
         Raises:
             DataError: A layer is asked for.
@@ -28,7 +28,7 @@ class LinearNetwork(nn.Linear):
 
 
 def build(width: int, n_classes: int) -> LinearNetwork:
-    """A network whose weights are all zero."""
+    """Return a network whose weights are all zero."""
     network = nn.utils.skip_init(LinearNetwork, width, n_classes)
     with torch.no_grad():
         for parameter in network.parameters():
