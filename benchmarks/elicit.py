@@ -26,9 +26,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from w2slab.apps.elicit import run
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.elicit.run import Files
+from w2slab.apps.elicit import elicit_run as run
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.elicit_run import OwnFiles
 from w2slab.data.readers.files import read_rows
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
@@ -109,7 +109,7 @@ def measure(
             out.writelines(json.dumps({"id": i} | line) + "\n" for i, line in zip(names, lines, strict=True))
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     request = make_request(arguments.model, arguments.method, {"seeds": seeds, "folds": arguments.folds}, arguments.set)
-    files = Files(folder / "texts.jsonl", folder / "weak.jsonl", folder / "truth.jsonl", classes=CLASSES)
+    files = OwnFiles(folder / "texts.jsonl", folder / "weak.jsonl", folder / "truth.jsonl", classes=CLASSES)
     elicited, store = run.prepare(request, files), Store(folder / "store")
     started = time.monotonic()
     outcome = run.run(elicited, store)

@@ -32,39 +32,24 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import io
 import platform
 import shutil
-import subprocess
 import sys
-import tarfile
 import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
 GOLDENS = Path(__file__).resolve().parent / "goldens"
 sys.path.insert(0, str(GOLDENS))
 
 from comparing import Compared, Renaming, compare_folders  # noqa: E402
 from renaming import RENAMING  # noqa: E402
 from studies import CASES, Side  # noqa: E402
+from trees import ROOT, checked_out  # noqa: E402
 
 MOST_SHOWN = 10
 _OF_OLD_SIDE = ("studies.py", "dump.py", "reading_old.py", "*.yaml")
-
-
-def old_tree(commit: str | None, path: Path | None, folder: Path) -> Path:
-    """The old tree: a path, or the sources of a commit in a folder of their own."""
-    if path is not None:
-        return path.resolve()
-    tree = folder / "tree"
-    tree.mkdir()
-    archive = subprocess.run(["git", "-C", str(ROOT), "archive", str(commit), "src"], check=True, capture_output=True)
-    with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
-        files.extractall(tree, filter="data")
-    return tree
 
 
 def stamp(case: str, tree: Path) -> str:
@@ -149,7 +134,7 @@ def main() -> int:
     failed = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        tree = old_tree(asked.commit, asked.old, folder)
+        tree = checked_out(asked.commit, folder) if asked.old is None else asked.old.resolve()
         for case in names:
             started = time.monotonic()
             try:

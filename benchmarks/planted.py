@@ -63,10 +63,10 @@ def main() -> None:
     parser.add_argument("--seed-noise", type=float, default=0.6, help="points of accuracy, one standard deviation")
     parser.add_argument("--seeds", type=int, nargs="*", default=(1, 3, 5))
     asked = parser.parse_args()
-    print("points better | seeds | better | worse | no difference shown")
+    print("points better | seeds | better | worse | not significant")
     for points, n_seeds in product(asked.points, asked.seeds):
         found = verdicts(points, n_seeds, n_studies=asked.studies, seed_noise=asked.seed_noise)
-        shares = [found.count(verdict) for verdict in ("better", "worse", "no difference shown")]
+        shares = [found.count(verdict) for verdict in ("better", "worse", "not significant")]
         print(f"{points:13g} | {n_seeds:5} | {' | '.join(map(str, shares))}  of {len(found)}", flush=True)
 
 

@@ -109,15 +109,19 @@ class Parameter(NamedTuple):
         return self.default is inspect.Parameter.empty
 
 
-@cache
 def parameters(kind: type) -> Mapping[str, Parameter]:
     """Return what can be written of a dataclass, by name, in the order of its signature."""
+    return _parameters(kind)
+
+
+@cache
+def _parameters(kind: Any) -> Mapping[str, Parameter]:
     hints = get_type_hints(kind, include_extras=True)
     texts: dict[str, str] = {}
     for base in reversed(kind.__mro__):
         texts |= argument_texts(base.__dict__.get("__doc__") or "")
     found = {}
-    for each in fields(kind):  # type: ignore[arg-type]
+    for each in fields(kind):
         default = each.default
         if each.default_factory is not MISSING:
             default = each.default_factory()
@@ -158,9 +162,8 @@ def checked(kind: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list
     if values.keys() == parameters(kind).keys():
         model = checker(kind)
     else:
-        model = create_model(
-            kind.__name__, __config__=_CONFIG, **{n: (_own(parameters(kind)[n].annotation), ...) for n in values}
-        )
+        some: Any = {name: (_own(parameters(kind)[name].annotation), ...) for name in values}
+        model = create_model(kind.__name__, __config__=_CONFIG, **some)
     try:
         clean = model(**{name: tuple(v) if isinstance(v, range) else v for name, v in values.items()})
     except ValidationError as error:
@@ -171,9 +174,13 @@ def checked(kind: type, values: Mapping[str, Any]) -> tuple[dict[str, Any], list
 _CONFIG = ConfigDict(extra="forbid", allow_inf_nan=False, arbitrary_types_allowed=True)
 
 
-@cache
 def checker(kind: type) -> type[BaseModel]:
     """Return a pydantic model of a dataclass's fields; objects in them are checked to be such, and stay the same."""
+    return _checker(kind)
+
+
+@cache
+def _checker(kind: Any) -> type[BaseModel]:
     definitions: Any = {
         each.name: (_own(each.annotation), ... if each.is_required else each.default)
         for each in parameters(kind).values()

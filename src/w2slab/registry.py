@@ -149,14 +149,15 @@ def _row_of_table(table_name: str, name: str) -> Row:
 
 def _row_of_file(table_name: str, name: str, path: Path, attribute: str) -> Row:
     module = load_file(path)
-    found = vars(module).get(attribute)
+    found: Any = vars(module).get(attribute)
     if not isinstance(found, type):
         known = [each for each, value in vars(module).items() if _is_component(value, module)]
         raise StudyError(f'{path}: there is no class "{attribute}" in it.{closest(attribute, known) if known else ""}')
-    is_part = any(issubclass(found, base(other)) for other in _MADE_INTO_METHODS)
-    if table_name == "methods" and is_part and not issubclass(found, base("methods")):
-        return Row(table_name, name, found, _into_method())
-    return _required(Row(table_name, name, found))
+    kind: Any = found
+    is_part = any(issubclass(kind, base(other)) for other in _MADE_INTO_METHODS)
+    if table_name == "methods" and is_part and not issubclass(kind, base("methods")):
+        return Row(table_name, name, kind, _into_method())
+    return _required(Row(table_name, name, kind))
 
 
 def _required(row: Row) -> Row:

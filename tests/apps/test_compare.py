@@ -21,10 +21,11 @@ from fake_study import FakePlan, FakeStore
 
 from tests.conftest import w2slab
 from w2slab import registry
-from w2slab.apps.compare import Side, compare
-from w2slab.apps.compare.page import write_page
-from w2slab.apps.compare.table import plain, render
-from w2slab.apps.compare.words import notes
+from w2slab.apps.compare.compare_page import write_page
+from w2slab.apps.compare.compare_table import plain, render
+from w2slab.apps.compare.compare_text import notes
+from w2slab.apps.compare.side_by_side import compare, compare_sides
+from w2slab.apps.compare.sides import Side
 from w2slab.data.artifacts import (
     read_predictions,
     read_truth,
@@ -107,7 +108,7 @@ def fake(
 
 
 def put(a, b, **options):
-    return compare(a, b, **({"resamples": 400} | options))
+    return compare_sides(a, b, **({"resamples": 400} | options))
 
 
 def stored(side, comparison):
@@ -143,8 +144,8 @@ def test_numbers_are_those_of_a_plain_loop_over_the_examples_and_seeds_of_both(t
     assert (row["n_test"], row["n_test_a"], row["n_test_b"]) == (300, 400, 420)
     assert (row["seeds_a"], row["seeds_only_a"], row["seeds_only_b"]) == ((1, 2), (0,), (7,))
     said = " ".join(notes(put(a, b)))
-    assert "300 test examples that both have, of 400 in A and 420 in B" in said
-    assert "seeds 1, 2, which both have; left out: seed 0 of A and seed 7 of B" in said
+    assert "300 test examples common to both studies, of 400 in A and 420 in B" in said
+    assert "seeds 1, 2 in common; left out: seed 0 of A and seed 7 of B" in said
 
 
 @pytest.mark.parametrize("seeds", [(0, 1, 2), (5, 6)], ids=["paired", "independent"])
@@ -171,7 +172,7 @@ def test_a_planted_difference_is_found_and_a_null_is_not(tmp_path, seeds):
     null = put(a, same).rows[0]
     assert null["verdict"] == "no difference shown"
     assert 0.01 < null["detectable_accuracy"] < 0.2
-    assert "detectable" in render(put(a, same))
+    assert "MDE: " in render(put(a, same))
 
 
 # "students whose jobs are the same say so, and are not counted among the comparisons corrected for"
@@ -217,7 +218,7 @@ def test_predictions_of_one_job_that_differ_between_stores_are_told(tmp_path):
     assert row["verdict"] == "same job"
     own = np.mean([[*stored(b, c)["student"].values()] for c in b.plan.comparisons])
     assert row["student_accuracy_b"] == pytest.approx(own)
-    assert "not the same in the two stores" in " ".join(notes(compared))
+    assert "differ between the two stores" in " ".join(notes(compared))
 
 
 # --- what does not fit ------------------------------------------------------------------------------------------------
@@ -265,7 +266,7 @@ def test_what_only_one_has_and_what_is_not_done_is_told_and_counted(tmp_path):
     assert compared.n_lacking == (0, 4)
     said = render(compared)
     assert "Only in A: 1 student: science: small → large, only-here." in said
-    assert "Not done yet in both: 1 student" in said
+    assert "Not done in both yet: 1 student" in said
     assert "4 students of B (each seed counted) are not done yet" in said
     assert json.loads(json.dumps(plain(compared), allow_nan=False))["only_b"][0]["method"] == "new"
 
@@ -285,7 +286,7 @@ def test_seeds_that_are_not_in_both_are_independent_samples_and_their_variances_
     expected = np.sqrt(0.7 * 0.3 / 400 * (1 / 6 + 1 / 4))
     half = (row["student_difference_high"] - row["student_difference_low"]) / 2
     assert 1.6 * expected < half < 3.2 * expected
-    assert "No seed is in both" in " ".join(notes(put(a, b)))
+    assert "No common seed" in " ".join(notes(put(a, b)))
 
 
 def test_one_seed_on_each_side_is_an_exact_test_of_two_models(tmp_path):
@@ -377,6 +378,18 @@ def test_two_versions_of_a_study_from_the_command_line(two_versions, tmp_path):
         assert row["n_test"] == row["n_test_a"] == 300
     assert len(found["rows"]) == 2
     assert (out / "index.html").exists()
+
+
+def test_two_studies_from_python(two_versions):
+    from w2slab.study.reading import load_study
+
+    a, store = load_study(two_versions), two_versions.parent / ".w2slab"
+    compared = compare(a, two_versions, settings_b=["recipe.epochs=3"], store_a=store)
+    assert [row["n_test"] for row in compared.rows] == [300, 300]
+    assert compared.changed == [("recipe.epochs", 1, 3)]
+    assert "A: small\n" in render(compared)
+    with pytest.raises(StudyError, match="A: settings override a study file"):
+        compare(a, two_versions, settings_a=["recipe.epochs=3"])
 
 
 def test_the_same_study_and_one_that_differs_in_a_method_from_the_command_line(two_versions):

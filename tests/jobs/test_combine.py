@@ -127,9 +127,9 @@ def boosted(bench, data):
 def test_adaboost_by_hand(bench, data, boosted):
     members, weights, errors = boosted
     np.testing.assert_allclose(errors, [(1 / 4, math.log(3)), (1 / 6, math.log(5))], rtol=1e-6)
-    ids, found = read_weights(weights[0], LEARNED)
-    assert ids == ["e0", "e1", "e2", "e3"]
-    np.testing.assert_allclose(found, [2 / 3, 2 / 3, 2 / 3, 2], rtol=1e-6)
+    found = read_weights(weights[0], LEARNED)
+    assert found.positions.tolist() == [0, 1, 2, 3]
+    np.testing.assert_allclose(found.values, [2 / 3, 2 / 3, 2 / 3, 2], rtol=1e-6)
     np.testing.assert_allclose(read_weights(weights[1], LEARNED).values, [2, 2 / 5, 2 / 5, 6 / 5], rtol=1e-6)
     found = combined(bench, "boosted", data, *members, weights_1=weights[0], weights_2=weights[1])
     np.testing.assert_allclose(bench.facts["alphas"], np.log([3, 5, 4]), atol=1e-6)
@@ -168,12 +168,9 @@ def test_a_member_without_errors_does_not_rule_alone(bench, data):
 
 def test_more_candidates_make_a_poor_member_worth_more(bench):
     """SAMME: with K candidates chance is 1 / K, so that e = 1/2 is worth ln(K - 1)."""
-    folder = bench.root / "data"
-    folder.mkdir()
     ids = ["e0", "e1"]
     table = pa.table({"id": pa.array(ids), "group": pa.array(ids), "n_candidates": pa.array([4, 4])})
-    write_prepared(folder, {"classes": list("abcd")})
-    write_split(folder, LEARNED, Examples(table, tuple("abcd")), Truth(ids, [[0], [0]]))
+    folder = write_data(bench.root / "data", {LEARNED: (Examples(table, tuple("abcd")), [[0], [0]])})
     half = member(bench, "half", supervisor_train=[[0.7, 0.1, 0.1, 0.1], [0.1, 0.7, 0.1, 0.1]])
     out = bench.run(reweight, ReweightSpec(), {"data": folder, "member": half}, "after")
     assert bench.facts["alpha"] == pytest.approx(math.log(3))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.jobs.conftest import file_bytes
-from w2slab.data.artifacts import read_predictions, write_predictions, write_prepared, write_split
-from w2slab.data.examples import Examples, Truth
+from tests.small_data import data_in, write_data
+from w2slab.data.artifacts import read_predictions, write_predictions
+from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
 from w2slab.jobs.corrupt import CorruptSpec, corrupt
@@ -38,16 +40,15 @@ def run(root: Path, splits: dict[str, Split], *, out: str = "out", **spec) -> Pa
     if not folders["data"].exists():
         _write(folders, splits)
     (root / out).mkdir()
-    inputs = {name: folder for name, folder in folders.items() if folder.exists()}
+    inputs = {name: folder for name, folder in folders.items() if folder.exists()} | {"task": folders["data"]}
     context = JobContext(inputs=inputs, out=root / out, work=root / "work")
-    corrupt(asdict(CorruptSpec(**({"choose": "random", "seed": 0} | spec))), context)
+    corrupt(CorruptSpec(**({"choose": "random", "seed": 0} | spec)), context)
     return root / out
 
 
 def _write(folders, splits):
     has_classes = all(each.n_candidates is None for each in splits.values())
-    folders["data"].mkdir()
-    write_prepared(folders["data"], {"classes": ["no", "yes"] if has_classes else None})
+    data, said = {}, []
     for name, each in splits.items():
         n = len(each.right)
         ids = each.ids or [f"{name}-{i}" for i in range(n)]
@@ -56,11 +57,15 @@ def _write(folders, splits):
         if not has_classes:
             columns["candidates"] = pa.array([[f"c{j}" for j in range(k)] for k in widths], pa.list_(pa.string()))
         classes = ("no", "yes") if has_classes else None
-        write_split(folders["data"], name, Examples(pa.table(columns), classes), Truth(ids, each.right))
-        for role, said in (("like", each.like), ("ceiling", each.ceiling)):
-            if said is not None:
-                probs = np.eye(widths.max())[said] if role == "like" else np.array(said)
-                write_predictions(folders[role], name, Labels(ids, probs, widths))
+        data[name] = Examples(pa.table(columns), classes), each.right
+        for role, rows in (("like", each.like), ("ceiling", each.ceiling)):
+            if rows is not None:
+                probs = np.eye(widths.max())[rows] if role == "like" else np.array(rows)
+                said.append((role, name, probs, widths))
+    write_data(folders["data"], data)
+    for role, name, probs, widths in said:
+        positions = data_in(folders["data"]).positions(name)
+        write_predictions(folders[role], name, Labels(positions, probs, widths))
 
 
 def said(folder: Path, split: str = "test") -> list[int]:
@@ -86,7 +91,7 @@ def test_the_answer_belongs_to_the_prompt(tmp_path):
     splits = {"test": Split(["aaaa", "b"], [[0], [0]], like=[0, 1])}
     run(tmp_path, splits, choose="longest", out="without")
     table = pa.table({"id": ["test-0", "test-1"], "group": ["x", "y"], "text": ["aaaa", "b"], "answer": ["", "12345"]})
-    write_split(tmp_path / "data", "test", Examples(table, ("no", "yes")), Truth(["test-0", "test-1"], [[0], [0]]))
+    write_data(tmp_path / "data", {"test": (Examples(table, ("no", "yes")), [[0], [0]])})
     assert said(tmp_path / "without") == [1, 0]
     assert said(run(tmp_path, splits, choose="longest")) == [0, 1]
 
@@ -111,11 +116,11 @@ def test_the_ceiling_chooses_by_the_probability_of_the_true_label(tmp_path, choo
     assert said(folder) == [right[0] ^ (i in wrong) for i, right in enumerate(FIVE.right)]
 
 
-def test_the_ceiling_is_matched_by_id(tmp_path):
+def test_the_ceiling_is_matched_by_position(tmp_path):
     run(tmp_path, {"test": Split(FIVE.texts, FIVE.right, ceiling=SURE)}, choose="least-sure", rate=0.2, out="first")
-    path = tmp_path / "ceiling" / "predictions" / "test.parquet"
-    found = read_predictions(path)
-    write_predictions(path, Labels(found.ids[::-1], found.probs[::-1], found.n_candidates[::-1]))
+    found = read_predictions(tmp_path / "ceiling", "test")
+    turned = Labels(found.positions[::-1], found.probs[::-1], found.n_candidates[::-1])
+    write_predictions(tmp_path / "ceiling", "test", turned)
     folder = run(tmp_path, {}, choose="least-sure", rate=0.2)
     assert said(folder) == said(tmp_path / "first")
 

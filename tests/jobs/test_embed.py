@@ -3,50 +3,52 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
+from tests.small_data import data_in
 from w2slab.data import artifacts
-from w2slab.data.artifacts import read_prepared
-from w2slab.data.splits import SPLITS
+from w2slab.data.artifacts import read_examples, read_task_facts, write_positions
+from w2slab.data.layout import SPLITS
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import plugins, reading
+from w2slab.jobs import reading
 from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.jobs.features import features, read_features
-from w2slab.jobs.prepare import PoolSpec, PrepareSpec, pool, prepare
+from w2slab.jobs.prepare import TaskSpec, task
 from w2slab.jobs.setup import running_of
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.tasks.toy import Toy
 
 LINEAR = Linear("big", n_features=32)
 
 
 def chess(bench):
-    sizes = {"student_train": 25, "test": 20}
-    return bench.run(prepare, PrepareSpec(task=ChessPuzzles(), sizes=sizes, seed=0), {}, "puzzles")
+    return bench.data(Chess(), {"student_train": 25, "test": 20}, "puzzles")
 
 
 RUNG = Chessformer("chess-8k")
 
 
-# "All examples of the task (as `prepare` would see them, before splitting)", and no truth.
-def test_a_pool_holds_every_example_that_any_seed_may_split(bench):
-    task = Toy(n_examples=300, majority=0.8)
-    out = bench.run(pool, PoolSpec(task=task), {}, "pool")
-    assert {path.name for path in out.iterdir()} == {"pool.parquet", "prepared.json"}
-    pooled = data_in(out).examples("pool")
-    assert read_prepared(out)["n_examples"] == {"pool": len(pooled)}
-    assert len(pooled) < 300  # balanced
+def test_a_task_is_a_table_of_every_example_that_any_seed_may_split_and_its_truth_stands_apart(bench):
+    row = Toy(n_examples=300, majority=0.8)
+    out = bench.run(task, TaskSpec(task=row), {}, "table")
+    assert {path.name for path in out.iterdir()} == {"examples.parquet", "truth.parquet", "task.json"}
+    whole = read_examples(out)
+    assert read_task_facts(out)["n_examples"] == bench.facts["n_examples"] == len(whole)
+    assert len(whole) < 300  # balanced
+    assert "right" not in whole.table.column_names
     sizes = {"student_train": 20, "validation": 20, "test": 20}
     for seed in (0, 1):
-        data = bench.run(prepare, PrepareSpec(task=task, sizes=sizes, seed=seed), {}, f"data {seed}")
+        data = data_in(bench.data(row, sizes, f"data {seed}", seed))
+        assert data.all_examples.ids == whole.ids
         for split in sizes:
-            assert set(data_in(data).examples(split).ids) <= set(pooled.ids)
+            assert data.examples(split).ids == [whole.ids[i] for i in data.positions(split)]
 
 
 def test_features_of_every_split_are_what_the_head_reads(bench):
@@ -56,7 +58,7 @@ def test_features_of_every_split_are_what_the_head_reads(bench):
     for split in SPLITS:
         examples = data_in(data).examples(split)
         stored = artifacts.read_features(out, split)
-        assert stored.ids == examples.ids
+        np.testing.assert_array_equal(stored.positions, data_in(data).positions(split))
         assert (stored.n_rows == 1).all()
         expected = np.array(examples.table.column("features").to_pylist(), dtype=np.float32)[:, 32:64]
         np.testing.assert_array_equal(stored.values, expected)
@@ -69,15 +71,14 @@ def test_features_of_every_split_are_what_the_head_reads(bench):
     json.dumps(bench.facts)
 
 
-def test_features_are_found_by_id_in_the_order_of_the_examples(bench):
-    task = Toy(n_examples=1000)
-    pooled = bench.run(embed, EmbedSpec(model=LINEAR), {"data": bench.run(pool, PoolSpec(task=task), {}, "p")}, "pe")
+def test_features_of_the_whole_task_serve_every_split(bench):
     data = bench.prepare()
+    whole = bench.run(embed, EmbedSpec(model=LINEAR), {"task": data}, "whole")
     own = bench.run(embed, EmbedSpec(model=LINEAR), {"data": data}, "own")
-    turned = data_in(data).examples("test").take(np.arange(300)[::-1])
-    for folder in (pooled, own):
-        found = read_features(folder, "test", turned)
-        np.testing.assert_array_equal(found[::-1], artifacts.read_features(own, "test").values)
+    for split in SPLITS:
+        expected = artifacts.read_features(own, split).values
+        for folder in (whole, own):
+            np.testing.assert_array_equal(read_features(folder, data_in(data), split), expected)
 
 
 def test_a_candidate_has_a_row_and_a_position_may_have_one(bench):
@@ -93,10 +94,14 @@ def test_a_candidate_has_a_row_and_a_position_may_have_one(bench):
     assert len(moves.values) == examples.n_candidates.sum()
     expected = np.concatenate([moves.values, np.repeat(positions.values, examples.n_candidates, axis=0)], axis=1)
     np.testing.assert_allclose(both.values, expected, atol=1e-6)
-    some = examples.take(np.array([7, 2]))
+    some = bench.root / "some"
+    shutil.copytree(data, some)
+    write_positions(some, {"test": data_in(data).positions("test")[[7, 2]]}, {})
     rows = [np.arange(moves.firsts[i], moves.firsts[i] + moves.n_rows[i]) for i in (7, 2)]
-    np.testing.assert_array_equal(read_features(given["head"], "test", some), moves.values[np.concatenate(rows)])
-    np.testing.assert_array_equal(read_features(given["state"], "test", some), positions.values[[7, 2]])
+    np.testing.assert_array_equal(
+        read_features(given["head"], data_in(some), "test"), moves.values[np.concatenate(rows)]
+    )
+    np.testing.assert_array_equal(read_features(given["state"], data_in(some), "test"), positions.values[[7, 2]])
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +113,9 @@ def llama(tmp_path_factory):
 def test_texts_are_read_where_it_was_asked(bench, llama, task):
     data = folder_of(bench.root / "data", task(40))
     examples = data_in(data).examples("test")
-    family = plugins.build("models", llama)
+    family = llama
     running = running_of(JobContext(inputs={}, out=bench.root, work=bench.root), "fp32")
-    encoded = reading.encoded(family, examples, data, "test", None)
+    encoded = reading.encoded(family, examples, None)
     found = {}
     for readout, layer in (("head", None), ("last", None), ("mean", None), ("first", None), ("last", 1), ("last", 2)):
         spec = EmbedSpec(model=llama, readout=readout, layer=layer)
@@ -127,7 +132,7 @@ def test_texts_are_read_where_it_was_asked(bench, llama, task):
 
 def test_features_are_those_of_a_model_that_has_learned_to_write(bench, llama):
     data = folder_of(bench.root / "data", reviews(40))
-    other = plugins.build("models", plugin(bench.root / "other", std=0.3))
+    other = plugin(bench.root / "other", std=0.3)
     other.save_base(other.build_language(0), bench.root / "start" / "base")
     plain = bench.run(embed, EmbedSpec(model=llama), {"data": data}, "plain")
     started = bench.run(embed, EmbedSpec(model=llama), {"data": data, "start": bench.root / "start"}, "started")

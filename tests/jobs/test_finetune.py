@@ -11,12 +11,10 @@ import numpy as np
 import pytest
 
 from tests.jobs import language
-from w2slab.data.artifacts import (
-    read_curve,
-    read_predictions,
-    write_predictions,
-)
+from tests.small_data import data_in, hide_truth
+from w2slab.data.artifacts import read_curve, read_predictions, read_stopping, write_predictions
 from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
 from w2slab.objectives.confidence import AuxiliaryConfidence
@@ -40,7 +38,7 @@ def test_it_leaves_predictions_curve_and_stopping_points(bench):
     points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "true-labels")}
     assert files == splits | points | {"curve.json"}
     test = read_predictions(out, "test")
-    assert test.ids == data_in(data).examples("test").ids
+    np.testing.assert_array_equal(test.positions, data_in(data).positions("test"))
     np.testing.assert_allclose(test.probs.sum(axis=1), 1, atol=1e-6)
     assert (out / "stopping" / "last.parquet").read_bytes() == (out / "predictions" / "test.parquet").read_bytes()
     assert data_in(data).truth("test").is_right(test.choices).mean() == read_curve(out)[-1]["test_accuracy"] > 0.6
@@ -100,8 +98,7 @@ def test_scrambled_true_labels_leave_a_student_as_it_was(bench, supervised, byte
     spec = bench.spec(labels=labels, n_features=32, recipe=replace(bench.spec().recipe, stop_at="weak-labels"))
     before = bench.finetune("before", supervised, spec)
     scrambled = Path(shutil.copytree(supervised["data"], bench.root / "scrambled"))
-    for split in ("supervisor_train", "student_train", "validation", "reserve"):
-        (scrambled / f"{split}.truth.parquet").write_bytes(b"no labels here")
+    hide_truth(scrambled, but=["test"])
     after = bench.finetune("after", supervised | {"data": scrambled}, spec)
     assert bytes_of(before) == bytes_of(after)
 
@@ -112,17 +109,17 @@ def test_hard_labels_are_the_likeliest_candidates(bench, supervised, bytes_of):
     for split in ("student_train", "validation"):
         weak = read_predictions(supervised["labels"], split)
         one_hot = np.eye(2, dtype=np.float32)[weak.choices]
-        write_predictions(sure, split, Labels(weak.ids, one_hot, weak.n_candidates))
+        write_predictions(sure, split, Labels(weak.positions, one_hot, weak.n_candidates))
     soft = bench.finetune("soft", supervised | {"labels": sure}, bench.spec(**STUDENT))
     assert bytes_of(hard) == bytes_of(soft)
 
 
-# "Labels are matched by id."
+# Labels are matched by position.
 def test_labels_in_another_order_give_the_same_bytes(bench, supervised, bytes_of):
     turned = bench.root / "turned"
     for split in ("student_train", "validation"):
         weak = read_predictions(supervised["labels"], split)
-        backwards = Labels(weak.ids[::-1], weak.probs[::-1], weak.n_candidates[::-1])
+        backwards = Labels(weak.positions[::-1], weak.probs[::-1], weak.n_candidates[::-1])
         write_predictions(turned, split, backwards)
     spec = bench.spec(**STUDENT)
     first = bench.finetune("a", supervised, spec)
@@ -132,7 +129,7 @@ def test_labels_in_another_order_give_the_same_bytes(bench, supervised, bytes_of
 
 def test_labels_of_other_examples_are_refused(bench, supervised):
     other = bench.prepare("other", seed=7)
-    with pytest.raises(JobError, match=r"of 200 examples have no label, the first is \"toy-"):
+    with pytest.raises(JobError, match=r"of 200 examples have no label, the first is number"):
         bench.finetune("student", supervised | {"data": other}, bench.spec(**STUDENT))
 
 
@@ -140,7 +137,7 @@ def test_labels_for_other_candidates_are_refused(bench, supervised):
     wide = bench.root / "wide"
     weak = read_predictions(supervised["labels"], "student_train")
     probs = np.full((len(weak), 3), 1 / 3, dtype=np.float32)
-    three = Labels(weak.ids, probs, np.full(len(weak), 3))
+    three = Labels(weak.positions, probs, np.full(len(weak), 3))
     write_predictions(wide, "student_train", three)
     with pytest.raises(JobError, match="has 2 candidates and a label for 3"):
         bench.finetune("student", supervised | {"labels": wide}, bench.spec(**STUDENT))
@@ -207,10 +204,9 @@ def test_weights_are_kept_where_the_spec_says_so_and_nothing_else_changes(bench,
 
 
 def test_training_starts_where_a_generative_job_ended(bench, text, bytes_of):
-    from w2slab.jobs import plugins
 
     inputs, spec = text
-    family = plugins.build("models", language.plugin(bench.root / "other", std=0.3))
+    family = language.plugin(bench.root / "other", std=0.3)
     family.save_base(family.build_language(0), bench.root / "start" / "base")
     started = bench.finetune("started", inputs | {"start": bench.root / "start"}, spec)
     other = bench.finetune("other-model", inputs, replace(spec, model=language.plugin(bench.root / "start" / "base")))

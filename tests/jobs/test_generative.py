@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
+from tests.small_data import data_in
+from w2slab.data import layout
 from w2slab.errors import JobError
 from w2slab.graph.job import Stopped
-from w2slab.jobs import plugins
 from w2slab.jobs.generative import GenerativeSpec, generative, held_out, texts_of
 from w2slab.models.linear.linear import Linear
 
@@ -32,9 +33,9 @@ def test_the_model_learns_to_write_texts_that_it_was_not_shown(bench, spec):
     assert facts["held_out_loss_after"] < 0.6 * facts["held_out_loss_before"]
     assert (facts["n_texts"], facts["n_held_out"], facts["steps"]) == (97, 3, 4 * 7)
     assert facts["n_tokens"] > 2 * facts["n_texts"]
-    family = plugins.build("models", spec.model).starting_from(out / "base")
+    family = spec.model.starting_from(out / "base")
     for before, after in zip(
-        plugins.build("models", spec.model).build_language(0).parameters(),
+        spec.model.build_language(0).parameters(),
         family.build_language(0).parameters(),
         strict=True,
     ):
@@ -44,13 +45,12 @@ def test_the_model_learns_to_write_texts_that_it_was_not_shown(bench, spec):
 # "preferences ignored": every candidate is learned, right or wrong; and no file of labels is opened.
 def test_all_candidates_are_learned_and_no_label_is_read(bench, spec, bytes_of):
     data = folder_of(bench.root / "data", pairs(30))
-    found = texts_of(data, ("student_train",))
+    found = texts_of(data_in(data), ("student_train",))
     assert len(found.texts) == 2 * 15
     assert found.texts[0] == found.texts[1]
     assert found.answers[0] != found.answers[1]
     with_truth = bench.run(generative, replace(spec, epochs=1), {"data": data}, "a")
-    for path in data.glob("*.truth.parquet"):
-        path.unlink()
+    layout.truth(data).unlink()
     without = bench.run(generative, replace(spec, epochs=1), {"data": data}, "b")
     assert bytes_of(with_truth / "base") == bytes_of(without / "base")
 
@@ -59,7 +59,7 @@ def test_an_answer_is_read_after_its_text(bench):
     examples, right = reviews(20)
     answers = [f" It is {i}." for i in range(len(examples))]
     examples = replace(examples, table=examples.table.append_column("answer", [answers]))
-    found = texts_of(folder_of(bench.root / "data", (examples, right)), ("student_train", "validation"))
+    found = texts_of(data_in(folder_of(bench.root / "data", (examples, right))), ("student_train", "validation"))
     assert found.answers == answers[:10] + answers[10:15]
 
 

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.small_data import data_in, hide_truth
 from w2slab.data.artifacts import Features as Stored
 from w2slab.data.artifacts import read_curve, read_predictions, write_features, write_weights
+from w2slab.data.labels import Weights
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext, Stopped
 from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.jobs.heads import HeadSpec, head, heads
-from w2slab.jobs.prepare import PoolSpec, pool
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
 from w2slab.objectives import CrossEntropy
 from w2slab.objectives.anchor import RepresentationAnchor
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
-from w2slab.tasks.toy import Toy
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.training.recipe import HeadShape, Recipe
 
 SPEC = HeadSpec(
@@ -58,8 +58,10 @@ def together(bench, jobs, **context):
     for out, (_, inputs) in zip(outs, jobs, strict=True):
         shutil.rmtree(out, ignore_errors=True)
         out.mkdir()
-        contexts.append(JobContext(inputs=inputs, out=out, work=bench.root / "work", **context))
-    return heads([asdict(spec) for spec, _ in jobs], contexts), outs
+        contexts.append(
+            JobContext(inputs={"task": inputs["data"], **inputs}, out=out, work=bench.root / "work", **context)
+        )
+    return heads([spec for spec, _ in jobs], contexts), outs
 
 
 def test_it_leaves_predictions_curve_and_stopping_points(bench, inputs):
@@ -69,7 +71,7 @@ def test_it_leaves_predictions_curve_and_stopping_points(bench, inputs):
     points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "true-labels")}
     assert files == splits | points | {"curve.json"}
     test = read_predictions(out, "test")
-    assert test.ids == data_in(inputs["data"]).examples("test").ids
+    np.testing.assert_array_equal(test.positions, data_in(inputs["data"]).positions("test"))
     np.testing.assert_allclose(test.probs.sum(axis=1), 1, atol=1e-6)
     assert (out / "stopping" / "last.parquet").read_bytes() == (out / "predictions" / "test.parquet").read_bytes()
     is_right = data_in(inputs["data"]).truth("test").is_right
@@ -110,29 +112,25 @@ def test_scrambled_true_labels_leave_a_student_as_it_was(bench, inputs, bytes_of
     spec = replace(SPEC, recipe=replace(SPEC.recipe, stop_at="weak-labels"))
     before = bench.run(head, spec, inputs, "before")
     scrambled = Path(shutil.copytree(inputs["data"], bench.root / "scrambled"))
-    for split in ("supervisor_train", "student_train", "validation", "reserve"):
-        (scrambled / f"{split}.truth.parquet").write_bytes(b"no labels here")
+    hide_truth(scrambled, but=["test"])
     after = bench.run(head, spec, inputs | {"data": scrambled}, "after")
     assert bytes_of(before) == bytes_of(after)
 
 
-def test_features_of_the_pool_serve_every_split_of_every_seed(bench, inputs, bytes_of):
-    task = Toy(n_examples=1000)
-    pooled = bench.run(embed, EmbedSpec(model=BIG), {"data": bench.run(pool, PoolSpec(task=task), {}, "pool")}, "pe")
+def test_features_of_the_task_serve_every_split_of_every_seed(bench, inputs, bytes_of):
+    whole = bench.run(embed, EmbedSpec(model=BIG), {"task": inputs["data"]}, "whole")
     other = bench.prepare("other", seed=7)
     own = bench.run(embed, EmbedSpec(model=BIG), {"data": other}, "other-e")
     true = replace(SPEC, labels="true")
-    results, outs = together(
-        bench, [(SPEC, inputs | {"features": pooled}), (true, {"data": other, "features": pooled})]
-    )
+    results, outs = together(bench, [(SPEC, inputs | {"features": whole}), (true, {"data": other, "features": whole})])
     assert [result["n_together"] for result in results] == [2, 2]
     assert bytes_of(outs[0]) == bytes_of(bench.run(head, SPEC, inputs, "first"))
     assert bytes_of(outs[1]) == bytes_of(bench.run(head, true, {"data": other, "features": own}, "second"))
 
 
 def weighted(bench, inputs, name, weights):
-    ids = data_in(inputs["data"]).examples("student_train").ids
-    write_weights(bench.root / name, "student_train", ids, weights)
+    positions = data_in(inputs["data"]).positions("student_train")
+    write_weights(bench.root / name, "student_train", Weights(positions, weights))
     return bench.root / name
 
 
@@ -192,10 +190,9 @@ def test_features_of_other_examples_are_refused(bench, inputs):
     with pytest.raises(JobError, match="there are no features of student_train"):
         bench.run(head, SPEC, inputs | {"features": bench.root / "broken"}, "none")
     other = bench.run(embed, EmbedSpec(model=BIG), {"data": bench.prepare("x", seed=7)}, "xe")
-    with pytest.raises(JobError, match=r"of 200 examples have no features, the first is \"toy-"):
+    with pytest.raises(JobError, match=r"of 200 examples have no feature, the first is number"):
         bench.run(head, SPEC, inputs | {"features": other}, "other")
-    ids = data_in(inputs["data"]).examples("student_train").ids
-    wide = Stored(ids, np.full(200, 3), np.zeros((600, 4), np.float32))
+    wide = Stored(data_in(inputs["data"]).positions("student_train"), np.full(200, 3), np.zeros((600, 4), np.float32))
     (bench.root / "wide").mkdir()
     write_features(bench.root / "wide", "student_train", wide)
     with pytest.raises(JobError, match="has 2 candidates and 3 rows of features"):
@@ -216,12 +213,7 @@ def test_stopping_by_a_curve_that_is_off_is_an_error(bench, inputs):
 
 
 def test_a_state_of_the_whole_position_cannot_choose_among_its_moves(bench):
-    sizes = {"student_train": 30, "test": 30}
-    data = bench.root / "chess"
-    data.mkdir()
-    from w2slab.jobs.prepare import PrepareSpec, prepare
-
-    bench.run(prepare, PrepareSpec(task=ChessPuzzles(), sizes=sizes, seed=0), {}, "puzzles")
+    bench.data(Chess(), {"student_train": 30, "test": 30}, "puzzles")
     model = Chessformer("chess-8k")
     given = {"data": bench.root / "puzzles"}
     spec = replace(SPEC, labels="true", recipe=replace(SPEC.recipe, epochs=8, lr=0.1))

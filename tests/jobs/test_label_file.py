@@ -8,22 +8,20 @@ import json
 import numpy as np
 import pytest
 
+from tests.small_data import data_in
 from w2slab.data.artifacts import read_predictions
 from w2slab.errors import DataError
-from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
 from w2slab.jobs.label_file import LabelFileSpec, label_file
-from w2slab.jobs.prepare import PoolSpec, pool
-from w2slab.tasks.toy import Toy
 
 SPLITS = ("student_train", "validation", "test", "reserve")
-TOY = Toy(n_examples=1000)
 
 
 @pytest.fixture
 def folders(bench):
-    """Prepared data and the pool of the same task."""
-    return {"data": bench.prepare(), "pool": bench.run(pool, PoolSpec(task=TOY), {}, "pool")}
+    """A task and its splits."""
+    data = bench.prepare()
+    return {"task": data, "data": data}
 
 
 @pytest.fixture
@@ -42,7 +40,7 @@ def label(bench, folders):
         out = bench.root / f"labels-{name}"
         out.mkdir()
         context = JobContext(inputs=folders, out=out, work=bench.root / "work")
-        bench.facts = label_file(transport(LabelFileSpec(file=LocalFile.of(path))), context)
+        bench.facts = label_file(LabelFileSpec(path=path), context)
         return out
 
     return label
@@ -64,7 +62,7 @@ def test_labels_find_their_examples_in_every_split_but_the_supervisors(label, fo
     assert {path.stem for path in (folder / "predictions").iterdir()} == set(SPLITS)
     for split in SPLITS:
         found, known = read_predictions(folder, split), data_in(folders["data"]).truth(split)
-        assert found.ids == known.ids
+        np.testing.assert_array_equal(found.positions, data_in(folders["data"]).positions(split))
         assert known.is_right(found.choices).all()
         assert (found.probs.max(axis=1) == 1).all()
     assert bench.facts["n_labelled"] == len(right) == sum(bench.facts["n_examples"].values())
@@ -80,7 +78,7 @@ def test_votes_in_a_table_are_shares(label, folders, bench):
 
 
 def test_a_file_may_label_more_of_the_task_than_these_splits_hold(label, folders):
-    everything = data_in(folders["pool"]).examples("pool").ids
+    everything = data_in(folders["data"]).all_examples.ids
     assert len(everything) > len(truth(folders))
     folder = label([{"id": name, "label": 1} for name in everything])
     assert read_predictions(folder, "test").choices.tolist() == [1] * 300

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 
 import numpy as np
 import pytest
@@ -13,10 +12,10 @@ from w2slab.specs import FoldSpec, OwnLabelsSpec
 
 from w2slab.data.artifacts import read_predictions, read_votes
 from w2slab.data.readers.texts import Layout
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
-from w2slab.graph.fingerprint import LocalFile, transport
 from w2slab.graph.job import JobContext
-from w2slab.jobs.own_labels import fold, folds, own_labels
+from w2slab.jobs.own_labels import FoldSpec, OwnLabelsSpec, fold, folds, own_labels
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.integers(2, 5), st.integers(0, 9))
@@ -41,18 +40,18 @@ def own(tmp_path):
     texts.write_text("".join(json.dumps({"id": f"t{i}", "text": f"text {i // 2}"}) + "\n" for i in range(24)))
     labels.write_text("".join(json.dumps({"id": f"t{i}", "votes": ["ab"[i % 2], "a"]}) + "\n" for i in range(24)))
     more.write_text(json.dumps({"id": "new", "text": "another"}) + "\n")
-    files = {"texts": LocalFile.of(texts), "labels": LocalFile.of(labels), "more": LocalFile.of(more)}
-    return run(tmp_path, "own", own_labels, OwnLabelsSpec(**files, layout=asdict(Layout()), classes=("a", "b")), {})
+    spec = OwnLabelsSpec(texts=texts, labels=labels, more=more, layout=Layout(), classes=("a", "b"))
+    return run(tmp_path, "own", own_labels, spec, {})
 
 
 def run(root, name, job, spec, inputs):
     (root / name).mkdir()
-    job(transport(spec), JobContext(inputs=inputs, out=root / name, work=root / "work"))
+    job(spec, JobContext(inputs=inputs, out=root / name, work=root / "work"))
     return root / name
 
 
-def ids(folder, split):
-    return data_in(folder).examples(split).ids
+def ids(own, folder, split):
+    return TaskData(own, folder).examples(split).ids
 
 
 def test_texts_labels_and_votes_are_kept_and_no_truth_is_made(own):
@@ -60,34 +59,36 @@ def test_texts_labels_and_votes_are_kept_and_no_truth_is_made(own):
     names, votes = read_votes(own)
     assert names == ["annotator 1", "annotator 2"]
     assert votes[:, :2].tolist() == [[0, 1], [0, 0]]
-    assert ids(own, "reserve") == ["new"]
+    assert ids(own, own, "reserve") == ["new"]
     assert not list(own.glob("*truth*"))
 
 
 def test_a_student_does_not_learn_what_it_is_asked(own, tmp_path):
     asked = []
     for number in range(3):
-        folder = run(tmp_path, f"fold{number}", fold, FoldSpec(fold=number, n_folds=3, seed=0), {"own": own})
-        learned, kept = data_in(folder).examples("student_train"), data_in(folder).examples("reserve")
+        folder = run(tmp_path, f"fold{number}", fold, FoldSpec(fold=number, n_folds=3, seed=0), {"task": own})
+        data = TaskData(own, folder)
+        learned, kept = data.examples("student_train"), data.examples("reserve")
         assert not set(learned.table.column("group").to_pylist()) & set(kept.table.column("group").to_pylist())
         assert len(learned) + len(kept) == 24
-        assert read_predictions(folder, "student_train").ids == learned.ids
+        assert (read_predictions(folder, "student_train").positions == data.positions("student_train")).all()
         asked += kept.ids
-    assert sorted(asked) == sorted(ids(own, "student_train"))
+    assert sorted(asked) == sorted(ids(own, own, "student_train"))
 
 
 def test_the_student_of_all_labels_is_asked_about_new_texts(own, tmp_path):
-    folder = run(tmp_path, "all", fold, FoldSpec(fold=None, n_folds=3, seed=0), {"own": own})
-    assert len(ids(folder, "student_train")) == 24
-    assert ids(folder, "reserve") == ["new"]
+    folder = run(tmp_path, "all", fold, FoldSpec(fold=None, n_folds=3, seed=0), {"task": own})
+    assert len(ids(own, folder, "student_train")) == 24
+    assert ids(own, folder, "reserve") == ["new"]
     assert not (folder / "predictions" / "reserve.parquet").exists()
 
 
 def test_early_stopping_has_groups_of_its_own(own, tmp_path):
     spec = FoldSpec(fold=0, n_folds=3, validation_frac=0.25, seed=0)
-    folder = run(tmp_path, "stopping", fold, spec, {"own": own})
+    folder = run(tmp_path, "stopping", fold, spec, {"task": own})
     parts = [
-        set(data_in(folder).examples(s).table.column("group").to_pylist()) for s in ("student_train", "validation")
+        set(TaskData(own, folder).examples(s).table.column("group").to_pylist())
+        for s in ("student_train", "validation")
     ]
     assert len(parts[1]) == 2  # a quarter of eight groups
     assert not parts[0] & parts[1]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.data.artifacts import read_prepared
-from w2slab.data.examples import Examples, Labelled, Truth
+from tests.small_data import data_in
+from w2slab.data.examples import Examples, Labelled, TaskTable, Truth
+from w2slab.data.splitting import balance, check, split, table_of
 from w2slab.errors import DataError
-from w2slab.jobs.prepare import balance, check, split
 from w2slab.tasks.toy import Toy
 
 NAMES = ("supervisor_train", "student_train", "validation", "test", "reserve")
@@ -20,6 +22,10 @@ def labelled(labels, *, group_size=1, in_test=None) -> Labelled:
     n = len(labels)
     table = pa.table({"id": [f"id-{i}" for i in range(n)], "group": [f"group-{i // group_size}" for i in range(n)]})
     return Labelled(Examples(table, ("no", "yes")), Truth(table["id"].to_pylist(), [[int(x)] for x in labels]), in_test)
+
+
+def whole(data: Labelled) -> TaskTable:
+    return table_of(data, "t", balanced=False)
 
 
 # "Ids unique and splits disjoint in ids and groups"; "groups are kept whole."
@@ -40,15 +46,17 @@ def test_examples_are_stored_apart_from_their_true_labels(bench):
     examples, truth = data_in(data).examples("test"), data_in(data).truth("test")
     assert truth.ids == examples.ids
     assert set(examples.table.column_names) == {"id", "group", "features"}
-    assert read_prepared(data)["classes"] == ["class 0", "class 1"]
-    assert read_prepared(data)["chance"] == 0.5
+    assert data_in(data).classes == ("class 0", "class 1")
+    assert data_in(data).chance == 0.5
 
 
 # "The test split does not depend on the seed."
-def test_the_seed_moves_the_training_splits_and_not_the_test_split(bench):
+def test_the_seed_moves_the_training_splits_and_not_the_test_split(bench, bytes_of):
     first, second = bench.prepare("a", seed=0), bench.prepare("b", seed=1)
-    assert data_in(first).examples("test").ids == data_in(second).examples("test").ids
-    assert data_in(first).examples("student_train").ids != data_in(second).examples("student_train").ids
+    assert bytes_of(first)["examples.parquet"] == bytes_of(second)["examples.parquet"]
+    first, second = data_in(first), data_in(second)
+    assert first.positions("test").tolist() == second.positions("test").tolist()
+    assert first.positions("student_train").tolist() != second.positions("student_train").tolist()
 
 
 def test_the_same_seed_gives_the_same_bytes(bench, bytes_of):
@@ -57,27 +65,42 @@ def test_the_same_seed_gives_the_same_bytes(bench, bytes_of):
 
 def test_a_smaller_test_split_is_the_beginning_of_a_larger_one():
     data = labelled([0, 1] * 100)
-    small, large = (split(data, np.arange(200), EQUAL | {"test": n}, 0, "t")["test"] for n in (20, 60))
+    small, large = (split(whole(data), EQUAL | {"test": n}, 0)["test"] for n in (20, 60))
     assert small.tolist() == large[:20].tolist()
 
 
 def test_sizes_that_are_left_open_share_what_is_left_equally():
     data = labelled([0, 1] * 100)
-    splits = split(data, np.arange(200), EQUAL, 0, "t")
+    splits = split(whole(data), EQUAL, 0)
     assert {name: len(p) for name, p in splits.items()} == {
         "supervisor_train": 85, "student_train": 85, "validation": 10, "test": 20,
     }  # fmt: skip
-    opened = split(data, np.arange(200), dict.fromkeys(NAMES), 0, "t")
+    opened = split(whole(data), dict.fromkeys(NAMES), 0)
     assert {len(p) for p in opened.values()} == {40}
 
 
 def test_the_test_part_of_the_task_is_kept_and_its_groups_are_not_trained_on():
     in_test = np.arange(90) % 9 == 0
     data = labelled([0, 1] * 45, group_size=3, in_test=in_test)
-    splits = split(data, np.arange(90), EQUAL | {"test": None}, 0, "t")
+    splits = split(whole(data), EQUAL | {"test": None}, 0)
     assert sorted(splits["test"]) == np.flatnonzero(in_test).tolist()
     tested = set(splits["test"] // 3)
     assert not tested & {i // 3 for name in splits if name != "test" for i in splits[name]}
+
+
+# What balancing leaves out of the test part still bars its group from training.
+def test_an_example_that_was_left_out_bars_its_group_as_well():
+    in_test = np.arange(100) < 40
+    data = labelled([0] * 30 + [1] * 10 + [0, 1] * 30, in_test=in_test)
+    groups = [f"group-{i - 40 if i >= 40 else i}" for i in range(100)]  # every test example has a twin in training
+    columns = data.examples.table.set_column(1, "group", [groups])
+    table = table_of(replace(data, examples=Examples(columns, ("no", "yes"))), "t", balanced=True)
+    assert len(table) == 80
+    assert sorted(set(table.parts.tolist())) == ["apart", "test", "train"]
+    splits = split(table, {"test": None, "student_train": None}, 0)
+    assert len(splits["student_train"]) == 20
+    trained = {table.examples.groups[i] for i in splits["student_train"]}
+    assert not trained & {f"group-{i}" for i in range(40)}
 
 
 @pytest.mark.parametrize(
@@ -91,7 +114,7 @@ def test_the_test_part_of_the_task_is_kept_and_its_groups_are_not_trained_on():
 )
 def test_too_few_examples_are_an_error_that_states_how_many_there_are(sizes, message):
     with pytest.raises(DataError, match=message):
-        split(labelled([0, 1] * 100), np.arange(200), EQUAL | sizes, 0, "t")
+        split(whole(labelled([0, 1] * 100)), EQUAL | sizes, 0)
 
 
 # "Over 55 % of one class: drop at random to 50/50."

@@ -12,6 +12,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
+from tests.small_data import data_in
+from w2slab.data import layout
 from w2slab.data.artifacts import read_predictions
 from w2slab.errors import JobError
 from w2slab.jobs.features import features
@@ -163,8 +165,7 @@ def test_a_probe_on_weak_labels_reads_no_true_label(bench, llama, bytes_of):
     for labels in ("soft", "hard"):
         before = bench.run(probe, replace(spec, labels=labels), {"data": data, "labels": weak}, f"{labels} before")
         hidden = folder_of(bench.root / f"{labels} hidden", reviews(80))
-        for path in hidden.glob("*.truth.parquet"):
-            path.unlink()
+        layout.truth(hidden).unlink()
         after = bench.run(probe, replace(spec, labels=labels), {"data": hidden, "labels": weak}, f"{labels} after")
         assert bytes_of(before) == bytes_of(after)
 
@@ -202,10 +203,8 @@ class Bare(Linear):
         return torch.nn.Linear(8, 2)
 
 
-def test_a_network_without_features_is_an_error(bench, monkeypatch):
+def test_a_network_without_features_is_an_error(bench):
     data = bench.prepare()
-    monkeypatch.setattr("w2slab.jobs.plugins.build", lambda kind, plugin: Bare("small", 8))
-    linear = Linear("small", n_features=8)
-    spec = ProbeSpec(model=linear, train_split="student_train", labels="true", seed=0)
+    spec = ProbeSpec(model=Bare("small", n_features=8), train_split="student_train", labels="true", seed=0)
     with pytest.raises(JobError, match="small: its network has no features"):
         bench.run(probe, spec, {"data": data}, "probe")

@@ -10,7 +10,10 @@ import pytest
 import torch
 
 from tests.jobs.language import folder_of, pairs, plugin, reviews
+from tests.small_data import data_in
+from w2slab.data import layout
 from w2slab.data.artifacts import read_predictions, write_predictions
+from w2slab.data.labels import Labels
 from w2slab.errors import JobError
 from w2slab.jobs.prompt import PromptSpec, in_turn, prompt
 from w2slab.models.linear.linear import Linear
@@ -38,7 +41,7 @@ def log_probs(model, text, answers):
     """Sum over an answer's tokens of the log probability of each after all before it, one text at a time."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = model.fields["path"]
+    folder = model.path
     tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
     found = []
     for answer in answers:
@@ -107,7 +110,7 @@ def test_shots_take_classes_in_turn_while_they_last():
 
 
 def test_all_examples_are_asked_after_the_same_shots(bench, data, llama):
-    model = replace(llama, fields={**llama.fields, "max_length": 64})
+    model = replace(llama, max_length=64)
     out = bench.run(prompt, PromptSpec(model=model, shots=2, labels="true", seed=3), {"data": data}, "asked")
     table, right = data_in(data).examples("student_train"), data_in(data).truth("student_train").right
     labels = np.array([r[0] for r in right])
@@ -126,8 +129,8 @@ def weak_labels(folder: Path, data: Path) -> Path:
     """Labels of which every one says class 1."""
     examples = data_in(data).examples("student_train")
     sure = np.tile(np.array([0.2, 0.8], dtype=np.float32), (len(examples), 1))
-    path = folder / "predictions" / "student_train.parquet"
-    write_predictions(path, Labels(examples.ids, sure, examples.n_candidates))
+    positions = data_in(data).positions("student_train")
+    write_predictions(folder, "student_train", Labels(positions, sure, examples.n_candidates))
     return folder
 
 
@@ -136,8 +139,7 @@ def test_weak_shots_read_no_true_label(bench, data, llama, bytes_of):
     inputs = {"data": data, "labels": weak_labels(bench.root / "weak", data)}
     spec = PromptSpec(model=llama, shots=2, labels="weak", seed=0)
     before = bench.run(prompt, spec, inputs, "before")
-    for path in data.glob("*.truth.parquet"):
-        path.unlink()
+    layout.truth(data).unlink()
     assert bytes_of(before) == bytes_of(bench.run(prompt, spec, inputs, "after"))
 
 

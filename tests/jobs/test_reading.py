@@ -14,8 +14,9 @@ import pytest
 
 from tests.jobs.language import folder_of, plugin, reviews
 from tests.models import small_models
+from tests.small_data import data_in
 from w2slab.errors import DataError
-from w2slab.jobs import plugins, reading
+from w2slab.jobs import reading
 from w2slab.models.hf.huggingface import HuggingFace
 
 
@@ -41,11 +42,11 @@ def data(tmp_path):
 
 @pytest.fixture
 def family(tmp_path):
-    return Counting(plugins.build("models", plugin(tmp_path / "model")))
+    return Counting(plugin(tmp_path / "model"))
 
 
 def read(family, data: Path, shared: Path | None, split: str = "test"):
-    return reading.encoded(family, data_in(data).examples(split), data, split, shared)
+    return reading.encoded(family, data_in(data).examples(split), shared)
 
 
 def entries(shared: Path) -> list[Path]:
@@ -69,16 +70,16 @@ def test_a_split_is_read_once_and_what_is_kept_equals_what_was_read(family, data
 
 def test_models_that_read_alike_share_and_others_do_not(data, tmp_path):
     shared = tmp_path / "shared"
-    small = Counting(plugins.build("models", plugin(tmp_path / "small", layers=1)))
-    large = Counting(plugins.build("models", plugin(tmp_path / "large", tuning="lora")))
-    short = Counting(plugins.build("models", plugin(tmp_path / "large", max_length=8)))
+    small = Counting(plugin(tmp_path / "small", layers=1))
+    large = Counting(plugin(tmp_path / "large", tuning="lora"))
+    short = Counting(plugin(tmp_path / "large", max_length=8))
     for family in (small, large, short):
         read(family, data, shared)
     assert [family.n_read for family in (small, large, short)] == [1, 0, 1]
 
 
 def test_rows_of_another_model_are_refused_where_this_one_does_not_know_their_tokens(data, tmp_path):
-    read(plugins.build("models", plugin(tmp_path / "model")), data, tmp_path / "shared")
+    read(plugin(tmp_path / "model"), data, tmp_path / "shared")
     few = HuggingFace("few", path=small_models.save(tmp_path / "few", "llama", vocab_size=300))
     with pytest.raises(DataError, match=r"few: the tokenizer gives the token 3.*, and the model knows 300"):
         read(few, data, tmp_path / "shared")

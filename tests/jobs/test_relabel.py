@@ -12,9 +12,8 @@ from w2slab.data.artifacts import read_predictions, read_weights, write_predicti
 from w2slab.data.examples import Examples
 from w2slab.data.labels import Labels, Weights
 from w2slab.errors import JobError
-from w2slab.jobs import relabel as relabel_job
 from w2slab.jobs.relabel import RelabelSpec, relabel
-from w2slab.relabelings.relabeling import RelabelResult
+from w2slab.relabelings.relabeling import Relabeling, RelabelResult
 
 
 @pytest.fixture
@@ -131,34 +130,43 @@ def test_a_student_learns_only_what_is_kept_and_as_if_it_had_been_alone(bench, w
     assert bench.facts["n_examples"] == 200 - kept
 
 
-def told(bench, weak, monkeypatch, **fields):
+class Answering(Relabeling):
+    """Answers as a function does."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __call__(self, batch):
+        return self.answer(batch)
+
+
+def told(bench, weak, n_trusted=0):
     """What a relabeling is given."""
     seen = []
 
-    class Looks:
-        def __call__(self, given):
-            seen.append(given)
-            return RelabelResult(given.probs)
+    def look(batch):
+        seen.append(batch)
+        return RelabelResult(batch.probs)
 
-    monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: Looks())
-    bench.run(relabel, spec("looks", **fields), weak, f"looked {len(list(bench.root.iterdir()))}")
+    asked = RelabelSpec(relabeling=Answering(look), n_trusted=n_trusted, seed=0)
+    bench.run(relabel, asked, weak, f"looked {len(list(bench.root.iterdir()))}")
     return seen[0]
 
 
-def test_only_a_budget_of_true_labels_is_told_and_none_without(bench, weak, monkeypatch):
-    assert told(bench, weak, monkeypatch).trusted is None
-    trusted = told(bench, weak, monkeypatch, n_trusted=30).trusted
+def test_only_a_budget_of_true_labels_is_told_and_none_without(bench, weak):
+    assert told(bench, weak).trusted is None
+    trusted = told(bench, weak, n_trusted=30).trusted
     right = np.array([r[0] for r in data_in(weak["data"]).truth("student_train").right])
     assert (trusted >= 0).sum() == 30
     assert (trusted[trusted >= 0] == right[trusted >= 0]).all()
     with pytest.raises(JobError, match=r"n_trusted: 999 true labels are asked for, and student_train has 200"):
-        told(bench, weak, monkeypatch, n_trusted=999)
+        told(bench, weak, n_trusted=999)
 
 
-def test_other_labels_come_in_their_order(bench, weak, monkeypatch):
+def test_other_labels_come_in_their_order(bench, weak):
     inputs = weak | {f"other_{i}": weak["labels"] for i in (10, 2)}
     inputs["other_2"] = bench.finetune("other", {"data": weak["data"]}, bench.spec(4))
-    given = told(bench, inputs, monkeypatch)
+    given = told(bench, inputs)
     assert len(given.others) == 2
     assert (given.others[1] == given.probs).all()
     assert (given.others[0] != given.probs).any()
@@ -174,15 +182,7 @@ def test_other_labels_come_in_their_order(bench, weak, monkeypatch):
         (lambda p: RelabelResult(p, np.zeros(len(p))), "every example of student_train was left out"),
     ],
 )
-def test_what_another_distribution_gets_wrong_is_said(bench, weak, monkeypatch, made, complaint):
-    monkeypatch.setattr(relabel_job.plugins, "build", lambda *_: lambda given: made(given.probs))
+def test_what_another_distribution_gets_wrong_is_said(bench, weak, made, complaint):
+    broken = RelabelSpec(relabeling=Answering(lambda batch: made(batch.probs)), seed=0)
     with pytest.raises(JobError, match=complaint):
-        bench.run(relabel, spec("broken"), weak, "broken")
-
-
-def test_every_relabeling_of_the_table_says_what_it_needs():
-    for name in registry.table("relabelings"):
-        row = registry.load("relabelings", name)
-        assert isinstance(getattr(row, "needs_features", False), bool)
-        assert isinstance(getattr(row, "needs_others", 0), int)
-        assert isinstance(getattr(row, "every_split", False), bool)
+        bench.run(relabel, broken, weak, "broken")

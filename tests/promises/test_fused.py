@@ -165,7 +165,7 @@ def test_a_poisoned_job_fails_alone(store, how, make_executor):
     assert companies(store, others)[1] == tried_alone
     retried = [event for event in events if event.kind == "retried"]
     assert len(retried) == (tried_alone + 1 if tried_alone else 0)
-    assert all(event.words for event in retried)
+    assert all(event.message for event in retried)
 
 
 @pytest.mark.parametrize("how", ["raise", "exit"])
@@ -182,7 +182,7 @@ def test_a_fused_function_that_does_not_work_costs_time_only(store, fused):
     graph, events = together_graph(8, n_batches=1, fused=fused), []
     assert run(graph, store, Inline(), on_event=events.append).exit_code == 0
 
-    [reason] = {event.words for event in events if event.kind == "retried"}
+    [reason] = {event.message for event in events if event.kind == "retried"}
     assert reason.startswith(f"{fused}: ")
     assert companies(store, of_kind(graph, "doubtful")) == {1: 8}
 

@@ -38,6 +38,11 @@ def groups(labelled: Labelled) -> int:
     return len(set(column(labelled, "group")))
 
 
+def test_the_name_in_the_results_is_that_of_the_row_whatever_its_fields_are(tmp_path):
+    assert Text(data=tmp_path / "reviews.jsonl", label="verdict").display_name == "text"
+    assert Text(data=tmp_path / "reviews.jsonl", label="verdict", called="reviews").display_name == "reviews"
+
+
 def test_text_and_label_are_enough(tmp_path):
     path = written(tmp_path / "a.jsonl", {"text": "good", "label": 1}, {"text": "bad", "label": 0})
     labelled = registry.build("tasks", "text", {"data": path}).load()

@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def compare(
     a: Annotated[Path, typer.Argument(metavar="A", help="A study file: the reference.", show_default=False)],
-    b: Annotated[Path, typer.Argument(metavar="B", help="The study held against it.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="The study compared with it.", show_default=False)],
     set_a: Annotated[Settings, typer.Option(metavar="PATH=VALUE", help="Override a value of A.")] = None,
     set_b: Annotated[Settings, typer.Option(metavar="PATH=VALUE", help="Of B, for example recipe.epochs=3.")] = None,
     store_a: Annotated[StorePath, typer.Option(envvar="W2SLAB_STORE", help="Results of A. [.w2slab beside it]")] = None,
@@ -27,24 +27,18 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for a page, and the table as CSV and Parquet.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Put two studies, or two versions of one, side by side: what differs, B minus A, and how sure that is.
+    """Compare two studies, or two versions of one: differences, B minus A, with confidence intervals.
 
     Students match by task, models, method and control. Test examples are paired by id and seeds by number, on those
-    that both have; verdicts are corrected (Holm) over all students. Both studies must have been run; this trains
+    that both have; verdicts are Holm-adjusted over all students. Both studies must have been run; this trains
     nothing. A version is compared as it is run: `w2slab run s.yaml --set recipe.epochs=3`, then
     `w2slab compare s.yaml s.yaml --set-b recipe.epochs=3`.
     """
-    from w2slab.apps.compare import compare as put_side_by_side
-    from w2slab.apps.compare import open_side
-    from w2slab.apps.compare.table import plain, render
+    from w2slab.apps import compare as comparing
+    from w2slab.apps.compare.compare_table import plain
 
-    sides = open_side("A", a, set_a or [], store_a), open_side("B", b, set_b or [], store_b)
-    compared = put_side_by_side(*sides, **sides[0].statistics)
-    page = None
-    if out is not None:
-        from w2slab.apps.compare.page import write_page
-
-        page = write_page(compared, out)
-    typer.echo(json.dumps(plain(compared), indent=1, allow_nan=False) if as_json else render(compared))
+    compared = comparing.compare(a, b, settings_a=set_a or (), settings_b=set_b or (), store_a=store_a, store_b=store_b)
+    page = None if out is None else comparing.write_page(compared, out)
+    typer.echo(json.dumps(plain(compared), indent=1, allow_nan=False) if as_json else comparing.render(compared))
     if page is not None:
         typer.echo(f"page: {page}", err=as_json)

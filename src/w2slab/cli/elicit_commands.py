@@ -13,7 +13,7 @@ import typer
 from w2slab.errors import StudyError
 
 if TYPE_CHECKING:
-    from w2slab.apps.elicit.run import Files
+    from w2slab.apps.elicit.elicit_run import OwnFiles
 
 Settings = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="E.g. --set recipe.lr=1e-4.")]
 
@@ -54,8 +54,9 @@ def elicit(
     progress: Annotated[bool, typer.Option(help="Show a line per running job.")] = True,
 ) -> None:
     """Learn from your own labels, and tell what can be known of them without truth. Resumes by itself."""
-    from w2slab.apps.elicit import run, words
-    from w2slab.apps.elicit.request import make_request
+    from w2slab.apps.elicit import elicit_run as run
+    from w2slab.apps.elicit import elicit_text as words
+    from w2slab.apps.elicit.elicit_request import make_request
     from w2slab.cli.progress import Display, summary
     from w2slab.graph.store import Store
     from w2slab.jobs.options import RunOptions
@@ -104,12 +105,12 @@ def _layout(kind: str, *, candidates: list[str] | None, **fields: Any) -> Any:
 
 def _files(
     data: Path, labels: Path, truth: Path | None, more: Path | None, layout: Any, classes: tuple[str, ...] | None
-) -> Files:
-    from w2slab.apps.elicit.run import Files
+) -> OwnFiles:
+    from w2slab.apps.elicit.elicit_run import OwnFiles
 
     if classes is not None and (len(set(classes)) < max(2, len(classes)) or "" in classes):
         raise StudyError(f"--classes {','.join(classes)}: two or more names, all different, with commas between them")
-    return Files(texts=data, labels=labels, truth=truth, more=more, layout=layout, classes=classes)
+    return OwnFiles(texts=data, labels=labels, truth=truth, more=more, layout=layout, classes=classes)
 
 
 def _whole_numbers(text: str | None) -> list[int] | None:
@@ -133,16 +134,23 @@ def export(
     force: Annotated[bool, typer.Option(help="Replace a folder that is there.")] = False,
 ) -> None:
     """Write a student as an ordinary Hugging Face folder with a model card."""
-    from w2slab.apps.export import students as sources
-    from w2slab.apps.export.folder import write
+    from w2slab.apps.export.exporting import export as write_folder
 
     if (study is None) == (elicited is None):
         raise StudyError("name either a study, or with --from a folder that `w2slab elicit` wrote")
-    if elicited is not None:
-        student = sources.of_elicited(elicited)
-    else:
-        assert study is not None
-        chosen = {"task": task, "weak": weak, "strong": strong, "method": method, "seed": seed}
-        student = sources.of_study(study, settings or [], store, {k: v for k, v in chosen.items() if v is not None})
-    written = write(student, out, command=shlex.join(["w2slab", *sys.argv[1:]]), replace=force)
+    source = study or elicited
+    assert source is not None
+    written = write_folder(
+        source,
+        out,
+        task=task,
+        weak=weak,
+        strong=strong,
+        method=method,
+        seed=seed,
+        settings=settings or (),
+        store=None if study is None else store,
+        replace=force,
+        command=shlex.join(["w2slab", *sys.argv[1:]]),
+    )
     typer.echo(f"{out}: {written.words}")

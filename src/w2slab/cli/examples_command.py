@@ -1,4 +1,4 @@
-"""`w2slab examples`: what is to be labelled in a study whose weak labels come from a file."""
+"""`w2slab examples`: the examples to label for a study whose weak labels come from a file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from w2slab.errors import StudyError
 from w2slab.graph.atomic import write_atomically
 
 if TYPE_CHECKING:
-    from w2slab.study.study import Study, TaskEntry
+    from w2slab.study.study import Study
+    from w2slab.tasks.task import Task
 
 ENDINGS = (".jsonl", ".csv", ".parquet")
 
@@ -36,48 +37,44 @@ def examples(
     ] = None,
     force: Annotated[bool, typer.Option(help="Replace a file that is there.")] = False,
 ) -> None:
-    """Write what is to be labelled so that a file of labels can be the supervisor of a study: no true label.
+    """Write the examples to label, so that a file of labels can be the supervisor of a study; no ground truth.
 
     One row for each example that is in student_train, validation, reserve or test under any of the study's seeds. A
     file with a row for each `id` and its `label`, `probs` or `votes` is then the study's
     `supervision: {source: file, path: ...}`.
     """
     from w2slab.study.reading import load_study
-    from w2slab.study.study import label
 
     if out.suffix not in ENDINGS:
         raise StudyError(f"--out {out}: a name that ends in {', '.join(ENDINGS)} is needed")
     if out.exists() and not force:
-        raise StudyError(f"{out} is there already; choose another name, or add --force")
+        raise StudyError(f"{out} exists already; choose another name, or add --force")
     if not out.parent.is_dir():
         raise StudyError(f"{out}: the folder {out.parent} does not exist; make it first")
     loaded = load_study(study, settings or [])
-    named = {label(entry): entry for entry in loaded.tasks}
+    named = {each.display_name: each for each in loaded.tasks}
     if task not in named and (task is not None or len(named) > 1):
         raise StudyError(f"--task {task or '…'}: name one of the study's tasks: {', '.join(named)}")
     rows = to_label(loaded, named[task] if task else loaded.tasks[0])
     write_atomically(out, _encoded(out.suffix, rows))
     seeds = "seed" if len(loaded.seeds) == 1 else f"{len(loaded.seeds)} seeds"
-    typer.echo(f"{out}: {len(rows):,} examples, all that the study's {seeds} may ask a supervisor about")
+    typer.echo(f"{out}: {len(rows):,} examples, all that a supervisor labels under the study's {seeds}")
 
 
-def to_label(study: Study, task: TaskEntry) -> list[Row]:
-    """Examples that a supervisor is asked about under any seed: id, splits, what is read, classes; in no telling order.
+def to_label(study: Study, task: Task) -> list[Row]:
+    """Examples that a supervisor labels under any seed: id, splits, content, classes; in an uninformative order.
 
     Raises:
         DataError: The task's data are missing, malformed or too few.
     """
     from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
     from w2slab.data.splitting import split
-    from w2slab.experiment.pinning import task_spec
-    from w2slab.graph.fingerprint import transport
     from w2slab.jobs.prepare import load_task
-    from w2slab.specs import PluginSpec, restore
 
-    table = load_task(restore(PluginSpec, transport(task_spec(task))))
+    table = load_task(task.resolved())
     asked: dict[int, set[str]] = {}
     for seed in study.seeds:
-        parts = split(table, study.splits.model_dump(), seed)
+        parts = split(table, study.splits.sizes(), seed)
         for name in UNSEEN_BY_SUPERVISOR:
             for position in parts.get(name, ()):
                 asked.setdefault(int(position), set()).add(name)

@@ -62,11 +62,11 @@ class Display:
             if key in self._rows:
                 self._rich.update(self._rows[key], completed=0.0, words="" if event.kind == "started" else event.kind)
         elif event.kind == "progress" and key in self._rows:
-            self._rich.update(self._rows[key], completed=event.share, words=event.words)
+            self._rich.update(self._rows[key], completed=event.share, words=event.message)
         elif event.kind in ("finished", "failed", "stopped", "cached") and key in self._rows:
             self._rich.remove_task(self._rows.pop(key))
         if event.kind == "failed":
-            self._rich.console.print(f"failed: {event.job.title}: {event.words}", markup=False)
+            self._rich.console.print(f"failed: {event.job.title}: {event.message}", markup=False)
         made, left = self._n_made, event.n_left
         self._rich.update(
             self._total, total=made + left, completed=made, words=f"{made}/{made + left} {self._left(left)}"
@@ -74,7 +74,7 @@ class Display:
 
     def _say(self, event: Event) -> None:
         if event.kind == "failed":
-            print(f"failed: {event.job.title}: {event.words}", file=sys.stderr, flush=True)
+            print(f"failed: {event.job.title}: {event.message}", file=sys.stderr, flush=True)
         elif time.monotonic() - self._spoken > _PLAIN_EVERY_S or (event.kind == "finished" and event.n_left == 0):
             self._spoken = time.monotonic()
             total, left = self._n_made + event.n_left, self._left(event.n_left)

@@ -1,4 +1,4 @@
-"""`w2slab bench methods`: all methods ranked. Thin."""
+"""`w2slab rank`: methods ranked. Thin."""
 
 from __future__ import annotations
 
@@ -9,16 +9,13 @@ from typing import Annotated, Literal
 
 import typer
 
-app = typer.Typer(help="Rank methods on stated tasks and pairs.", no_args_is_help=True, rich_markup_mode=None)
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the program."""
+    app.command()(rank)
 
 
-@app.callback()
-def _group() -> None:
-    """Rank methods on stated tasks and pairs."""
-
-
-@app.command()
-def methods(
+def rank(
     study: Annotated[
         Path | None, typer.Argument(help="A study file: tasks, ladder, pairs, splits. [chess on the shipped ladder]")
     ] = None,
@@ -26,11 +23,11 @@ def methods(
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="Override a value, e.g. --set splits.test=500."),
     ] = None,
-    only: Annotated[str | None, typer.Option("--methods", help="Names with commas between. [all that fit]")] = None,
-    seeds: Annotated[int, typer.Option(min=1, help="Seeds of the fast path.")] = 20,
-    finetuned: Annotated[int, typer.Option(min=0, help="How many leading methods are finetuned; 0 is none.")] = 5,
+    methods: Annotated[str | None, typer.Option(help="Comma-separated names. [all that fit]")] = None,
+    seeds: Annotated[int, typer.Option(min=1, help="Seeds on frozen features.")] = 20,
+    finetuned: Annotated[int, typer.Option(min=0, help="Number of leading methods to finetune; 0 is none.")] = 5,
     finetuned_seeds: Annotated[int, typer.Option(min=1, help="Seeds of finetuning.")] = 5,
-    also: Annotated[str, typer.Option(help="Finetune these too, names with commas between.")] = "",
+    also: Annotated[str, typer.Option(help="Comma-separated names of methods to finetune in any case.")] = "",
     store: Annotated[
         Path | None, typer.Option(envvar="W2SLAB_STORE", help="Where results are kept. [.w2slab beside the study]")
     ] = None,
@@ -48,43 +45,38 @@ def methods(
     """
     from importlib.resources import as_file, files
 
-    from w2slab.apps.rank.run import Asked, bench, write
-    from w2slab.apps.rank.table import sentences, table
+    from w2slab.apps.rank.rank_run import rank as rank_methods
+    from w2slab.apps.rank.rank_table import sentences, table, write_ranking
     from w2slab.cli.progress import Display
-    from w2slab.graph.store import Store
     from w2slab.jobs.options import RunOptions
     from w2slab.study.reading import load_study
 
     with as_file(files("w2slab") / "assets" / "methods.yaml") as shipped:
         loaded = load_study(study or shipped, settings or [])
     beside = Path() if study is None else study.parent
-    asked = Asked(
-        methods=None if only is None else _names(only),
-        seeds=seeds,
-        finetuned=finetuned,
-        finetuned_seeds=finetuned_seeds,
-        also=_names(also),
-    )
     started = time.monotonic()
-    options = RunOptions(device=device)
-    max_seconds = None if max_hours is None else max_hours * 3600
     with Display(enabled=progress) as display:
-        found, outcome = bench(
+        found = rank_methods(
             loaded,
-            Store(store or beside / ".w2slab"),
-            asked,
-            run={"workers": workers, "options": options, "max_seconds": max_seconds},
+            store or beside / ".w2slab",
+            methods=None if methods is None else _names(methods),
+            seeds=seeds,
+            finetuned=finetuned,
+            finetuned_seeds=finetuned_seeds,
+            also=_names(also),
+            workers=workers,
+            options=RunOptions(device=device),
+            max_seconds=None if max_hours is None else max_hours * 3600,
             on_event=display.on_event,
         )
-    if found is None:
-        typer.echo("stopped; what is done is kept. To go on, run the same command again", err=True)
-        sys.exit(outcome.exit_code)
-    page = write(found, out or beside / f"{loaded.name}-ranking")
-    for part in (table(found.fast), table(found.full) if found.full else "", *sentences(found)):
-        if part:
-            typer.echo(part + "\n")
+    if found.outcome.stopped:
+        typer.echo("stopped; completed jobs are kept. To resume, run the same command again", err=True)
+        sys.exit(found.outcome.exit_code)
+    page = write_ranking(found, out or beside / f"{loaded.name}-ranking")
+    for part in (*(table(part) for part in (found.fast, found.full) if part), *sentences(found)):
+        typer.echo(part + "\n")
     typer.echo(f"{time.monotonic() - started:.0f} s; ranking: {page}")
-    sys.exit(outcome.exit_code)
+    sys.exit(found.outcome.exit_code)
 
 
 def _names(written: str) -> tuple[str, ...]:

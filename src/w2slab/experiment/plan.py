@@ -61,7 +61,9 @@ def plan(study: Study) -> Plan:
             for method in study.methods:
                 assert isinstance(method, Method)  # what a study holds, under the name by which it knows it
                 found = method.student(trial, weak, strong, weak_labels)
-                comparisons.append(trial.compare(weak, strong, found, method.label, uses_truth=method.uses_truth))
+                comparisons.append(
+                    trial.compare(weak, strong, found, method.display_name, uses_truth=method.uses_truth)
+                )
         comparisons += _controls(trial)
     for comparison in comparisons:
         for compared in (comparison.data, comparison.supervisor, comparison.ceiling, comparison.student):
@@ -78,7 +80,7 @@ def _there(component: C, missing: type[W2SError]) -> C:
 
 
 def _baseline(study: Study) -> str:
-    return next((method.label for method in study.methods if isinstance(method, Naive)), "naive")
+    return next((method.display_name for method in study.methods if isinstance(method, Naive)), "naive")
 
 
 def _controls(trial: Trial) -> list[Comparison]:

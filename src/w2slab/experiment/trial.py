@@ -52,7 +52,7 @@ class Trial:
 
     def __init__(self, study: Study, task: Task, seed: int, files: FileDigests, data: Job | None = None) -> None:
         self.study = study
-        self.task = task.label
+        self.task = task.display_name
         self.seed = seed
         self._files = files
         self._jobs: dict[Any, Job] = {}  # the same job is asked for many times

@@ -47,7 +47,7 @@ def _flush(path: str) -> None:
 
 
 def damages(folder: Path, files: Mapping[str, Any]) -> Iterator[str]:
-    """Tell what is wrong with the files, sizes first since they cost nothing."""
+    """Yield each damage of the files in words, sizes first since they cost nothing."""
     for name, recorded in files.items():
         try:
             size = (folder / name).stat().st_size
@@ -79,7 +79,7 @@ def signature(folder: str) -> str:
 
 
 def _files(folder: Path) -> list[tuple[str, str]]:
-    """Name and path of each file, sorted."""
+    """Return name and path of each file, sorted."""
     found: list[tuple[str, str]] = []
     unseen = [""]
     while unseen:

@@ -1,4 +1,4 @@
-"""What ends a run before all is done: a signal, or the time that it was given."""
+"""The early end of a run: by a signal, or after the time that it was given."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Interruption = Literal["SIGINT", "SIGTERM", "max_seconds"]
 
 
 class Ending:
-    """Whether a run is to end, and why.
+    """The state of an end that is asked for: has it come, and for which reason.
 
     Args:
         max_seconds: After this time from now it ends; `None` is never.
@@ -32,13 +32,13 @@ class Ending:
         self._on_signal = on_signal
 
     def has_come(self) -> bool:
-        """Whether no job may be begun any more."""
+        """Return whether no further job may be begun."""
         if self.reason is None and self._deadline is not None and time.monotonic() >= self._deadline:
             self.reason = "max_seconds"
         return self.reason is not None
 
     def within(self, seconds: float) -> float:
-        """`seconds`, or the time that is left if that is less."""
+        """Return `seconds`, or the time that is left if that is less."""
         return seconds if self._deadline is None else min(seconds, max(0.0, self._deadline - time.monotonic()))
 
     @contextmanager

@@ -1,4 +1,4 @@
-"""Which job is next: of those whose inputs are there, the one with the longest way to the end before it."""
+"""The order of jobs: of those whose inputs are there, the one with the longest way to the end comes first."""
 
 from __future__ import annotations
 
@@ -36,16 +36,16 @@ class Order:
                 self.put(job)
 
     def has_ready(self) -> bool:
-        """Whether there is a job that could be begun."""
+        """Return whether there is a job that could be begun."""
         return bool(self._ready)
 
     def next_group(self) -> tuple[Group, int]:
-        """The group of the job that is next, and how many of its jobs are ready and may be done by one call."""
+        """Return the group of the job that is next, and how many of its jobs are ready and may be done by one call."""
         group = min(self._ready, key=lambda each: self._ready[each][0])
         return group, 1 if group == ALONE else len(self._ready[group])
 
     def pop(self, group: Group) -> Job | None:
-        """The next ready job of a group, which then is ready no more."""
+        """Take the next ready job of a group."""
         heap = self._ready.get(group)
         if heap is None:
             return None
@@ -55,12 +55,12 @@ class Order:
         return self.jobs[key]
 
     def put(self, job: Job, *, alone: bool = False) -> None:
-        """Make a job ready, for company if it may have any and `alone` is not asked for."""
+        """Make a job ready, to be done with others of its group unless `alone` is asked for."""
         group = (job.fused, job.batch) if job.fused and not alone else ALONE
         heapq.heappush(self._ready.setdefault(group, []), (self._rank[job.key], job.key))
 
     def finish(self, job: Job) -> None:
-        """The job is done: what awaited only it is ready now."""
+        """Note that the job is done, and make ready the jobs that waited for it alone."""
         del self.left[job.key]
         for reader in self._readers[job.key]:
             self._n_awaited[reader] -= 1
@@ -68,7 +68,7 @@ class Order:
                 self.put(self.jobs[reader])
 
     def fail(self, job: Job) -> None:
-        """The job is not left, and what follows it waits for ever."""
+        """Note that the job failed: it is not left, and what follows it is never ready."""
         del self.left[job.key]
 
     def skip_after(self, job: Job) -> Iterator[Job]:
@@ -83,7 +83,7 @@ class Order:
 
 
 def _ranks(needed: list[Job], readers: Mapping[str, list[str]]) -> dict[str, tuple[int, int]]:
-    """Place of each job in the order: the longest way to the end first, then the graph's order."""
+    """Return the place of each job in the order: the longest way to the end first, then the graph's order."""
     way: dict[str, int] = {}
     for job in reversed(needed):  # every reader comes after what it reads
         way[job.key] = 1 + max((way[reader] for reader in readers[job.key]), default=0)

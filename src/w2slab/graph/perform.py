@@ -1,4 +1,4 @@
-"""Jobs done in this process by one call: what every executor's worker calls.
+"""Jobs done in this process by one call, which is what the workers of every executor make.
 
 Only plain data goes in (tickets) and comes out (messages): keys and folders travel, results stay on disk. Several
 jobs are done by one call of their `fused` function, and each still gets a result, a record and an end of its own.
@@ -69,7 +69,7 @@ class Ticket:
 
     @classmethod
     def of(cls, job: Job, store: Store, options: Any) -> Ticket:
-        """A job of a graph, to be done for a store."""
+        """Return the ticket of a job of a graph, to be done for a store."""
         return cls(
             store=str(store.root),
             key=job.key,
@@ -88,16 +88,16 @@ Status = Literal["done", "failed", "stopped", "died", "apart"]
 
 @dataclass(frozen=True)
 class Progress:
-    """A running job has done this share, in [0, 1]."""
+    """A message from a running job: the share that is done, in [0, 1], and a few words."""
 
     key: str
     share: float
-    words: str
+    message: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class End:
-    """A job is no longer running.
+    """The last message about a job, which is no longer running.
 
     Args:
         status: `done` and published; `failed` with an error; `stopped` when asked to, its place saved; `died` with
@@ -118,6 +118,7 @@ def perform(
     *,
     on_message: Callable[[Progress | End], None] = lambda message: None,
     stop_requested: Callable[[], bool] = lambda: False,
+    work: Callable[[JobContext], Any] | None = None,
 ) -> None:
     """Do the jobs by one call and publish the result of each; each has its `End` as soon as it is published.
 
@@ -125,6 +126,7 @@ def perform(
         tickets: One job, which its `run` does, or several of one `fused` function.
         on_message: Called, from this thread for each `End`, with what happens.
         stop_requested: Whether the jobs should save their place and stop.
+        work: Does a single job in the place of its `run`, to the same result; `None` is its `run`.
     """
     store = Store(tickets[0].store)
     until = time.monotonic() + _PREDECESSOR_SECONDS
@@ -133,10 +135,10 @@ def perform(
         for ticket in tickets:
             lock = store.lock_attempt(ticket.key, wait_s=max(0.0, until - time.monotonic()))
             if lock is None:
-                words = (
+                message = (
                     f"another process still works on {ticket.key}. Wait until it has ended, or end it, and run again."
                 )
-                on_message(End(key=ticket.key, status="failed", message=words))
+                on_message(End(key=ticket.key, status="failed", message=message))
             elif store.has(ticket.key):  # whoever held the lock before finished it
                 with lock:
                     store.clear(ticket.key)
@@ -144,14 +146,14 @@ def perform(
             else:
                 attempts.append(_Attempt(ticket, store, lock, on_message))
         if attempts:
-            _do(attempts, stop_requested)
+            _do(attempts, stop_requested, work)
     finally:
         for attempt in attempts:
             attempt.close()
 
 
 def named_function(name: str) -> Callable[..., Any]:
-    """The function called `module:function`.
+    """Import the function called `module:function`.
 
     Raises:
         JobError: There is no such function.
@@ -174,15 +176,12 @@ class _Attempt:
         self._is_open = True
 
     def context(self, stop_requested: Callable[[], bool], n_together: int) -> JobContext:
-        """What the job's function is given."""
+        """Return the context that the job's function is given."""
         self._out = self._store.temporary(self.ticket.key)
-        work = self._store.work(self.ticket.key)
-        if n_together == 1:  # of thousands of small jobs few need theirs, and to make and remove it takes long
-            work.mkdir(parents=True, exist_ok=True)
         return JobContext(
             inputs={name: self._store.folder(key) for name, key in self.ticket.inputs.items()},
             out=self._out,
-            work=work,
+            work=self._store.work(self.ticket.key),
             shared=self._store.shared,
             options=decode(self.ticket.options),
             progress=_throttled(self.ticket.key, self._on_message, n_together),
@@ -201,7 +200,7 @@ class _Attempt:
     def end(
         self, seconds: float, error: BaseException | None = None, *, failed: Literal["failed", "apart"] = "failed"
     ) -> None:
-        """Let go of the job and say how it ended: done without an error, else stopped or `failed`."""
+        """Let go of the job and report its end: done without an error, else stopped or `failed`."""
         self.close()
         message = trace = ""
         if error is not None and not isinstance(error, Stopped):
@@ -219,12 +218,13 @@ class _Attempt:
             self._lock.release()
 
 
-def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool]) -> None:
+def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool], work: Callable[[JobContext], Any] | None) -> None:
     n = len(attempts)
     _forget_peak_memory()
     began, clock, processor = _now(), time.monotonic(), _cpu_seconds()
     try:
-        results = _call([each.ticket for each in attempts], [each.context(stop_requested, n) for each in attempts])
+        contexts = [each.context(stop_requested, n) for each in attempts]
+        results = _call([each.ticket for each in attempts], contexts) if work is None else list(map(work, contexts))
     except (Exception, SystemExit) as error:
         for attempt in attempts:
             attempt.end((time.monotonic() - clock) / n, error, failed="failed" if n == 1 else "apart")
@@ -258,7 +258,7 @@ def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool]) -> None:
 
 
 def _call(tickets: list[Ticket], contexts: list[JobContext]) -> list[Any]:
-    """The facts of each job, or the exception with which it failed among others."""
+    """Return the facts of each job, or the exception with which it failed among others."""
     first = tickets[0]
     if len(tickets) == 1:
         return [named_function(first.run)(decode(first.spec), contexts[0])]
@@ -296,12 +296,12 @@ def _throttled(key: str, on_message: Callable[[Progress | End], None], n_togethe
     last = float("-inf")
     pause = _PROGRESS_SECONDS * max(1.0, n_together / _PROGRESS_AT_ONCE)
 
-    def progress(share: float, words: str = "") -> None:
+    def progress(share: float, message: str = "") -> None:
         nonlocal last
         now = time.monotonic()
         if now - last >= pause:
             last = now
-            on_message(Progress(key, min(max(float(share), 0.0), 1.0), str(words)))
+            on_message(Progress(key, min(max(float(share), 0.0), 1.0), str(message)))
 
     return progress
 
@@ -335,7 +335,7 @@ def _forget_peak_memory() -> None:
 
 
 def peak_memory_bytes() -> int:
-    """The most memory that this process has held since it began its job."""
+    """Return the most memory that this process has held since it began its job."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith("VmHWM:"):

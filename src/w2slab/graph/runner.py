@@ -1,8 +1,8 @@
-"""What is missing, in which order it is made, and what a failure stops.
+"""Runs: jobs that are missing are made in order, and a failure stops what needs it.
 
 A job is *cached* if its result is in the store and whole. A run makes what the wanted jobs need and nothing else: what
 stands before a cached job is not looked at. Several runs may share a store; a job that another run is doing is waited
-for while there is nothing else to do. Ready jobs that may be done by one call are given to it in *company*, and each
+for while there is nothing else to do. Ready jobs that may be done by one call are given to it as a *batch*, and each
 remains a job with its own result; if the call fails, each is tried alone.
 """
 
@@ -35,14 +35,14 @@ _FRESH_AFTER = 2  # failures in a row, after which a job's checkpoints are no lo
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a job, for the display of progress.
+    """A change of a job's state, for the display of progress.
 
     Args:
         kind: `cached` results are announced first, and later those that another run has made meanwhile. `waiting`:
             another run is doing it. `retried`: its process died, or the call that did it with others failed, and it
             starts once more. `skipped`: something before it failed.
         share: How much of the job is done, in [0, 1]; of `progress`.
-        words: What the job says of its progress, or the message of a failure, also of the one before `retried`.
+        message: What the job says of its progress, or the message of a failure, also of the one before `retried`.
         seconds: How long the job took, its share of a call that did several; of `finished` and `failed`.
         n_left: Jobs of this run that are still to be made.
     """
@@ -50,14 +50,14 @@ class Event:
     kind: Literal["cached", "started", "progress", "finished", "failed", "skipped", "stopped", "waiting", "retried"]
     job: Job
     share: float = 0.0
-    words: str = ""
+    message: str = ""
     seconds: float = 0.0
     n_left: int = 0
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended, by keys of jobs.
+    """The end of a run, by keys of jobs.
 
     Args:
         done: Made in this run, in the order in which they were finished.
@@ -77,14 +77,14 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """0 all done, 1 some failed, 75 stopped on purpose, 130 interrupted from the keyboard."""
+        """Return 0 if all is done, 1 if some failed, 75 stopped on purpose, 130 interrupted from the keyboard."""
         if self.stopped:
             return 130 if self.interrupted == "SIGINT" else 75
         return 1 if self.failed else 0
 
 
 def state(graph: Graph, store: Store) -> dict[str, State]:
-    """Whether each job is cached, missing, or failed the last time it was tried. Nothing is run or written."""
+    """Return for each job `cached`, `missing`, or `failed` the last time it was tried; nothing is run or written."""
     failures = store.failures()
     return {
         job.key: "cached" if store.has(job.key) else "failed" if job.key in failures else "missing" for job in graph
@@ -92,7 +92,7 @@ def state(graph: Graph, store: Store) -> dict[str, State]:
 
 
 def missing(graph: Graph, store: Store, targets: Iterable[Job] | None = None) -> list[Job]:
-    """The jobs that a run would do, in the graph's order. Nothing is run or written."""
+    """Return the jobs that a run would do, in the graph's order; nothing is run or written."""
     return _survey(graph, targets, lambda job: store.has(job.key))[1]
 
 
@@ -128,7 +128,7 @@ def run(
     try:
         for job in cached:
             flow.outcome.cached.append(job.key)
-            flow.tell("cached", job)
+            flow.emit("cached", job)
         if needed:
             store.open()
             with flow.ending.answering_signals():
@@ -142,7 +142,7 @@ def run(
 def _survey(
     graph: Graph, targets: Iterable[Job] | None, is_there: Callable[[Job], bool]
 ) -> tuple[list[Job], list[Job]]:
-    """The cached jobs that are read, and the jobs to be done, both in the graph's order."""
+    """Return the cached jobs that are read and the jobs to be done, both in the graph's order."""
     unseen = [graph[job.key] for job in (graph.wanted if targets is None else targets)]
     found: dict[str, bool] = {}
     while unseen:
@@ -156,8 +156,8 @@ def _survey(
 
 
 @dataclass
-class _Company:
-    """Jobs that were given to one call."""
+class _Batch:
+    """The jobs that were given to one call."""
 
     size: int
     n_running: int
@@ -180,7 +180,7 @@ class _Flow:
         self.outcome = Outcome()
         self.ending = Ending(max_seconds, lambda: executor.cancel(force=self.ending.is_forced))
         self._elsewhere: dict[str, None] = {}  # another run is doing these
-        self._running: dict[str, _Company] = {}
+        self._running: dict[str, _Batch] = {}
         self._n_busy = 0  # calls that run
         self._tries: dict[str, int] = {}  # how often each was begun
         self._reasons: dict[str, str] = {}  # why each is tried once more
@@ -228,28 +228,28 @@ class _Flow:
 
     def _begin_jobs(self) -> None:
         while self.order.has_ready() and self._n_busy < self.executor.capacity() and not self.ending.has_come():
-            company = self._next_company()
-            if company:
-                self._begin(company)
+            batch = self._next_batch()
+            if batch:
+                self._begin(batch)
 
-    def _next_company(self) -> list[Job]:
-        """Ready jobs for one call, ours to do: an even share of them, so that every free worker has some."""
+    def _next_batch(self) -> list[Job]:
+        """Take ready jobs for one call, ours to do: an even share of them, so that every free worker has some."""
         group, n_ready = self.order.next_group()
         share = math.ceil(n_ready / (self.executor.capacity() - self._n_busy))
         share = max(1, min(share, MOST_TOGETHER, self._most_locks - len(self._locks)))
-        company: list[Job] = []
+        batch: list[Job] = []
         found: dict[str, bool] = {}
-        while len(company) < share and (job := self.order.pop(group)) is not None:
+        while len(batch) < share and (job := self.order.pop(group)) is not None:
             if self._is_ours(job, found):
-                company.append(job)
-        return company
+                batch.append(job)
+        return batch
 
     def _is_ours(self, job: Job, found: dict[str, bool]) -> bool:
-        """Whether the job is still to be done, can be, and is now locked so that no other run does it."""
+        """Lock the job; return whether it is still to be done, can be, and no other run does it."""
         lock = self.store.lock(job.key)
         if lock is None:
             self._elsewhere[job.key] = None
-            self.tell("waiting", job)
+            self.emit("waiting", job)
             return False
         self._locks[job.key] = lock
         if self._is_settled(job):
@@ -273,7 +273,7 @@ class _Flow:
         self.order.put(job, alone=alone)
 
     def _is_settled(self, job: Job) -> bool:
-        """Whether another run has made this job, or has failed at it, since this run began."""
+        """Return whether another run has made this job, or has failed at it, since this run began."""
         if self.store.check(job):
             self._finish(job, 0.0, by_us=job.key in self._tries)  # its process may have died just after publication
             return True
@@ -283,10 +283,10 @@ class _Flow:
             return True
         return False
 
-    def _begin(self, company: list[Job]) -> None:
-        together = _Company(len(company), len(company))
+    def _begin(self, batch: list[Job]) -> None:
+        together = _Batch(len(batch), len(batch))
         tickets = []
-        for job in company:
+        for job in batch:
             n_tries = self._tries[job.key] = self._tries.get(job.key, 0) + 1
             if n_tries == 1 and job.key in self._old_failures:
                 if (self.store.failure(job.key) or {}).get("n_failures", 0) >= _FRESH_AFTER:
@@ -295,12 +295,12 @@ class _Flow:
             self._running[job.key] = together
         self._n_busy += 1
         self.executor.submit(tickets)
-        for job in company:
+        for job in batch:
             reason = self._reasons.pop(job.key, "")
-            self.tell("started" if self._tries[job.key] == 1 else "retried", job, words=reason)
+            self.emit("started" if self._tries[job.key] == 1 else "retried", job, message=reason)
 
     def _obstacle(self, job: Job, found: dict[str, bool]) -> str | None:
-        """Why what the job reads is not what its key says; `found` are inputs that were checked a moment ago."""
+        """Return in words what the job reads that its key does not say; `found` are inputs checked a moment ago."""
         for name, each in job.inputs.items():
             try:
                 is_whole = found[each.key] if each.key in found else self.store.check(each)
@@ -321,11 +321,11 @@ class _Flow:
             return
         job = self.order.jobs[message.key]
         if isinstance(message, Progress):
-            self.tell("progress", job, share=message.share, words=message.words)
+            self.emit("progress", job, share=message.share, message=message.message)
             return
-        company = self._running.pop(job.key)
-        company.n_running -= 1
-        self._n_busy -= company.n_running == 0
+        batch = self._running.pop(job.key)
+        batch.n_running -= 1
+        self._n_busy -= batch.n_running == 0
         n_tries = self._tries[job.key]
         if message.status == "done":
             self._finish(job, message.seconds, by_us=True)
@@ -333,23 +333,23 @@ class _Flow:
             self._record_failure(job, message)
         elif self.ending.has_come():
             self._unlock(job.key)
-            self.tell("stopped", job)
-        elif message.status != "stopped" and company.size > 1:  # perhaps another one's fault
+            self.emit("stopped", job)
+        elif message.status != "stopped" and batch.size > 1:  # perhaps another one's fault
             self._reasons[job.key] = message.message
             self._put_back(job, alone=True)
-        elif n_tries < _TRIES:  # its process died, or was told to end by somebody else
+        elif n_tries < _TRIES:  # its process died, or was ended by somebody else
             self._reasons[job.key] = message.message
             self._put_back(job)
         else:
-            words = f"{message.message or 'the job was stopped from outside'} (tried {n_tries} times)"
-            self._record_failure(job, End(key=job.key, status="failed", message=words))
+            reason = f"{message.message or 'the job was stopped from outside'} (tried {n_tries} times)"
+            self._record_failure(job, End(key=job.key, status="failed", message=reason))
 
     def _finish(self, job: Job, seconds: float, *, by_us: bool) -> None:
         self.store.mark_whole(job.key)
         self.order.finish(job)
         self._unlock(job.key)
         (self.outcome.done if by_us else self.outcome.cached).append(job.key)
-        self.tell("finished" if by_us else "cached", job, seconds=seconds)
+        self.emit("finished" if by_us else "cached", job, seconds=seconds)
 
     def _record_failure(self, job: Job, end: End) -> None:
         failure = {"key": job.key, "title": job.title, "message": end.message, "traceback": end.traceback}
@@ -357,20 +357,20 @@ class _Flow:
         self.store.write_failure(job.key, failure)
         self._fail(job, end.message, end.seconds)
 
-    def _fail(self, job: Job, words: str, seconds: float) -> None:
+    def _fail(self, job: Job, message: str, seconds: float) -> None:
         self.order.fail(job)
         self._unlock(job.key)
-        self.outcome.failed[job.key] = words
-        self.tell("failed", job, words=words, seconds=seconds)
+        self.outcome.failed[job.key] = message
+        self.emit("failed", job, message=message, seconds=seconds)
         for skipped in self.order.skip_after(job):
             self.outcome.skipped[skipped.key] = job.key
-            self.tell("skipped", skipped, words=f"{job.title or job.key} failed")
+            self.emit("skipped", skipped, message=f"{job.title or job.key} failed")
 
     def _unlock(self, key: str) -> None:
         lock = self._locks.pop(key, None)
         if lock is not None:
             lock.release()
 
-    def tell(self, kind: Any, job: Job, **about: Any) -> None:
+    def emit(self, kind: Any, job: Job, **about: Any) -> None:
         """Announce an event."""
         self.on_event(Event(kind, job, n_left=len(self.order.left), **about))

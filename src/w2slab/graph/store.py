@@ -52,15 +52,15 @@ class Store:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def has(self, key: str) -> bool:
-        """Whether the result is there; its files are not looked at."""
+        """Return whether the result is there; its files are not looked at."""
         return os.path.exists(f"{self._path(key)}/{RECORD}")
 
     def folder(self, key: str) -> Path:
-        """Where the result is, or would be."""
+        """Return the folder of a result, there or not."""
         return Path(self._path(key))
 
     def record(self, key: str) -> dict[str, Any]:
-        """How the result was made: payload, facts, packages, host, times, checksums.
+        """Return how the result was made: payload, facts, packages, host, times, checksums.
 
         Raises:
             StoreError: There is no such result, or its record is unreadable.
@@ -73,15 +73,24 @@ class Store:
         except (OSError, ValueError) as error:
             raise StoreError(f"{path}: cannot be read: {error}. Remove its folder and run the study again.") from None
 
+    def keys(self, kind: str) -> list[str]:
+        """Return the keys of all results of a kind of job, sorted."""
+        found = []
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for folder in os.listdir(self._objects):
+                names = os.listdir(f"{self._objects}/{folder}")
+                found += [name for name in names if name.rpartition("-")[0] == kind and self.has(name)]
+        return sorted(found)
+
     def failure(self, key: str) -> dict[str, Any] | None:
-        """Why the job failed the last time it was tried, or `None`."""
+        """Return the record of a job's last failure, `None` if its last try did not fail."""
         try:
             return _read_json(self.root / "failures" / f"{key}.json")
         except (OSError, ValueError):
             return None
 
     def failures(self) -> dict[str, int]:
-        """Keys of the jobs that failed the last time they were tried, each with a stamp that a new failure changes."""
+        """Return the keys of jobs that failed the last time, each with a stamp that a new failure changes."""
         try:
             names = os.listdir(self.root / "failures")
         except (FileNotFoundError, NotADirectoryError):
@@ -90,22 +99,22 @@ class Store:
         return {key: stamp for key, stamp in stamps.items() if stamp is not None}
 
     def failure_stamp(self, key: str) -> int | None:
-        """What a new failure of the job changes; `None` if it did not fail."""
+        """Return a stamp that a new failure of the job changes; `None` if it did not fail."""
         try:
             return os.stat(self.root / "failures" / f"{key}.json").st_mtime_ns
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def work(self, key: str) -> Path:
-        """Folder for the checkpoints of a job's attempts."""
+        """Return the folder for the checkpoints of a job's attempts."""
         return self.root / "work" / key
 
     def log(self, key: str) -> Path:
-        """File with what an unfinished or failed job printed."""
+        """Return the file with what an unfinished or failed job printed."""
         return self.root / "logs" / f"{key}.log"
 
     def output(self, key: str) -> str:
-        """The end of what an unfinished or failed job printed."""
+        """Return the end of what an unfinished or failed job printed."""
         try:
             with self.log(key).open("rb") as file:
                 file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_TAIL_BYTES))
@@ -116,7 +125,7 @@ class Store:
     # --- checking -----------------------------------------------------------------------------------------------------
 
     def check(self, job: Job) -> bool:
-        """Whether the job's result is there, is what was asked for, and is whole.
+        """Return whether the job's result is there, is what was asked for, and is whole.
 
         Files that are unchanged (name, size, time, inode) since they were last found whole are not read again, nor is
         their record. A damaged result is set aside.
@@ -127,7 +136,7 @@ class Store:
         return self._inspect(job, trust_unchanged=True)
 
     def verify(self, job: Job) -> bool:
-        """As `check`, and every file is read and compared with its checksum."""
+        """Do as `check`, and read every file to compare it with its checksum."""
         return self._inspect(job, trust_unchanged=False)
 
     def mark_whole(self, key: str) -> None:
@@ -136,7 +145,7 @@ class Store:
         self._has_news = True
 
     def save_marks(self) -> None:
-        """Keep for the next run which results were found whole. Without it they are read again."""
+        """Keep the marks of results that were found whole; without them the next run reads those again."""
         if self._has_news:
             known, self._verified = self._trusted(), None
             self._verified = {**self._trusted(), **known}  # with what other runs found meanwhile
@@ -235,18 +244,18 @@ class Store:
                     path.unlink()
 
     def lock(self, key: str) -> Lock | None:
-        """The right to have this job done, held by a run; `None` while another run has it."""
+        """Take the right to have this job done, held by a run; `None` while another run has it."""
         return Lock.take(self.root / "locks" / key)
 
     def lock_attempt(self, key: str, *, wait_s: float = 0.0) -> Lock | None:
-        """The right to write into the job's work and temporary folders, held by the process that does the job.
+        """Take the right to write into the job's work and temporary folders, held by the process that does the job.
 
         Distinct from the run's own lock: a run that was killed lets go a moment before its workers are dead.
         """
         return Lock.take(self.root / "locks" / f"{key}.attempt", wait_s=wait_s)
 
     def temporary(self, key: str) -> Path:
-        """A new empty folder for a result that is being written."""
+        """Make a new empty folder for a result that is being written."""
         path = self.root / "tmp" / f"{key}.{os.getpid()}.{uuid.uuid4().hex}"
         path.mkdir(parents=True)
         return path
@@ -306,10 +315,10 @@ class Store:
     def remove(self, key: str) -> None:
         """Forget a result."""
         if self.folder(key).exists():
-            grave = self.root / "tmp" / f"{key}.{os.getpid()}.{uuid.uuid4().hex}"
-            grave.parent.mkdir(parents=True, exist_ok=True)
-            os.rename(self.folder(key), grave)
-            shutil.rmtree(grave)
+            trash = self.root / "tmp" / f"{key}.{os.getpid()}.{uuid.uuid4().hex}"
+            trash.parent.mkdir(parents=True, exist_ok=True)
+            os.rename(self.folder(key), trash)
+            shutil.rmtree(trash)
 
     def _path(self, key: str) -> str:
         # The first two digits of the digest keep the folders small.
@@ -328,7 +337,7 @@ def _stamp() -> str:
 
 
 def _record_text(record: Mapping[str, Any]) -> str:
-    """JSON with a line for each field."""
+    """Return JSON with a line for each field."""
     lines = (f" {json.dumps(name)}: {_encode(value)}" for name, value in sorted(record.items()))
     return "{\n" + ",\n".join(lines) + "\n}"
 

@@ -29,7 +29,7 @@ WHOLE = "whole"
 def features(
     network: Network, encoded: Encoded, row_per_example: bool, running: Running, **reading: Any
 ) -> NDArray[np.float32]:
-    """What the network's head reads, a row per example, or one per candidate, example by example: [R, D].
+    """Return the input of the network's head, a row per example or per candidate, example by example: [R, D].
 
     Args:
         network: Has features.

@@ -57,7 +57,7 @@ class GenerativeSpec(Spec):
 
 
 class Texts(NamedTuple):
-    """What is learned, a row each.
+    """Training texts, a row each.
 
     Args:
         texts: What is read first.
@@ -172,7 +172,7 @@ def require_text(examples: Examples) -> list[str]:
 
 
 def held_out(groups: Sequence[str]) -> np.ndarray:
-    """Which rows judge and are not learned: those of a few groups by their digests, none where there is one group."""
+    """Return a mask of held-out rows: those of a few groups by their digests, none where there is one group."""
     by_digest = sorted(set(groups), key=lambda group: hashlib.sha256(f"held out\0{group}".encode()).digest())
     n_held_out = max(1, round(HELD_OUT_SHARE * len(by_digest))) if len(by_digest) > 1 else 0
     chosen = set(by_digest[:n_held_out])

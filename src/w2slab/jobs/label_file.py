@@ -45,7 +45,7 @@ def label_file(spec: LabelFileSpec, context: JobContext) -> dict[str, Any]:
         DataError: A row is malformed, or names no example of the task; or an example of these splits has no label.
     """
     data = TaskData.of(context.inputs)
-    given = read_task_labels(Path(spec.file["path"]), data.all_examples)
+    given = read_task_labels(spec.path, data.all_examples)
     splits = {split: data.positions(split) for split in UNSEEN_BY_SUPERVISOR if data.has(split)}
     for split, labels in given.of(splits).items():
         write_predictions(context.out, split, labels)

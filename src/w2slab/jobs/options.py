@@ -1,4 +1,4 @@
-"""How and where a run computes: options that enter no key and change no result beyond rounding."""
+"""Options of a run: how and where it computes, in no key and without effect on results beyond rounding."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from w2slab.errors import Problem, StudyError
-from w2slab.registry import closest
+from w2slab.fields import closest
 from w2slab.training.placement import DEVICES, Device
 
 
@@ -64,7 +64,7 @@ class RunOptions:
             raise StudyError(problems)
 
     def _refused(self) -> Iterator[tuple[str, str]]:
-        """Name each field whose value is not allowed, with what is."""
+        """Yield each field whose value is not allowed, with the values that are."""
         if self.device not in DEVICES:
             yield "device", ", ".join(DEVICES)
         for name, value in (("prediction_batch", self.prediction_batch), ("gpus_per_job", self.gpus_per_job)):

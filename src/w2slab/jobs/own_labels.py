@@ -80,14 +80,13 @@ def own_labels(spec: OwnLabelsSpec, context: JobContext) -> dict[str, Any]:
     Raises:
         DataError: A file is malformed, or texts and labels do not belong together.
     """
-    layout = Layout(**spec.layout)
-    texts = read_texts(Path(spec.texts["path"]), layout)
-    labels = read_labels(Path(spec.labels["path"]), texts, spec.classes)
+    texts = read_texts(spec.texts, spec.layout)
+    labels = read_labels(spec.labels, texts, spec.classes)
     table, splits = texts.table, {LEARNED: np.arange(len(texts))}
     if spec.more is not None:
         import pyarrow as pa
 
-        more = read_more(Path(spec.more["path"]), layout, texts)
+        more = read_more(spec.more, spec.layout, texts)
         table = pa.concat_tables([table, more.table])
         splits[KEPT] = len(texts) + np.arange(len(more))
     write_examples(context.out, Examples(table, labels.classes), {"n_examples": len(table)})
@@ -136,7 +135,7 @@ def folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
     names, members, sizes = np.unique(groups, return_inverse=True, return_counts=True)
     if len(names) < n_folds:
         raise DataError(
-            f"{len(names)} groups of texts cannot be dealt into {n_folds} folds; ask for fewer folds, or bring more "
+            f"{len(names)} groups of texts cannot be divided into {n_folds} folds; ask for fewer folds, or bring more "
             "texts"
         )
     filled = np.zeros(n_folds, dtype=np.int64)

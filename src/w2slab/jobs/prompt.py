@@ -158,7 +158,7 @@ def in_turn(order: np.ndarray, classes: np.ndarray) -> np.ndarray:
 
 
 def _questions(examples: Examples) -> tuple[list[str], list[list[str] | None]]:
-    """How each example is put, and the texts among which the model chooses; `None` where these are class numbers."""
+    """Return the question of each example and its candidate texts; `None` where these are class numbers."""
     texts, answers = require_text(examples), examples.answers
     if examples.classes is None:
         return texts, list(answers)
@@ -174,7 +174,7 @@ class _Asks(NamedTuple):
 
 
 def _room(model: Model) -> int:
-    """At how many tokens the model cuts a text; found by trial, since families need not know it themselves."""
+    """Return the number of tokens at which the model truncates a text; found by trial."""
     n_words = 256
     while True:
         n_tokens = int(model.tokens(["word " * n_words]).lengths[0])
@@ -193,7 +193,7 @@ def _asks(model: Model, instruction: str, shots: Sequence[str], examples: Exampl
         return _Asks([head + question for question in questions], choices, 0)
     longest = [max(choice, key=len, default="") for choice in choices]
     needed = model.tokens([head + question for question in questions], longest).lengths
-    # Token by token a shot may join its neighbours; what is lost by that is cut on the left by the model.
+    # Token by token a shot may join its neighbours; what is lost by that is truncated on the left by the model.
     taken = np.cumsum(model.tokens(list(shots)).lengths[::-1])
     n_shots = np.searchsorted(taken, limit - needed, side="right")
     kept = ["".join(shots[len(shots) - n :]) for n in range(len(shots) + 1)]

@@ -46,7 +46,7 @@ _LAUNCHER = (
 
 @dataclass(frozen=True)
 class Launch:
-    """How a launcher such as `accelerate launch` started this process.
+    """The way a launcher such as `accelerate launch` started this process.
 
     Args:
         rank: Number of this process; 0 does the run.
@@ -62,7 +62,7 @@ class Launch:
 
 
 def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:
-    """How a launcher started this process, `None` if none did; what it set is removed from the environment.
+    """Return the way a launcher started this process, or `None`, and remove its variables from the environment.
 
     Raises:
         UnavailableError: It started processes on several machines.
@@ -171,7 +171,7 @@ def visible_gpus() -> list[str]:
 
 
 def _environment(n_ranks: int, port: int, gpus: list[str] | None) -> dict[str, str]:
-    """What all ranks of a job have in common."""
+    """Return the environment that all ranks of a job share."""
     threads = os.environ.get("OMP_NUM_THREADS", "1").split(",")[0]
     share = str(max(1, (int(threads) if threads.isdigit() else 1) // n_ranks))
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_LAUNCHER)}
@@ -249,8 +249,8 @@ class _Rank:
             self.end = message.get("end", self.end)
         return [message["progress"] for message in messages if "progress" in message]
 
-    def obituary(self) -> str:
-        """Why the process is gone, and what it printed last."""
+    def exit_reason(self) -> str:
+        """Return the reason for the exit of the process, with its last output."""
         code = self.process.returncode
         how = f"ended with exit code {code}" if code >= 0 else f"was killed by {signal.Signals(-code).name}"
         hint = ", perhaps because memory ran out" if code == -signal.SIGKILL else ""
@@ -260,7 +260,7 @@ class _Rank:
 
 
 def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
-    """How each rank ended, once all have; the first failure is raised instead."""
+    """Return the end of each rank, once all have ended; raise the first failure instead."""
     was_told = False
     deadline = float("inf")
     with selectors.DefaultSelector() as selector:
@@ -286,7 +286,7 @@ def _follow(ranks: list[_Rank], context: JobContext) -> list[dict[str, Any]]:
 
 
 def _fault(rank: _Rank) -> tuple[int, str] | None:
-    """What went wrong with a rank and, before it, how little others can be the cause of it."""
+    """Return the failure of a rank and, before it, how unlikely other ranks caused it."""
     if rank.end is None and rank.process.poll() is not None:
         rank.read()  # what it said before it died
     if rank.end is not None:
@@ -295,7 +295,7 @@ def _fault(rank: _Rank) -> tuple[int, str] | None:
         return (0 if rank.end["is_explained"] else 2), rank.end["message"]
     if rank.process.returncode is None:
         return None
-    return (3 if rank.process.returncode == -signal.SIGABRT else 1), rank.obituary()
+    return (3 if rank.process.returncode == -signal.SIGABRT else 1), rank.exit_reason()
 
 
 def main(parent: int, control: int, report: int) -> None:

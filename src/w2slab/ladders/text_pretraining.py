@@ -25,6 +25,7 @@ from w2slab.training.schedules import WarmupStableDecay
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from w2slab.training.language import LossLog
     from w2slab.training.placement import Device
 
 END, PAD = "<|end|>", "<|pad|>"
@@ -56,7 +57,7 @@ RUNGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class TextLadderSpec:
-    """What decides the weights of a rung.
+    """Everything that decides the weights of a rung.
 
     Args:
         name: The rung's name.
@@ -85,7 +86,7 @@ class TextLadderSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class TextLadderOptions:
-    """How it is carried out; none of it changes the weights but by rounding.
+    """Options of the execution; they change the weights by rounding only.
 
     Args:
         device: `auto`, `cpu`, `cuda` or `mps`.
@@ -108,7 +109,7 @@ class TextLadderOptions:
 
 @dataclass(frozen=True)
 class Windows:
-    """Neighbouring tokens of a long stream, cut into rows of one length.
+    """Neighbouring tokens of a long stream, in rows of one length.
 
     Args:
         tokens: uint16, the stream.
@@ -188,34 +189,23 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
         checkpoint_every_s=options.checkpoint_every_s,
         stop_requested=lambda: options.time_limit_s is not None and time.monotonic() - started >= options.time_limit_s,
     )
-    # All but the length: until the cool-down begins, it decides nothing.
-    identity = {k: v for k, v in asdict(spec).items() if k not in ("corpora", "rung")}
-    identity |= {k: v for k, v in asdict(spec.rung).items() if k != "tokens"} | _made_of(spec)
-    log, steps = out / f"{spec.name}.log.jsonl", schedule.steps
-
-    def line(step: int, loss: float) -> dict[str, float]:
-        return {"step": step, "loss": loss, "lr": schedule.rate(step - 1)}
-
-    def write(line: dict[str, float]) -> None:
-        with log.open("a") as file:
-            file.write(json.dumps(line | {"of": steps, "seconds": round(time.monotonic() - started, 1)}) + "\n")
-
+    log = _log(schedule, out / f"{spec.name}.log.jsonl", started)
     learned = language.learn_language(
         network,
         training,
         schedule,
         running,
-        identity,
+        _identity(spec),
         batch_size=spec.batch_size,
         seed=spec.seed,
-        callbacks=[language.LossLog(LOG_EVERY, steps, line, write)],
+        callbacks=[log],
     )
     if learned is None:
-        raise Stopped(f"{spec.name}: stopped before step {steps}; its place is saved")
+        raise Stopped(f"{spec.name}: stopped before step {schedule.steps}; its place is saved")
     card = {
         "name": spec.name,
         "n_parameters": sum(p.numel() for p in network.parameters()),
-        "tokens_seen": steps * spec.batch_size * spec.context,
+        "tokens_seen": schedule.steps * spec.batch_size * spec.context,
         "tokens_of_corpus": len(corpus),
         "corpora": [Path(path).name for path in spec.corpora],
         "held_out_loss": round(language.mean_loss(network, held_out, running, 64), 4),
@@ -224,6 +214,26 @@ def train_rung(spec: TextLadderSpec, out: Path, options: TextLadderOptions | Non
     }
     _write(spec, network, card, out, options.dtype)
     return card
+
+
+def _identity(spec: TextLadderSpec) -> dict[str, Any]:
+    """Return what a checkpoint must have been made of: all but the length, which decides nothing until cool-down."""
+    identity = {k: v for k, v in asdict(spec).items() if k not in ("corpora", "rung")}
+    return identity | {k: v for k, v in asdict(spec.rung).items() if k != "tokens"} | _made_of(spec)
+
+
+def _log(schedule: WarmupStableDecay, path: Path, started: float) -> LossLog:
+    from w2slab.training.language import LossLog
+
+    def line(step: int, loss: float) -> dict[str, float]:
+        return {"step": step, "loss": loss, "lr": schedule.rate(step - 1)}
+
+    def write(line: dict[str, float]) -> None:
+        with path.open("a") as file:
+            beside = {"of": schedule.steps, "seconds": round(time.monotonic() - started, 1)}
+            file.write(json.dumps(line | beside) + "\n")
+
+    return LossLog(LOG_EVERY, schedule.steps, line, write)
 
 
 def _network(spec: TextLadderSpec) -> Any:
@@ -251,7 +261,7 @@ def _network(spec: TextLadderSpec) -> Any:
 
 
 def _write(spec: TextLadderSpec, network: Any, card: dict[str, Any], out: Path, dtype: str) -> None:
-    """The folder appears whole or not at all."""
+    """Write the folder, whole or not at all."""
     import torch
     from transformers import AutoTokenizer
     from transformers.utils import logging
@@ -268,7 +278,7 @@ def _write(spec: TextLadderSpec, network: Any, card: dict[str, Any], out: Path, 
 
 
 def _windows(tokens: NDArray[np.uint16], width: int) -> tuple[Windows, Windows]:
-    """What is learned, and what is held out to judge it."""
+    """Return the training windows and the held-out ones."""
     starts = np.arange(len(tokens) // width, dtype=np.int64) * width
     held_out = np.arange(len(starts)) // HELD_OUT_RUN % HELD_OUT_EVERY == 0
     return Windows(tokens, starts[~held_out], width), Windows(tokens, starts[held_out], width)
@@ -292,7 +302,7 @@ def _encoded(spec: TextLadderSpec, out: Path) -> NDArray[np.uint16]:
 
 
 def _made_of(spec: TextLadderSpec) -> dict[str, Any]:
-    """What decides the tokens."""
+    """Return everything that decides the tokens."""
     return {"corpora": [LocalFile.of(Path(p)).digest for p in spec.corpora], "vocabulary": spec.vocabulary}
 
 

@@ -74,7 +74,7 @@ def frozen_features(study: Study) -> Iterator[str]:
 def without_supervisors(study: Study) -> Iterator[str]:
     """Yield a sentence where weak labels do not come from models, and a method needs more than one of them."""
     if study.supervision is not None:
-        yield "supervision: this method trains weak models of its own; set supervision: model, or leave it out"
+        yield "supervision: this method trains weak models of its own on ground truth; set supervision: model"
 
 
 def _rungs(study: Study, supervisors: bool) -> list[Model]:

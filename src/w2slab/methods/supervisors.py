@@ -65,7 +65,7 @@ def weak_names(study: Study) -> list[str]:
     return [weak.name for weak, _ in study.all_pairs()] if study.pairs == "all" else [weak for weak, _ in study.pairs]
 
 
-def _up_to(study: Study, weak: Model) -> list[Model]:
+def _up_to(study: Study, weak: Model) -> tuple[Model, ...]:
     names = [rung.name for rung in study.ladder]
     return study.ladder[: names.index(weak.name) + 1]
 

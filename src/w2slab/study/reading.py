@@ -6,7 +6,6 @@ import re
 import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, TypeVar, Union, get_args, get_origin
 
@@ -164,7 +163,7 @@ class _Reader:
             return self.part(kind, written, path)
         return self._from_base(written) if mentions(annotation, Path) else written
 
-    def _sequence(self, kind: type, written: Any, path: PathTuple) -> Any:
+    def _sequence(self, kind: Any, written: Any, path: PathTuple) -> Any:
         if not isinstance(written, list):
             return written  # checked with the other fields
         made = [self._component(kind, each, (*path, i)) for i, each in enumerate(written)]
@@ -201,7 +200,7 @@ class _Reader:
         made = self.fields(row.kind, row.parameters, written, path, make=row.build, also=[key])
         if made is _BROKEN:
             return self._stand_in(kind, written)
-        if isinstance(made, StudyMethod) and row.wrap is None and ".py:" not in name and made.label != name:
+        if isinstance(made, StudyMethod) and row.wrap is None and ".py:" not in name and made.display_name != name:
             made = replace(made, called=made.called or name)
         return made
 
@@ -215,7 +214,6 @@ class _Reader:
             return _BROKEN
 
 
-@cache
 def _stand_in_of(kind: type) -> Any:
     """A class for objects in the place of those with mistakes; a part of a method has none."""
     return {Task: _SomeTask, Model: _SomeModel, StudyMethod: _SomeMethod}.get(kind, _no_stand_in)
@@ -235,7 +233,7 @@ class _SomeModel(Model):
     """A model with mistakes."""
 
     has_features: ClassVar[bool] = True
-    generates: ClassVar[bool] = True  # type: ignore[assignment,misc]
+    generates: ClassVar[bool] = True
 
 
 @dataclass(frozen=True)
@@ -243,7 +241,7 @@ class _SomeMethod(StudyMethod):
     """A method with mistakes."""
 
 
-def _class_in(annotation: Any) -> tuple[type, bool]:
+def _class_in(annotation: Any) -> tuple[Any, bool]:
     """The class of ours that an annotation names, and whether it is of a sequence of such objects."""
     if isinstance(annotation, type):
         return annotation, False

@@ -36,7 +36,7 @@ class StudyMethod(Component, ABC):
     TABLE: ClassVar[str] = "methods"
 
     @property
-    def label(self) -> str:
+    def display_name(self) -> str:
         """Name in the results."""
         return self.called or registry.name_of(self)
 
@@ -152,14 +152,14 @@ def _cross_checks(study: Study) -> Iterator[Mistake]:
 def _repeated(study: Study) -> Iterator[Mistake]:
     for section, labels in (
         ("ladder", [r.name for r in study.ladder]),
-        ("methods", [m.label for m in study.methods]),
-        ("tasks", [t.label for t in study.tasks]),
+        ("methods", [m.display_name for m in study.methods]),
+        ("tasks", [t.display_name for t in study.tasks]),
         ("seeds", study.seeds),
         ("pairs", [] if study.pairs == "all" else [f"{weak}, {strong}" for weak, strong in study.pairs]),
         ("controls", study.controls),
     ):
         seen: Counter[Any] = Counter()
-        for i, name in enumerate(labels):  # type: ignore[arg-type]
+        for i, name in enumerate(labels):
             seen[name] += 1
             if seen[name] > 1:
                 hint = "; give each a name of its own with `called:`" if section in ("methods", "tasks") else ""

@@ -42,7 +42,7 @@ class Task(Component):
     """Whether classes are balanced as in the paper (over 55% of one class: drop at random to 50/50)."""
 
     @property
-    def label(self) -> str:
+    def display_name(self) -> str:
         """Name in the results."""
         return self.called or registry.name_of(self)
 

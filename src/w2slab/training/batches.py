@@ -1,4 +1,4 @@
-"""Which examples share a batch, and in which order batches come."""
+"""Batches: their composition, their order, and their parts."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def micro_batches(indices: np.ndarray, lengths: np.ndarray, size: int | None) ->
 
 
 def bucketed(lengths: np.ndarray, size: int) -> list[np.ndarray]:
-    """All positions in batches of like length, the longest first: what is too big for the memory shows at once."""
+    """All positions in batches of similar length, the longest first, so that lack of memory shows at once."""
     return cut(np.argsort(-lengths, kind="stable"), size)
 
 

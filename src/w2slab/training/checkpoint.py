@@ -1,4 +1,4 @@
-"""The place of an unfinished training on disk: one safetensors file, written whole or not at all."""
+"""The checkpoint of an unfinished training: one safetensors file, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = "training.safetensors"
 
 @dataclass
 class Progress:
-    """How far a training has come; with the weights and the optimizer's state, all that is needed to go on.
+    """Progress of a training; with the weights and the optimizer's state, all that is needed to continue.
 
     Args:
         step: Optimizer steps done.
@@ -43,7 +43,7 @@ class Progress:
 
 
 def trainable(network: torch.nn.Module) -> dict[str, Tensor]:
-    """What training changes: parameters with gradient, and buffers, by name."""
+    """Return the tensors that training changes: parameters with gradient, and buffers, by name."""
     tensors = {name: p.detach() for name, p in network.named_parameters() if p.requires_grad}
     return tensors | {f"buffer {name}": buffer for name, buffer in network.named_buffers()}
 

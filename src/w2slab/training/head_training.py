@@ -1,4 +1,4 @@
-"""One head on frozen features: what decides it, and what is left of it."""
+"""One head on frozen features: its training and its results."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class HeadTraining:
 
 @dataclass(frozen=True)
 class FittedHead:
-    """What is left of one head.
+    """Results of one head.
 
     Args:
         probs: By split, probabilities at the recipe's stopping point: float32 [N, K], rows that sum to one.

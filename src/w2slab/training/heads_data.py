@@ -1,4 +1,4 @@
-"""What the heads of a stack read and learn, on their device: features on one scale, labels, weights of examples."""
+"""Data of a stack of heads on their device: features on one scale, labels, weights of examples."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class Labels:
 
 
 def places_of(counts: np.ndarray, n_candidates: int, k: int, device: torch.device) -> Tensor:
-    """Where the outputs of candidates stand among the logits of their examples: int64 [k * sum(counts)].
+    """Places of the outputs of candidates among the logits of their examples: int64 [k * sum(counts)].
 
     Args:
         counts: Candidates of each example, [B].

@@ -1,4 +1,4 @@
-"""One stack of heads: its steps, its curves, and what it predicts."""
+"""One stack of heads: its steps, its curves, and its predictions."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class Stacked:
         return _Batch(parts, places, n_candidates, targets, weights)
 
     def _kept(self, group: int, step: int, shape: torch.Size) -> Tensor:
-        """What dropout leaves of the rows of an order, scaled up: drawn by seed and step as `training.readout` does."""
+        """Return the factors of dropout for the rows of an order, drawn by seed and step as in `training.readout`."""
         head = self.groups[group][0]
         generator = torch.Generator().manual_seed(derived_seed(head.seed, "dropout", str(step), "0"))
         width = shape[-1] - self.constant
@@ -260,7 +260,7 @@ class Stacked:
             self.snapshots[point] = torch.where(mask, now, self.snapshots[point])
 
     def results(self) -> Iterator[list[FittedHead | Exception]]:
-        """What is left of each head, order by order."""
+        """Yield the results of each head, order by order."""
         last = self.optimizer.predicting
         points = {"last": last} | self.snapshots
         chosen = last

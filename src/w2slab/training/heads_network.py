@@ -13,7 +13,7 @@ from torch import Tensor
 from w2slab.randomness import rng
 from w2slab.training.recipe import HeadShape
 
-# Matrix products of fewer columns take other paths on a CPU, and would round a head by the company it is in.
+# Matrix products of fewer columns take other paths on a CPU: rounding would depend on the other heads of a stack.
 _FEWEST_COLUMNS = 16
 _ALIGNED = 64  # numbers; what is left over of a vector register is computed otherwise, too
 
@@ -36,7 +36,7 @@ class Views(NamedTuple):
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the weights of a stack stand in its vector.
+    """Layout of the weights of a stack in its vector.
 
     Args:
         groups: Orders, G.
@@ -103,7 +103,7 @@ class Layout:
         return vector
 
     def first_weights(self, seeds: list[list[int]]) -> Tensor:
-        """The vector before training: zero but for hidden units, drawn as PyTorch does, and what sets a mixture apart.
+        """The vector before training: zero but for hidden units, drawn as in PyTorch, and small draws within mixtures.
 
         Args:
             seeds: Of each head, by order.

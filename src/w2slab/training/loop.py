@@ -36,7 +36,7 @@ RUNNING_MEAN = "running mean"  # the snapshot of weights that is no stopping poi
 
 @dataclass(frozen=True)
 class Running:
-    """How a training is carried out; none of it changes the result but by rounding.
+    """Execution of a training: device, batches in memory, checkpoints; it changes results by rounding only.
 
     Args:
         micro_batch: Most examples in one forward and backward pass of one process; `None` is all of its share. Where
@@ -139,7 +139,7 @@ class Learning(ABC):
 
 
 class Callback:
-    """What happens beside the updates of a training; each method does nothing unless it is overridden."""
+    """Actions beside the updates of a training; each method does nothing unless it is overridden."""
 
     def resumed(self, state: Progress) -> None:
         """Act before the first step of this attempt."""

@@ -1,4 +1,4 @@
-"""What to do when memory runs out."""
+"""Errors of exhausted memory: recognised, and explained where nothing smaller helps."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class RanOut(RuntimeError):
 
 
 def ran_out(error: RuntimeError) -> bool:
-    """Whether an error says that memory ran out; a smaller batch may do."""
+    """Return True if an error says that memory ran out, so that a smaller batch may fit."""
     import torch
 
     if isinstance(error, torch.OutOfMemoryError | RanOut):
@@ -22,7 +22,7 @@ def ran_out(error: RuntimeError) -> bool:
 
 
 def does_not_fit(what: str) -> JobError:
-    """The error for what no smaller batch can help."""
+    """Return the error for a failure that no smaller batch can avoid."""
     return JobError(
         f"{what} does not fit into memory. Give the model a smaller max_length, run with --gradient-checkpointing, "
         "train less of it (tuning: lora), or run fewer jobs at once (--workers)"

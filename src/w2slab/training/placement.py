@@ -1,4 +1,4 @@
-"""Where a network lives and how its batches are spread: the only place that knows Accelerate."""
+"""Device, number type and processes of a job: the only module that knows Accelerate."""
 
 from __future__ import annotations
 
@@ -74,12 +74,12 @@ class Placement:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes files."""
+        """True for the process that writes files."""
         return self.rank == 0
 
     @property
     def is_mixed(self) -> bool:
-        """Whether forward passes compute in half precision."""
+        """True if forward passes compute in half precision."""
         return self._precision != "fp32"
 
     def place(self, network: torch.nn.Module) -> torch.nn.Module:
@@ -155,7 +155,7 @@ class Placement:
         return -(-n_passes // self.world) - n_own if self.sharded else 0
 
     def agree(self, flag: bool) -> bool:
-        """Whether the main process says yes; a clock may tell each process something else."""
+        """Return the main process's flag in all processes, whose clocks may differ."""
         return flag if self.world == 1 else self._any(flag and self.is_main)
 
     def together(self, work: Callable[[], T]) -> T:
@@ -184,7 +184,7 @@ class Placement:
 
 
 def cuda_has_bf16() -> bool:
-    """Whether the GPU computes in bf16 by itself."""
+    """Return True if the GPU computes in bf16 natively."""
     import torch
 
     return torch.cuda.is_bf16_supported(including_emulation=False)

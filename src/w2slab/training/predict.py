@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def predict(network: torch.nn.Module, encoded: Encoded, placement: Placement, batch_size: int) -> np.ndarray:
     """Probabilities [N, K], float32; each row sums to one over its own candidates and is 0 beyond them.
 
-    Batches hold examples of like length; company in a batch changes a row by rounding only. Where a batch does not fit
-    into memory, it and those after it are halved. Several processes share the batches, and each gets all rows.
+    Batches hold examples of similar length; batch composition changes a row by rounding only. Where a batch does not
+    fit into memory, it and those after it are halved. Several processes share the batches, and each gets all rows.
 
     Raises:
         JobError: A logit is not a number, or a single example does not fit into memory.

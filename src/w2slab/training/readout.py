@@ -79,7 +79,7 @@ class Anchor:
         self._watch = Watch(self.network)
 
     def features(self, batch: dict[str, Tensor]) -> Tensor:
-        """What the untrained network's head reads of a batch."""
+        """Return the features of a batch in the untrained network."""
         import torch
 
         with torch.no_grad():

@@ -6,9 +6,9 @@ over all orders; each objective is called once.
 
 What a head learns does not depend on the others: no number of one enters a sum of another, products have at least 16
 columns, and candidates are padded to multiples of 16. On one thread of a CPU nearly all linear heads were the same bits
-alone and in company (not `adaptive-confidence` of three classes or more, nor `dirichlet-evidence` with candidates of
+alone and in a stack (not `adaptive-confidence` of three classes or more, nor `dirichlet-evidence` with candidates of
 their own); they, heads with hidden units and several threads moved a probability by 2e-7. That is in float32: a step in
-float64 took 1.8 times as long, and its products rounded by company.
+float64 took 1.8 times as long, and its products rounded by batch composition.
 
 The order of examples, the rates, AdamW and the running mean of weights are those of `training.loop`. Features are
 standardised by all examples of the split that is learned on, whichever of them a head keeps. Linear heads start at
@@ -96,7 +96,7 @@ def stacked(trainings: Sequence[HeadTraining], stack_bytes: int) -> Iterator[lis
 
 
 def _lockstep(training: HeadTraining) -> tuple[Any, ...]:
-    """What heads of one stack have in common."""
+    """Return the properties that heads of one stack share."""
     recipe, examples, targets = training.recipe, training.examples, training.targets
     return (
         examples.values.shape[1],
@@ -111,7 +111,7 @@ def _lockstep(training: HeadTraining) -> tuple[Any, ...]:
 
 
 def _order(training: HeadTraining) -> tuple[Any, ...]:
-    """What decides which rows a head sees when, and which it predicts."""
+    """Return the properties that decide the order of a head's examples, and its predictions."""
     kept = hashlib.sha256(np.ascontiguousarray(training.kept).tobytes()).digest()
     predicted = tuple(id(rows) for rows in training.predicted.values())
     return id(training.examples), kept, training.seed, training.recipe.dropout, predicted

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from tests.models.small_models import reviews, save
-from w2slab.apps.elicit import run
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.elicit.run import Files
+from w2slab.apps.elicit import elicit_run as run
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.elicit_run import OwnFiles
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
 
@@ -53,7 +53,7 @@ def reviewed(tmp_path_factory) -> Path:
 def elicited(llama, reviewed, tmp_path_factory):
     """What was run, its store, and the folder that was written."""
     root = tmp_path_factory.mktemp("elicited")
-    files = Files(reviewed / "texts.jsonl", reviewed / "weak.jsonl", reviewed / "few.jsonl", reviewed / "more.jsonl")
+    files = OwnFiles(reviewed / "texts.jsonl", reviewed / "weak.jsonl", reviewed / "few.jsonl", reviewed / "more.jsonl")
     request = make_request(str(llama), "naive", {"seeds": [0, 1], "folds": 2}, SETTINGS)
     prepared, store = run.prepare(request, files), Store(root / "store")
     outcome = run.run(prepared, store, executor="inline")

@@ -13,16 +13,22 @@ import yaml
 
 from tests.apps.elicit.conftest import SETTINGS, write_lines
 from tests.conftest import result_bytes
-from w2slab.apps.elicit import run
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.elicit.run import Files
-from w2slab.apps.export.folder import write
-from w2slab.apps.export.students import of_elicited
+from w2slab.apps.elicit import elicit
+from w2slab.apps.elicit import elicit_run as run
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.elicit_run import OwnFiles
+from w2slab.apps.export import export
+from w2slab.apps.export.export_source import of_elicited
+from w2slab.apps.export.hf_folder import write
 from w2slab.cli.main import main
 from w2slab.data.artifacts import read_predictions
 from w2slab.data.readers.texts import Layout
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.store import Store
+from w2slab.methods.naive import Naive
+from w2slab.models.hf.huggingface import HuggingFace
+from w2slab.training.recipe import Recipe
 
 
 def rows(path):
@@ -46,14 +52,15 @@ def test_every_text_gets_a_label_with_a_confidence(elicited):
 # "To say anything about a text the student must not have learned its weak label": means over seeds of held-out folds.
 def test_labels_are_those_of_students_that_did_not_learn_them(elicited):
     prepared, store, out = elicited
-    by_id = {}
+    own = store.folder(prepared.plan.own.key)
+    ids, by_id = TaskData(own, own).examples("student_train").ids, {}
     for students in prepared.plan.folds.values():
         for student in students:
             kept = read_predictions(store.folder(student.key), "reserve")
             learned = read_predictions(store.folder(student.inputs["data"].key), "student_train")
-            assert not set(kept.ids) & set(learned.ids)
-            for name, probs in zip(kept.ids, kept.probs, strict=True):
-                by_id.setdefault(name, []).append(probs)
+            assert not set(kept.positions) & set(learned.positions)
+            for position, probs in zip(kept.positions, kept.probs, strict=True):
+                by_id.setdefault(ids[position], []).append(probs)
     for row in rows(out / "labels.jsonl"):
         assert len(by_id[row["id"]]) == 2
         assert list(row["probs"].values()) == pytest.approx(np.mean(by_id[row["id"]], axis=0).tolist(), abs=1e-6)
@@ -88,7 +95,7 @@ def test_the_summary_says_how_labels_and_student_do(elicited):
 def test_the_report_stands_alone_and_text_in_it_is_inert(elicited):
     page = (elicited[2] / "index.html").read_text()
     assert "Cannot be known" in page
-    assert "How do the annotators agree?" in page
+    assert "Agreement of annotators" in page
     assert "http://" not in page.replace("http://www.w3.org", "")
     assert "<script>alert" not in page
     assert "\u202e" not in page
@@ -110,7 +117,7 @@ def test_run_again_it_trains_nothing_and_writes_the_same(elicited, tmp_path):
 def test_other_true_labels_train_nothing(elicited, reviewed, tmp_path):
     prepared, store, _ = elicited
     few = write_lines(tmp_path / "few.jsonl", [{"id": "r0", "label": "bad"}, {"id": "r1", "label": "bad"}])
-    files = Files(prepared.files.texts, prepared.files.labels, few, prepared.files.more)
+    files = OwnFiles(prepared.files.texts, prepared.files.labels, few, prepared.files.more)
     again = run.prepare(prepared.request, files)
     assert not run.run(again, store, executor="inline").done
     _, summary = run.write(again, store, tmp_path / "out", command="w2slab elicit ...")
@@ -119,21 +126,21 @@ def test_other_true_labels_train_nothing(elicited, reviewed, tmp_path):
 
 def test_without_truth_nothing_is_said_of_accuracy(elicited, tmp_path):
     prepared, store, _ = elicited
-    files = Files(prepared.files.texts, prepared.files.labels, None, prepared.files.more)
+    files = OwnFiles(prepared.files.texts, prepared.files.labels, None, prepared.files.more)
     page, summary = run.write(
         run.prepare(prepared.request, files), store, tmp_path / "out", command="w2slab elicit ..."
     )
     assert summary["truth"] is None
     text = page.read_text()
-    assert "Nothing here says how often the student or the labels are right" in text
+    assert "Accuracies of the student and of the labels are unknown without ground truth" in text
     assert "Clopper" not in text
-    assert "the student is right on" not in text
+    assert "the accuracy of the student is" not in text
 
 
 def test_early_stopping_sees_weak_labels_only(llama, reviewed, tmp_path):
     settings = [*SETTINGS, "recipe.stop_at=weak-labels", "recipe.curve_points=2", "recipe.epochs=1"]
     request = make_request(str(llama), "auxiliary-confidence", {"folds": 2}, settings)
-    prepared, store = run.prepare(request, Files(reviewed / "texts.jsonl", reviewed / "weak.jsonl")), Store(tmp_path)
+    prepared, store = run.prepare(request, OwnFiles(reviewed / "texts.jsonl", reviewed / "weak.jsonl")), Store(tmp_path)
     assert not run.run(prepared, store, executor="inline").failed
     final = store.folder(prepared.plan.finals[0].key)
     curve = json.loads((final / "curve.json").read_text())
@@ -151,25 +158,27 @@ def test_preferences_are_labelled_by_number(llama, tmp_path):
     write_lines(tmp_path / "weak.jsonl", [{"id": i, "label": "a" if i % 2 else "b"} for i in range(32)])
     layout = Layout(text="{q}", candidates=("a", "b"), group="{doc}")
     request = make_request(str(llama), "naive", {"folds": 2}, SETTINGS)
-    prepared = run.prepare(request, Files(tmp_path / "pairs.jsonl", tmp_path / "weak.jsonl", layout=layout))
+    prepared = run.prepare(request, OwnFiles(tmp_path / "pairs.jsonl", tmp_path / "weak.jsonl", layout=layout))
     store = Store(tmp_path / "store")
     assert not run.run(prepared, store, executor="inline").failed
     page, summary = run.write(prepared, store, tmp_path / "out", command="w2slab elicit ...")
     assert summary["label_quality"] is None
     assert summary["agreement"]["value"] > 0.9
     assert {row["label"] for row in rows(tmp_path / "out" / "labels.jsonl")} == {0, 1}
-    assert "Label quality" not in page.read_text()
+    assert "label quality" not in page.read_text()
 
 
 def test_what_cannot_be_is_refused_before_anything_is_written(llama, reviewed, tmp_path):
     texts, weak = reviewed / "texts.jsonl", reviewed / "weak.jsonl"
     request = make_request(str(llama), "naive", {}, SETTINGS)
     with pytest.raises(DataError, match="texts have no label"):
-        run.prepare(request, Files(texts, write_lines(tmp_path / "one.jsonl", [{"id": "r0", "label": "bad"}])))
-    with pytest.raises(DataError, match="cannot be dealt into 100 folds"):
-        run.prepare(make_request(str(llama), "naive", {"folds": 100}, SETTINGS), Files(texts, weak))
-    with pytest.raises(StudyError, match="generative-finetuning, as it is set, learns from true labels"):
-        run.prepare(make_request(str(llama), "generative-finetuning", {}, ["method.variant=all"]), Files(texts, weak))
+        run.prepare(request, OwnFiles(texts, write_lines(tmp_path / "one.jsonl", [{"id": "r0", "label": "bad"}])))
+    with pytest.raises(DataError, match="cannot be divided into 100 folds"):
+        run.prepare(make_request(str(llama), "naive", {"folds": 100}, SETTINGS), OwnFiles(texts, weak))
+    with pytest.raises(StudyError, match="trains weak models of its own on ground truth"):
+        run.prepare(
+            make_request(str(llama), "generative-finetuning", {}, ["method.variant=all"]), OwnFiles(texts, weak)
+        )
 
 
 @pytest.mark.parametrize(
@@ -179,7 +188,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(llama, reviewed, t
         (("org/name", "nave", {}), 'unknown method "nave". Did you mean "naive"?'),
         (("org/name", "naive", {}, ["recipe.lr=-1"]), "--set recipe.lr=-1"),
         (("org/name", "naive", {}, ["model.layer=3"]), "layer"),
-        (("org/name", "linear-probe", {}, ["method.labels=true"]), "true labels"),
+        (("org/name", "linear-probe", {}, ["method.labels=true"]), "uses ground truth"),
         (("org/name", "naive", {"folds": 1}), "folds"),
     ],
 )
@@ -195,12 +204,29 @@ def test_the_card_says_what_it_learned_from(elicited, tmp_path):
     assert front["pipeline_tag"] == "text-classification"
     assert front["model-index"][0]["results"][0]["metrics"][0]["type"] == "accuracy"
     assert "trained on model-generated or otherwise weak labels" in card
-    assert "labels that a user brought" in card
-    assert "on 30 true labels" in card
-    assert "95 % interval" in card
+    assert "user-provided labels" in card
+    assert "on 30 ground-truth labels" in card
+    assert "95% CI" in card
     tokens = json.loads((tmp_path / "out" / "tokenizer_config.json").read_text())
     assert tokens["pad_token"]
     assert tokens["model_max_length"] == 64
+
+
+def test_labels_are_elicited_from_python(llama, reviewed, tmp_path):
+    model = HuggingFace("tiny-llama", path=llama)
+    files = reviewed / "texts.jsonl", reviewed / "weak.jsonl"
+    recipe = Recipe(epochs=1, lr=0.01, batch_size=16, curve_points=0)
+    found = elicit(
+        *files, model=model, method=Naive(), recipe=recipe, folds=2, store=tmp_path / "store", executor="inline"
+    )
+    assert found.outcome.exit_code == 0
+    assert found.findings().by_seed.shape == (1, 91, 2)
+    assert found.write(tmp_path / "out").exists()
+    assert len(rows(tmp_path / "out" / "labels.jsonl")) == found.summary()["n_texts"] == 91
+    exported = export(tmp_path / "out", tmp_path / "model")
+    assert exported.is_classifier
+    with pytest.raises(StudyError, match="uses ground truth"):
+        elicit(*files, model=model, method="trust-function", store=tmp_path / "store")
 
 
 @pytest.fixture
@@ -228,7 +254,7 @@ def test_the_command_line_does_all_of_it(elicited, llama, reviewed, tmp_path, sh
     code, said, told = shell("elicit", *options, "--labels", reviewed / "weak.jsonl", *more)
     assert code == 0
     assert f"0 made, {len(prepared.plan.graph.wanted)} cached" in told
-    assert "On 30 true labels the student is right on" in said
+    assert "On 30 ground-truth labels the accuracy of the student is" in said
     code, said, _ = shell("export", "--from", tmp_path / "out", "--out", tmp_path / "model")
     assert code == 0
     assert "AutoModelForSequenceClassification" in said
@@ -250,7 +276,7 @@ def test_the_command_line_refuses_before_it_writes(llama, reviewed, tmp_path, sh
 @pytest.mark.parametrize("method", ["generative-finetuning", "linear-probe"])
 def test_other_methods_elicit_as_well(method, llama, reviewed, tmp_path):
     request = make_request(str(llama), method, {"folds": 2}, ["recipe.epochs=1"])
-    prepared, store = run.prepare(request, Files(reviewed / "texts.jsonl", reviewed / "weak.jsonl")), Store(tmp_path)
+    prepared, store = run.prepare(request, OwnFiles(reviewed / "texts.jsonl", reviewed / "weak.jsonl")), Store(tmp_path)
     assert not run.run(prepared, store, executor="inline").failed
     run.write(prepared, store, tmp_path / "out", command="w2slab elicit ...")
     if method == "linear-probe":

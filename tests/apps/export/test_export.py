@@ -13,20 +13,25 @@ import pytest
 
 from tests.apps.elicit.conftest import write_lines
 from tests.models.small_models import pairs, reviews, save
-from w2slab.apps.elicit.plan import plan
-from w2slab.apps.elicit.request import make_request
-from w2slab.apps.export.folder import _Loaded, texts_of, write
-from w2slab.apps.export.students import Student, of_study
-from w2slab.data.artifacts import read_examples, read_predictions
+from w2slab.apps.elicit.elicit_plan import plan
+from w2slab.apps.elicit.elicit_request import make_request
+from w2slab.apps.elicit.student_record import StudentRecord
+from w2slab.apps.export import export
+from w2slab.apps.export.export_source import Student, of_study
+from w2slab.apps.export.hf_folder import _Loaded, texts_of, write
+from w2slab.data.artifacts import read_predictions
 from w2slab.data.readers.texts import Layout
+from w2slab.data.task_data import TaskData
 from w2slab.errors import StudyError, UnavailableError
 from w2slab.experiment import run as api
 from w2slab.graph import runner
 from w2slab.graph.executors import Inline
-from w2slab.graph.fingerprint import transport
 from w2slab.graph.store import Store
 from w2slab.jobs.options import RunOptions
-from w2slab.study.study import load_study
+from w2slab.jobs.own_labels import OwnLabelsSpec
+from w2slab.study.reading import load_study
+
+pytestmark = pytest.mark.slow
 
 
 def trained(root, kind, settings=(), candidates=False):
@@ -39,13 +44,14 @@ def trained(root, kind, settings=(), candidates=False):
     labels = write_lines(root / "weak.jsonl", labels)
     save(root / kind, kind)
     request = make_request(str(root / kind), "naive", {}, ["recipe.lr=0.01", "recipe.epochs=1", *settings])
-    layout = vars(Layout(candidates="candidates" if candidates else None))
-    planned = plan(request, texts, labels, None, layout, None if candidates else ("0", "1"))
+    layout = Layout(candidates="candidates" if candidates else None)
+    classes = None if candidates else ("0", "1")
+    planned = plan(request, OwnLabelsSpec(texts=texts, labels=labels, layout=layout, classes=classes))
     store, final = Store(root / "store"), planned.finals[0]
     outcome = runner.run(planned.graph, store, Inline(), targets=[final], options=RunOptions(device="cpu"))
     assert not outcome.failed, outcome.failed
     return Student(
-        store, final.key, transport(final.spec), "a <b>student</b>", {"Method": "naive `x`"}, how="w2slab elicit"
+        store, final.key, StudentRecord.of(final.spec), "a <b>student</b>", {"Method": "naive `x`"}, how="w2slab elicit"
     )
 
 
@@ -63,8 +69,9 @@ def said_by_the_card(folder):
 
 def compare(student, folder):
     """The largest difference of a probability that the card's code gives from what the student left."""
+    folders = {name: student.store.folder(key) for name, key in student.inputs.items()}
     stored = read_predictions(student.store.folder(student.key), "student_train")
-    examples = read_examples(student.store.folder(student.inputs["data"]), "student_train")
+    examples = TaskData(folders["task"], folders["data"]).examples("student_train")
     logits = said_by_the_card(folder)["logits"](texts_of(examples)).numpy()
     if examples.classes is None:
         assert logits.shape[1] == 1
@@ -141,7 +148,7 @@ def test_a_folder_is_not_replaced_unless_asked(tmp_path):
 
 def test_a_student_of_mixed_heads_is_refused_in_words(tmp_path):
     student = trained(tmp_path, "gpt2")
-    mixed = replace(student, spec=student.spec | {"mixture": 3})
+    mixed = replace(student, network=replace(student.network, n_heads=3))
     with pytest.raises(StudyError, match="mixes 3 heads"):
         write(mixed, tmp_path / "out", command="")
 
@@ -149,7 +156,7 @@ def test_a_student_of_mixed_heads_is_refused_in_words(tmp_path):
 def test_a_changed_model_is_not_exported(tmp_path):
     student = trained(tmp_path, "gpt2")
     (tmp_path / "gpt2" / "config.json").write_text("{}")
-    with pytest.raises(UnavailableError, match="has changed since the student learned"):
+    with pytest.raises(UnavailableError, match="has changed since the student was trained"):
         write(student, tmp_path / "out", command="")
     assert not (tmp_path / "out").exists()
 
@@ -176,15 +183,15 @@ def test_a_student_of_a_study_is_exported_if_its_weights_were_kept(tmp_path):
     path.write_text(textwrap.dedent(STUDY))
     study, store = load_study(path), Store(tmp_path / ".w2slab")
     api.run(study, store, executor="inline")
-    student = of_study(path, [], None, {})
+    student = of_study(path)
     with pytest.raises(UnavailableError, match="--keep-checkpoints"):
         write(student, tmp_path / "out", command="")
     store.remove(student.key)
-    assert api.run(study, store, executor="inline", options={"keep_checkpoint": True}).done == [student.key]
-    write(of_study(path, [], None, {"method": "naive", "weak": "one"}), tmp_path / "out", command="")
+    assert api.run(study, store, executor="inline", options=RunOptions(keep_checkpoint=True)).done == [student.key]
+    assert export(path, tmp_path / "out", method="naive", weak="one").is_classifier
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Accuracy of student" in card
     assert "Performance gap recovered" in card
     assert compare(student, tmp_path / "out") < 1e-5
-    with pytest.raises(StudyError, match="no student fits"):
-        of_study(path, [], None, {"method": "none"})
+    with pytest.raises(StudyError, match="no student matches"):
+        export(study, tmp_path / "other", store=store, method="none")

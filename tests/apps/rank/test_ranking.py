@@ -49,7 +49,7 @@ def ranked() -> Ranking:
 
 @pytest.fixture(scope="module")
 def rows(ranked):
-    return {row["method"]: row for row in ranked.rows(told_truth=("told",))}
+    return {row["method"]: row for row in ranked.rows(uses_truth=("told",))}
 
 
 def test_rows_come_best_first_and_roles_are_no_methods(ranked):
@@ -78,14 +78,14 @@ def test_planted_differences_are_found_and_no_other(rows):
 def test_a_copy_shares_the_rank_and_is_not_corrected_for(rows):
     assert rows["copy"]["rank"] == rows["naive"]["rank"]
     assert math.isnan(rows["copy"]["p_adjusted"])
-    tested = [row for row in rows.values() if not (row["same_as_baseline"] or row["told_truth"])]
+    tested = [row for row in rows.values() if not (row["same_as_baseline"] or row["uses_truth"])]
     smallest = min(tested, key=lambda row: row["p"])
     assert smallest["p_adjusted"] == pytest.approx(min(1, len(tested) * smallest["p"]))
 
 
 def test_ranks_lie_in_their_intervals_and_those_of_equals_overlap(rows):
     assert math.isnan(rows["told"]["rank"])  # a reference
-    for row in (row for row in rows.values() if not row["told_truth"]):
+    for row in (row for row in rows.values() if not row["uses_truth"]):
         assert row["rank_low"] <= row["rank"] <= row["rank_high"]
     assert rows["better"]["rank_high"] == 1
     assert rows["worse"]["rank_low"] == 5
@@ -101,8 +101,8 @@ def test_accuracy_and_pgr_are_those_of_a_plain_loop(ranked, rows):
     assert rows["better"]["accuracy"] == pytest.approx(mean("better"))
     recovered = (mean("better") - mean("supervisor")) / (mean("ceiling") - mean("supervisor"))
     assert rows["better"]["pgr"] == pytest.approx(recovered)
-    assert rows["told"]["told_truth"]
-    assert not rows["better"]["told_truth"]
+    assert rows["told"]["uses_truth"]
+    assert not rows["better"]["uses_truth"]
 
 
 def test_tasks_count_alike_whatever_their_size():

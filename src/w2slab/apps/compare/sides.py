@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from w2slab.apps.study_source import open_source
 from w2slab.errors import Problem, StudyError
 
 if TYPE_CHECKING:
     from w2slab.analysis import Planned
     from w2slab.analysis.outcomes import Reading
+    from w2slab.graph.store import Store
+    from w2slab.study.study import Study
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,8 @@ class Side:
     """A study, or one version of it.
 
     Args:
-        name: What tables call it: A or B.
-        title: What was asked for: the study's file, and what was overridden.
+        name: Its name in tables: A or B.
+        title: The study's file with its overrides, as a command has them; else the study's name.
         plan: Its comparisons.
         store: Where its results are.
         values: The study with every default written out.
@@ -37,7 +40,7 @@ class Side:
 
     @property
     def statistics(self) -> dict[str, Any]:
-        """How the study asks to be judged: `level`, `resamples` and `min_gap`, where it does."""
+        """The statistics of the study: `level`, `resamples` and `min_gap`, where it does."""
         return dict(self.values.get("statistics", {}))
 
     def command(self, name: str) -> str:
@@ -45,8 +48,10 @@ class Side:
         return f"w2slab {name} {self.title}" + (f" --store {shlex.quote(str(self.place))}" if self.place else "")
 
 
-def open_side(name: str, path: Path, settings: Sequence[str] = (), store: Path | None = None) -> Side:
-    """Read and plan a study; its results are in `store`, or in `.w2slab` beside it.
+def open_side(
+    name: str, study: Study | Path | str, settings: Sequence[str] = (), store: Store | Path | str | None = None
+) -> Side:
+    """Read and plan a study; its results are in `store`, or in `.w2slab`, beside its file where there is one.
 
     Raises:
         StudyError: The study or an override is wrong.
@@ -56,18 +61,16 @@ def open_side(name: str, path: Path, settings: Sequence[str] = (), store: Path |
     import yaml
 
     from w2slab.experiment.plan import plan
-    from w2slab.graph.store import Store
-    from w2slab.study.reading import load_study
     from w2slab.study.writing import to_yaml
 
     try:
-        study = load_study(path, settings)
+        source = open_source(study, settings, store)
     except StudyError as error:  # of which side an override is stands in no file
         option = f"--set-{name.lower()} "
         raise StudyError([Problem(p.place.replace("--set ", option, 1), p.message) for p in error.problems]) from None
-    title = shlex.join([str(path), *(part for setting in settings for part in ("--set", setting))])
-    values = yaml.safe_load(to_yaml(study, path.parent))
-    return Side(name, title, plan(study), Store(store or path.parent / ".w2slab"), values, store)
+    values = yaml.safe_load(to_yaml(source.study, source.base))
+    place = None if store is None else source.store.root
+    return Side(name, source.title, plan(source.study), source.store, values, place)
 
 
 def changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:

@@ -127,7 +127,8 @@ class Ranking:
             of_tasks.append(
                 [
                     BySeed(
-                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1), drawn[:, i * n_seeds : (i + 1) * n_seeds]
+                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1, dtype=float),
+                        drawn[:, i * n_seeds : (i + 1) * n_seeds],
                     )
                     for i in range(len(names))
                 ]
@@ -152,18 +153,18 @@ class Ranking:
         base = self._by_seed[self.baseline]
         return {name: self._by_seed[name] - base for name in self.methods}
 
-    def rows(self, told_truth: Sequence[str] = ()) -> list[Row]:
+    def rows(self, uses_truth: Sequence[str] = ()) -> list[Row]:
         """A row per method, the best first; verdicts are corrected (Holm) over all but the baseline and its equals.
 
         Args:
-            told_truth: Methods whose students were told true labels: references, which have no rank and no verdict.
+            uses_truth: Methods whose students use ground truth: references, which have no rank and no verdict.
         """
-        rows = [self._row(name) | {"told_truth": name in told_truth} for name in self.methods]
+        rows = [self._row(name) | {"uses_truth": name in uses_truth} for name in self.methods]
         differences, p_values = ([row[name] for row in rows] for name in ("difference", "p"))
         untested = [self._untested(row) for row in rows]
         for row, found in zip(rows, holm_verdicts(differences, p_values, self.level, untested), strict=True):
             row |= found._asdict()
-        ranks = self._ranks([row["method"] for row in rows if not row["told_truth"]])
+        ranks = self._ranks([row["method"] for row in rows if not row["uses_truth"]])
         for row in rows:
             row |= columns("rank", ranks.get(row["method"], UNDEFINED))
         return sorted(rows, key=lambda row: (-row["accuracy"], row["method"]))
@@ -172,7 +173,7 @@ class Ranking:
         """Return the verdict of a method that is not tested against the baseline; `None` for the others."""
         if row["same_as_baseline"]:
             return "baseline" if row["method"] == self.baseline else "same student"
-        return "reference" if row["told_truth"] else None
+        return "reference" if row["uses_truth"] else None
 
     def _row(self, name: str) -> Row:
         own, difference = self._by_seed[name], self.differences()[name]

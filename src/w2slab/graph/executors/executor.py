@@ -14,7 +14,7 @@ from w2slab.graph.perform import End, Progress, Ticket
 
 
 class Executor(Protocol):
-    """Something that can do jobs, for one run at a time and for any number of runs one after the other.
+    """A place where jobs are done, for one run at a time and for any number of runs one after the other.
 
     Threads: a run calls every method from one thread, and from the handler of a signal only `cancel`. An executor
     need not be safe to use from several threads, and calls nobody back.

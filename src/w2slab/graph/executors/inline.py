@@ -8,7 +8,7 @@ from w2slab.graph.perform import End, Progress, Ticket, perform
 
 
 class Inline:
-    """Does jobs in this process while `wait` is called."""
+    """An executor that does jobs in this process while `wait` is called."""
 
     def __init__(self) -> None:
         self._tickets: Sequence[Ticket] = ()

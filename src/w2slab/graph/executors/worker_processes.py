@@ -23,7 +23,7 @@ _START_LOG_BYTES = 2000
 
 
 class Processes:
-    """Does jobs in worker processes, which start when first needed and live until `close`.
+    """An executor with worker processes, which start when first needed and live until `close`.
 
     Args:
         n_workers: How many jobs run at once.
@@ -116,7 +116,7 @@ class Processes:
     def _reap(self, worker: _Worker) -> list[Progress | End]:
         messages = self._read(worker)  # what it wrote before it died
         if not worker.is_ready and worker.process.returncode > 0 and self._request is None:
-            worker.is_ready = True  # told once: the next `wait` ends its jobs
+            worker.is_ready = True  # said once: the next `wait` ends its jobs
             raise UnavailableError(f"a worker process cannot start: {worker.exit_reason()}")
         if worker.keys:
             status: Status = "stopped" if self._request is not None else "died"

@@ -67,7 +67,7 @@ class Corpus:
 
 @dataclass(frozen=True, kw_only=True)
 class CorpusSpec:
-    """What decides the positions of a corpus.
+    """Everything that decides the positions of a corpus.
 
     Args:
         first_game: How many games are skipped before the first one.

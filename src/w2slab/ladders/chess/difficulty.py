@@ -1,4 +1,4 @@
-"""How hard a puzzle is: the least node budget from which the engine finds the move and keeps it.
+"""Difficulty of a puzzle: the least node budget from which the engine finds the move and keeps it.
 
 It is read from the reports of the search that verifies the puzzle, so it costs nothing.
 """

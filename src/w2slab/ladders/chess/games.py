@@ -43,7 +43,7 @@ RESIGN_MOVES = 2
 
 @dataclass(frozen=True)
 class GamesSpec:
-    """What decides the games: the seed, how often a player blunders, and the range of its nodes a move."""
+    """Everything that decides the games: the seed, how often a player blunders, and the range of its nodes a move."""
 
     seed: int
     blunder_frac: float = 0.06
@@ -236,7 +236,7 @@ def finish(board: chess.Board) -> str | None:
 
 
 def shard_path(folder: Path, number: int) -> Path:
-    """Where shard `number` of a folder of games lies."""
+    """Return the path of shard `number` of a folder of games."""
     return folder / f"games-{number:05d}.jsonl.gz"
 
 
@@ -257,7 +257,7 @@ def write_card(folder: Path, card: dict[str, Any], command: str) -> None:
 
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """What `write_card` wrote."""
+    """Read the card that `write_card` wrote."""
     path = folder / CARD_FILE
     try:
         card: dict[str, Any] = json.loads(path.read_text())

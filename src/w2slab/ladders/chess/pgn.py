@@ -35,7 +35,7 @@ class RawGame(NamedTuple):
 
 
 class Imported(NamedTuple):
-    """How many games a PGN file gave, and what was wrong with those that could not be read."""
+    """Numbers of games of a PGN file that were read and refused, with reasons."""
 
     n_games: int
     problems: list[str]

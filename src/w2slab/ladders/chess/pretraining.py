@@ -25,6 +25,7 @@ from w2slab.training.batches import cut, pooled
 from w2slab.training.checkpoint import Progress
 from w2slab.training.language import LossLog
 from w2slab.training.loop import Learning, Part, Step
+from w2slab.training.placement import Device
 from w2slab.training.schedules import WarmupStableDecay
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ RUNGS = {
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainSpec:
-    """What decides the weights.
+    """Everything that decides the weights.
 
     Args:
         name: The rung's name.
@@ -99,10 +100,10 @@ class PretrainSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class PretrainOptions:
-    """How it is carried out; none of it changes the weights but by rounding.
+    """Options of the execution; they change the weights by rounding only.
 
     Args:
-        device: Where tensors live, `cpu` or `cuda`.
+        device: `cpu` or `cuda`.
         threads: Threads of torch.
         checkpoint_every_s: Seconds from one checkpoint to the next.
         time_limit_s: Stop after so many seconds, with a checkpoint; `None` goes on to the end.
@@ -165,7 +166,7 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     from w2slab.training.placement import Placement
 
     started = time.monotonic()
-    placement = Placement({"device": _known_device(options.device)})
+    placement = Placement(_device(options.device))
     games = _Games(spec)
     network = placement.place(build(spec.architecture, derived_seed(spec.seed, "weights", spec.name))).eval()
     # Not the number of positions: until the cool-down begins, it decides nothing.
@@ -185,17 +186,12 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     ended = train(network, learning, optimization, running, identity | {"corpus": len(games.corpus)}, [log])
     if ended.is_stopped:
         raise Stopped(f"stopped after step {ended.state.step} of {spec.steps}; its place is saved")
-    loss, matches = learning.validated()
     card = {
         "name": spec.name,
         "n_parameters": sum(p.numel() for p in network.parameters()),
         "architecture": asdict(spec.architecture),
-        "corpus": games.corpus.card,
-        "positions": spec.steps * spec.batch_size,
-        "distinct_positions": len(games.training),
-        "validation_positions": len(games.validation),
-        "validation_loss": round(loss, 4),
-        "move_match": round(matches, 4),
+        **games.counts(spec),
+        **learning.validated(),
         "seconds": round(log.seconds, 1),
         "training": {key: value for key, value in asdict(spec).items() if key in _TRAINING_FIELDS},
         "command": options.command,
@@ -206,14 +202,16 @@ def pretrain(spec: PretrainSpec, out: Path, options: PretrainOptions | None = No
     return card
 
 
-def _known_device(name: str) -> str:
+def _device(name: str) -> Device:
     import torch
 
-    if name not in ("cpu", "cuda"):
+    if name == "cpu":
+        return "cpu"
+    if name != "cuda":
         raise DataError(f'device "{name}" is not known; allowed: cpu, cuda')
-    if name == "cuda" and not torch.cuda.is_available():
+    if not torch.cuda.is_available():
         raise UnavailableError("device cuda: there is no GPU that torch can use here; take cpu")
-    return name
+    return "cuda"
 
 
 class _Games:
@@ -225,6 +223,15 @@ class _Games:
         self.training, self.validation = np.flatnonzero(~held_out), np.flatnonzero(held_out)
         if len(self.training) < spec.batch_size or not len(self.validation):
             raise DataError(f"{', '.join(spec.corpora)}: too few positions for a batch of {spec.batch_size}")
+
+    def counts(self, spec: PretrainSpec) -> dict[str, Any]:
+        """Return the corpus and numbers of positions, for the card."""
+        return {
+            "corpus": self.corpus.card,
+            "positions": spec.steps * spec.batch_size,
+            "distinct_positions": len(self.training),
+            "validation_positions": len(self.validation),
+        }
 
 
 class _Imitating(Learning):
@@ -259,8 +266,8 @@ class _Imitating(Learning):
         """Return the mean loss of the batch."""
         return self._loss(step.indices, "mean")
 
-    def validated(self) -> tuple[float, float]:
-        """Return the mean loss and the share of moves matched on the games held out."""
+    def validated(self) -> dict[str, float]:
+        """Return the mean loss and the share of moves matched on the games held out, for the card."""
         import torch
 
         validation = self.games.validation
@@ -271,7 +278,7 @@ class _Imitating(Learning):
                 logits, targets = self._logits(indices), self._targets(indices)
                 loss += torch.nn.functional.cross_entropy(logits, targets, reduction="sum").item()
                 matches += (logits.argmax(dim=1) == targets).sum().item()
-        return loss / len(order), matches / len(order)
+        return {"validation_loss": round(loss / len(order), 4), "move_match": round(matches / len(order), 4)}
 
     def _loss(self, indices: np.ndarray, reduction: str) -> torch.Tensor:
         import torch.nn.functional as F

@@ -43,7 +43,7 @@ MOVES_PER_TRY = 3
 
 @dataclass(frozen=True)
 class PuzzlesSpec:
-    """What decides which positions are puzzles.
+    """Criteria of puzzles.
 
     Args:
         glance_nodes: Nodes of the first look at each suspect.
@@ -79,7 +79,7 @@ class PuzzlesSpec:
             )
 
     def bounds(self) -> dict[Kind, int]:
-        """How many puzzles of each kind one game may give."""
+        """Return the largest number of puzzles of each kind in one game."""
         return {"mate-in-one": self.max_mates_in_one, "recapture": self.max_recaptures, "other": self.max_per_game}
 
 
@@ -265,14 +265,14 @@ def mating_moves(board: chess.Board, moves: list[str]) -> list[str]:
 
 
 def kind_of(lines: list[Line], setup: str, mates: list[str]) -> Kind:
-    """Which of the bounded kinds a puzzle is: a mate in one, the capture of what has just moved, or neither."""
+    """Return the bounded kind of a puzzle: a mate in one, the capture of what has just moved, or neither."""
     if mates:
         return "mate-in-one"
     return "recapture" if lines[0].move[2:4] == setup[2:4] else "other"
 
 
 def wins_alone(lines: list[Line], mates: list[str], spec: PuzzlesSpec, share: float = 1.0) -> bool:
-    """Whether the first move wins and no other does; a mate at once wins whatever else there is.
+    """Return True if the first move alone wins; a mate at once wins whatever else there is.
 
     `share` is the part of what the spec asks that will do.
     """
@@ -285,5 +285,5 @@ def wins_alone(lines: list[Line], mates: list[str], spec: PuzzlesSpec, share: fl
 
 
 def rises(lines: list[Line], before: float, mates: list[str], spec: PuzzlesSpec, share: float = 1.0) -> bool:
-    """Whether the mistake changed the game: it made a win, or it allowed a mate at once where none was in sight."""
+    """Return True if the mistake changed the game: it made a win, or allowed a mate at once where none was in sight."""
     return before < 1.0 if mates else lines[0].chance - before >= share * spec.min_rise

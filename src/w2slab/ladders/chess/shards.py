@@ -1,4 +1,4 @@
-"""Work cut into shards: a shard is a file, made whole or not at all, so a killed command loses the one in hand."""
+"""Work in shards: a shard is a file, written whole or not at all, so a killed command loses the current one alone."""
 
 from __future__ import annotations
 

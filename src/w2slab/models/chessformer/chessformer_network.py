@@ -86,33 +86,14 @@ class ChessformerNetwork(Network):
         self.move_norm = nn.LayerNorm(d)
         self.logit = nn.Linear(d, 1)
 
-    def forward(
-        self,
-        pieces: Tensor,
-        squares: Tensor,
-        states: Tensor,
-        relations: Tensor,
-        movers: Tensor,
-        captured: Tensor,
-        destinations: Tensor,
-        becomes: Tensor,
-        touches: Tensor,
-    ) -> Tensor:
-        """Logits `[B, M]` of the moves; those of padding are `HIDDEN`.
+    def forward(self, **batch: Tensor) -> Tensor:
+        """Return the logits `[B, M]` of the moves; those of padding are `HIDDEN`.
 
         Args:
-            pieces: `[B, P]`, 1-12; 0 is padding. A state of the whole position is put before them: T = P + 1.
-            squares: `[B, P]`, where they stand.
-            states: `[B, 2]`, castling rights and en passant file + 1.
-            relations: `[B, 4, T, T]`, 1.0 where a piece attacks another, is attacked by it, and both through one piece.
-            movers: `[B, M]`, index of the moving piece among `pieces`.
-            captured: `[B, M]`, which of the T is taken; 0 is none.
-            destinations: `[B, M]`, the square it goes to.
-            becomes: `[B, M]`, what it is there, 1-6; 0 is padding.
-            touches: `[B, M, 2T]`, 1.0 where the moved piece would attack one of the T, then where that one reaches it.
+            batch: Arguments of `_states`.
         """
-        _, y = self._states(pieces, squares, states, relations, movers, captured, destinations, becomes, touches)
-        return self.logit(y).squeeze(-1).masked_fill(becomes == 0, HIDDEN)
+        _, y = self._states(**batch)
+        return self.logit(y).squeeze(-1).masked_fill(batch["becomes"] == 0, HIDDEN)
 
     def head_layer(self) -> nn.Linear:
         """Return the layer that reads the states of moves."""
@@ -169,7 +150,19 @@ class ChessformerNetwork(Network):
         becomes: Tensor,
         touches: Tensor,
     ) -> tuple[Tensor, Tensor]:
-        """States of the position and its pieces `[B, T, D]`, and of the moves `[B, M, D]`, each behind its norm."""
+        """Return states of the position and its pieces `[B, T, D]`, and of the moves `[B, M, D]`, behind their norms.
+
+        Args:
+            pieces: `[B, P]`, 1-12; 0 is padding. A state of the whole position is put before them: T = P + 1.
+            squares: `[B, P]`, the squares of the pieces.
+            states: `[B, 2]`, castling rights and en passant file + 1.
+            relations: `[B, 4, T, T]`, 1.0 where a piece attacks another, is attacked by it, and both through one piece.
+            movers: `[B, M]`, index of the moving piece among `pieces`.
+            captured: `[B, M]`, index of the captured one of the T; 0 is none.
+            destinations: `[B, M]`, the square of arrival.
+            becomes: `[B, M]`, the kind of piece there, 1-6; 0 is padding.
+            touches: `[B, M, 2T]`, 1.0 where the moved piece would attack one of the T, then where that one reaches it.
+        """
         B, P = pieces.shape
         T = P + 1
         d = self.architecture.width

@@ -24,7 +24,7 @@ MOST_PIECES = 64  # as many as squares: puzzles may be composed
 
 @dataclass(frozen=True)
 class Sight:
-    """Who attacks whom and what each move touches, a bit for each piece: worked out once, read in every epoch.
+    """Attacks between pieces and pieces touched by moves, a bit for each piece: computed once, read in every epoch.
 
     Args:
         pieces: uint8 `[N, 2, 64, 8]`, for each piece those that it attacks directly, and through one piece.

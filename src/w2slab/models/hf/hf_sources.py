@@ -1,4 +1,4 @@
-"""Where the weights of a text model come from: a shipped rung, a folder, an installed package, or the hub.
+"""Sources of the weights of text models: a shipped model, a folder, an installed package, or the Hub.
 
 Nothing here needs torch, so a study is planned without it. No pickle is ever read: weights are safetensors.
 """

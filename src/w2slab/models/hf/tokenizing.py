@@ -1,4 +1,4 @@
-"""How text models read: tokens, truncation, and batches that are padded to their own longest row."""
+"""Tokens of texts, truncation, and batches padded to their own longest row."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Readings:
         return np.maximum.reduceat(rows, self.firsts[:-1]) if len(self) else rows
 
     def notes(self) -> dict[str, int]:
-        """How many examples did not fit."""
+        """Return the numbers of truncated examples and answers."""
         return {"n_truncated": int(self.truncated.sum()), "n_answers_cut": int(self.answers_cut.sum())}
 
     def batch(self, indices: NDArray[np.integer]) -> dict[str, torch.Tensor]:
@@ -85,7 +85,7 @@ class Readings:
 
     @classmethod
     def load(cls, folder: Path) -> Readings:
-        """What `save` wrote, mapped from disk."""
+        """Read the arrays that `save` wrote, memory-mapped."""
 
         def read(name: str) -> Any:
             path = folder / f"{name}.npy"
@@ -177,7 +177,7 @@ class Reader:
 
     @cached_property
     def digest(self) -> str:
-        """What decides the rows of a text."""
+        """Digest of everything that decides the rows of a text."""
         decides = {
             "version": VERSION,
             "tokenizer": _content(self.tokenizer) if self._fast is None else json.loads(self._fast.to_str()),
@@ -209,8 +209,8 @@ class Reader:
         """Rows of texts for language modelling: each ends with the tokenizer's end-of-text token, if it has one.
 
         Args:
-            texts: Cut on the left where they are too long.
-            answers: Read after them, and not cut while there is text left; `None` where there are none.
+            texts: Truncated on the left where they are too long.
+            answers: Read after them, and not truncated while there is text left; `None` where there are none.
 
         Raises:
             DataError: A text cannot be tokenised; names its position.
@@ -272,7 +272,7 @@ class _Row(NamedTuple):
 
 
 def fit(ids: list[int], n_answer: int, room: int) -> _Row:
-    """As much of a text and its answer as there is room for: the text is cut on the left, its answer at the end.
+    """Truncate a text and its answer to the room there is: the text on the left, its answer at the end.
 
     Args:
         ids: Tokens of both.
@@ -311,13 +311,13 @@ def load(folder: Path, longest: int | None, max_length: int | None, trust_remote
 
 
 def _pairs(examples: Examples) -> Iterator[tuple[str, str]]:
-    """What is read of each example: its text with its answer, or with each of its candidates in turn."""
+    """Iterate over the text of each example with its answer, or with each of its candidates in turn."""
     pairs = zip(examples.texts or [], examples.answers, strict=True)
     return ((text, answer) for text, answers in pairs for answer in answers)
 
 
 def _fast(tokenizer: Any) -> Any:
-    """A tokenizer of the Rust library that neither cuts nor pads; `None` where this one is written in Python."""
+    """A tokenizer of the Rust library that neither truncates nor pads; `None` where this one is written in Python."""
     if not tokenizer.is_fast:
         return None
     from tokenizers import Tokenizer
@@ -339,7 +339,7 @@ def _content(tokenizer: Any) -> Any:
 
 
 def _is_unicode(text: str) -> bool:
-    """Whether it can be encoded; half of a surrogate pair cannot."""
+    """Return True if a text can be encoded; half of a surrogate pair cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -79,7 +79,7 @@ def _curve(
 
 
 def _tip(row: Row, role: str) -> str:
-    models = {"supervisor": tips.name(row["weak"]), "ceiling": f"{tips.name(row['strong'])}, true labels"}
+    models = {"supervisor": tips.name(row["weak"]), "ceiling": f"{tips.name(row['strong'])}, trained on ground truth"}
     part = f"{tips.name(row['slice_by'])} {tips.name(row['slice'])}, {tips.of_examples(row['n_test'])}"
     accuracy = tips.measured("accuracy", row, f"{role}_accuracy")
     return "\n".join(
