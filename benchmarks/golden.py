@@ -1,4 +1,4 @@
-"""Whether results have moved between two trees: the same small studies run in both, on this machine, in one sitting.
+"""Compare the results of two trees: the same small studies run in both, on this machine, in one sitting.
 
     python benchmarks/golden.py OLD_COMMIT                  the commit against this working tree
     python benchmarks/golden.py --old PATH --new PATH       two working trees; --alike where both are old ones
