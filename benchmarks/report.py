@@ -1,4 +1,4 @@
-"""How long a report takes, how large it is, and how soon it opens: of a finished study, and of 2,000 students.
+"""Time and size of a report, and the time until it opens: of a finished study, and of 2,000 students.
 
     python benchmarks/report.py                                        2,000 students
     python benchmarks/report.py --study examples/chess.yaml --store examples/.w2slab
@@ -37,7 +37,7 @@ _TIMES = """() => {
 
 
 def timed(work: Callable[[], Any]) -> tuple[Any, float]:
-    """What some work gives, and its seconds."""
+    """Return the result of some work, and its seconds."""
     started = time.perf_counter()
     return work(), time.perf_counter() - started
 
