@@ -124,7 +124,7 @@ class Ratio:
             ends.append(np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0])
         return plain(np.where(is_good, ends[0], nan)), plain(np.where(is_good, ends[1], nan))
 
-    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Float64[Array, "*C"]:
+    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Any:
         units = unit_scores - unit_scores.mean(axis=-1, keepdims=True)
         spread = np.asarray((units**2).sum(axis=-1))
         examples = np.asarray(self.error.examples)
@@ -158,7 +158,7 @@ class Ratio:
         low, high = (middle - root) / square, (middle + root) / square
         return plain(np.where(is_good, low, nan)), plain(np.where(is_good, high, nan))
 
-    def _covariance(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _covariance(self) -> tuple[Any, Any, Any]:
         """Variances of N and D and their covariance, by polarisation of the components of `noise`."""
         parts = (self.numerator + self.denominator, self.numerator, self.denominator)
         both, n, d = (noise(part, n_units=self.n_units) for part in parts)
@@ -169,7 +169,7 @@ class Ratio:
         return total_n, total_d, ((total - total_n - total_d) / 2).clip(-limit, limit)
 
 
-def _divided(a: Any, b: Any) -> np.ndarray:
+def _divided(a: Any, b: Any) -> Any:
     """a / b, and NaN where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     return np.divide(a, b, out=np.full(b.shape, nan), where=b != 0)
