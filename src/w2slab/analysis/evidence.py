@@ -221,9 +221,7 @@ class Evidence:
         return self._seed_draws[seeds]
 
 
-def read_evidence(
-    task: str, store: Reading, comparisons: Sequence[Comparison], *, n_resamples: int
-) -> Evidence:
+def read_evidence(task: str, store: Reading, comparisons: Sequence[Comparison], *, n_resamples: int) -> Evidence:
     """Read the test examples of a task and the predictions of all its models.
 
     Args:
@@ -326,9 +324,7 @@ MEASURES: dict[str, _Measure] = {
     "agrees-right": lambda e, role, rows: _agrees(e, role, rows) & e.right[rows["supervisor"]],
     "both-right": lambda e, role, rows: e.right[rows[role]] & e.right[rows["supervisor"]],
     "reachable": lambda e, role, rows: e.right[rows["ceiling"]] & ~e.right[rows["supervisor"]],
-    "reached": lambda e, role, rows: (
-        e.right[rows["ceiling"]] & ~e.right[rows["supervisor"]] & e.right[rows["student"]]
-    ),
+    "reached": lambda e, role, rows: e.right[rows["ceiling"]] & ~e.right[rows["supervisor"]] & e.right[rows["student"]],
     # scores
     "brier": _of_probs(lambda probs, e: brier_scores(probs, e.test.is_right)),
     "nll": _of_probs(lambda probs, e: log_losses(probs, e.test.is_right)),
@@ -339,7 +335,16 @@ MEASURES: dict[str, _Measure] = {
     "by-accuracy": _of_both(_by_accuracy),
     "by-share": _of_both(_by_share),
 }
-_WITH_SUPERVISOR = ("agrees", "agrees-right", "both-right", "misfit", "kl-misfit", "observed", "by-accuracy", "by-share")
+_WITH_SUPERVISOR = (
+    "agrees",
+    "agrees-right",
+    "both-right",
+    "misfit",
+    "kl-misfit",
+    "observed",
+    "by-accuracy",
+    "by-share",
+)
 _USES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_WITH_SUPERVISOR, ("student", "supervisor")),
     "reachable": ("ceiling", "supervisor"),

@@ -170,6 +170,6 @@ class Ratio:
 
 
 def _divided(a: Any, b: Any) -> Any:
-    """a / b, and NaN where b is 0."""
+    """A / b, and NaN where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     return np.divide(a, b, out=np.full(b.shape, nan), where=b != 0)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from w2slab.analysis.estimator import ROLES, Batch, Row, columns
-from w2slab.analysis.tabular import LEVEL, Column, Study, Table, TaskResults
 from w2slab.analysis.tables.students import pooled_rows
+from w2slab.analysis.tabular import LEVEL, Column, Study, Table, TaskResults
 from w2slab.stats.pgr import UNDEFINED, performance_gap_recovered, undefined_reason
 from w2slab.stats.ratio import ratio_draws
 from w2slab.stats.resampling import Estimate, interval
