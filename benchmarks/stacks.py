@@ -24,7 +24,7 @@ from w2slab.models.chessformer.chessformer_network import HIDDEN
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.objectives import AuxiliaryConfidence, CrossEntropy, Objective
 from w2slab.randomness import rng
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.tasks.text.sentiment import Sst2
 from w2slab.training import batches, classification, loop, schedules
 from w2slab.training.optimizer import AdamW
@@ -56,7 +56,7 @@ def rung(name: str, n: int) -> Case:
     """A shipped rung and the first examples of its task."""
     if name.startswith("text"):
         return case(HuggingFace(name, max_length=128), Sst2(), n, 1)
-    return case(Chessformer(name), ChessPuzzles(), n, 1)
+    return case(Chessformer(name), Chess(), n, 1)
 
 
 def students(case: Case, n: int) -> list[Student]:
@@ -324,7 +324,7 @@ def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
     parameters, _ = stack_module_state(networks)
     read = 0.0
     if n_read:
-        puzzles = ChessPuzzles().load().examples.take(np.arange(n))
+        puzzles = Chess().load().examples.take(np.arange(n))
         read = least(lambda: Chessformer(name).encode(puzzles), 3) * n_read / n
 
     @torch.no_grad()

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import w2slab
 
+pytestmark = pytest.mark.docs
+
 PAGE = Path(__file__).parents[1] / "docs" / "adding.md"
 HEAD = """\
 from __future__ import annotations

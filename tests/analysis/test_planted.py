@@ -6,6 +6,8 @@ import pytest
 
 from benchmarks.planted import verdicts
 
+pytestmark = pytest.mark.slow
+
 
 # "A planted difference is found and a planted null is not called a difference, in 100 simulated studies each"
 @pytest.mark.parametrize(("points", "expected", "least"), [(8, "better", 90), (0, "not significant", 93)])

@@ -14,6 +14,8 @@ from w2slab.experiment.plan import plan
 from w2slab.graph.store import Store
 from w2slab.study.reading import load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
     name: small-chess
     tasks: [chess]

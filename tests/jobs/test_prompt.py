@@ -41,7 +41,7 @@ def log_probs(model, text, answers):
     """Sum over an answer's tokens of the log probability of each after all before it, one text at a time."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = model.fields["path"]
+    folder = model.path
     tokenizer, network = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder).eval()
     found = []
     for answer in answers:
@@ -110,7 +110,7 @@ def test_shots_take_classes_in_turn_while_they_last():
 
 
 def test_all_examples_are_asked_after_the_same_shots(bench, data, llama):
-    model = replace(llama, fields={**llama.fields, "max_length": 64})
+    model = replace(llama, max_length=64)
     out = bench.run(prompt, PromptSpec(model=model, shots=2, labels="true", seed=3), {"data": data}, "asked")
     table, right = data_in(data).examples("student_train"), data_in(data).truth("student_train").right
     labels = np.array([r[0] for r in right])

@@ -27,8 +27,10 @@ from w2slab.jobs import ranks
 from w2slab.jobs.options import RunOptions
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.training.recipe import Recipe
+
+pytestmark = pytest.mark.slow
 
 TWO = RunOptions(gpus_per_job=2, device="cpu")
 
@@ -76,7 +78,7 @@ def test_a_sharded_network_gives_the_predictions_of_one_process(tmp_path):
 
     bench = Bench(tmp_path)
     sizes = {"supervisor_train": 20, "student_train": 37, "validation": 10, "test": 30}
-    data = bench.data(ChessPuzzles(), sizes, "data")
+    data = bench.data(Chess(), sizes, "data")
     spec = bench.spec(
         model=Chessformer("chess-8k"),
         recipe=Recipe(epochs=1, batch_size=9, curve_points=2, stop_at="weak-labels"),
@@ -217,7 +219,7 @@ def test_a_launched_run_does_each_job_in_as_many_processes(toy_study):
     command = [*launch, "--main_process_port", "0", "-m", "w2slab", *arguments, "methods=[naive, auxiliary-confidence]"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    assert done.stderr.count("1 made, 4 cached") == 1, done.stderr
+    assert done.stderr.count("1 made, 5 cached") == 1, done.stderr
     assert before.items() < result_bytes(toy_study.parent / ".w2slab").items()
     records = [path.read_text() for path in (toy_study.parent / ".w2slab").rglob("record.json")]
     assert sum('"processes": 2' in record for record in records) == 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from w2slab import registry
 from w2slab.errors import StudyError
@@ -88,3 +89,15 @@ def of_part(part: Component, called: str | None = None) -> Composed:
     if isinstance(part, RecipeChange):
         return Composed(recipe=(part,), called=called)
     raise StudyError(f"{type(part).__name__} is neither an objective, a relabeling nor a change of the recipe")
+
+
+@cache
+def parts() -> dict[str, Callable[..., Composed]]:
+    """Return a maker of the method for each class of an objective, a relabeling or a change of the recipe."""
+    rows = [registry.row("methods", name) for name in registry.table("methods")]
+    return {row.kind.__name__: partial(_with_part, row.kind) for row in rows if row.wrap is not None}
+
+
+def _with_part(kind: type[Component], *values: Any, called: str | None = None, **fields: Any) -> Composed:
+    """The naive method with a part of this class, made of its fields."""
+    return of_part(kind(*values, **fields), called=called)

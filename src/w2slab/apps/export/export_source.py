@@ -158,10 +158,10 @@ def of_study(
     Raises:
         StudyError: None or several students match, or the one that matches is not finished.
     """
-    from w2slab.experiment import run as api
+    from w2slab.experiment.plan import plan
 
     study, opened, *_ = open_source(source, settings, store)
-    comparison = _one(api.plan(study).comparisons, chosen)
+    comparison = _one(plan(study).comparisons, chosen)
     job = comparison.student
     _require(opened, job.key)
     if not isinstance(job.spec, FinetuneSpec):
