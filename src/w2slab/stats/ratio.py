@@ -104,7 +104,8 @@ class Ratio:
         """
         n = draws.shape[-1]
         if n == 0:
-            return tuple(plain(np.full(draws.shape[:-1], nan)) for _ in range(2))  # type: ignore[return-value]
+            nothing = plain(np.full(draws.shape[:-1], nan))
+            return nothing, nothing
         ordered = np.sort(draws, axis=-1)
         value = np.asarray(self.value)[..., None]
         is_good = np.isfinite(draws).all(axis=-1) & (ordered[..., 0] != ordered[..., -1])
@@ -140,7 +141,7 @@ class Ratio:
         return np.divide(skew, 6 * variance**1.5, out=np.zeros(variance.shape), where=variance > 0)
 
     def fieller(self) -> tuple[Any, Any]:
-        """Return Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
+        """Return Fieller's interval (1954), the ratios r for which N - r D does not differ from 0; NaN without ends.
 
         It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0,
         and none where the ratio has no error that could be seen.
