@@ -38,7 +38,7 @@ MODULE = '''
                 Column("margin", "points", "Margin", "Accuracy minus chance.", has_interval=True),
                 Column("n_seeds", "number", "Seeds"),
             ),
-            section=Section("margins", "Margins", "How far from chance?", lead="Accuracy minus that of a random choice."),
+            section=Section("margins", "Margins", "How far from chance?", lead="Accuracy minus chance."),
             figure=Dots("margin", "Margin", "accuracy minus chance, points"),
         ),
     )

@@ -237,9 +237,12 @@ def read_evidence(task: str, store: Reading, comparisons: Sequence[Comparison], 
     numbers: dict[ModelId, int] = {}
     trios = []
     for c in comparisons:
-        roles = [numbers.setdefault(ModelId(job.key), len(numbers)) for job in (c.supervisor, c.student, c.ceiling)]
+        supervisor, student, ceiling = (
+            numbers.setdefault(ModelId(job.key), len(numbers)) for job in (c.supervisor, c.student, c.ceiling)
+        )
         ids = {point: ModelId(c.student.key, point) for point in other_points(store, c.student)}
-        trios.append(Trio(*roles, {point: numbers.setdefault(id_, len(numbers)) for point, id_ in ids.items()}))
+        points = {point: numbers.setdefault(id_, len(numbers)) for point, id_ in ids.items()}
+        trios.append(Trio(supervisor, student, ceiling, points))
     models = tuple(numbers)
     shape = len(models), len(test)
     confidence: dict[int, np.ndarray] = {}
