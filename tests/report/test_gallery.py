@@ -14,6 +14,8 @@ from w2slab.data.labels import Labels
 from w2slab.report.exhibits import Judged
 from w2slab.report.gallery import Gallery, sort_out
 from w2slab.report.html import render
+from w2slab.tasks.chess.puzzle_task import Chess
+from w2slab.tasks.task import Task
 
 MATE = "6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1"
 MOVES = ["a1a4", "a1a8", "a1c1", "g2g4"]
@@ -27,7 +29,7 @@ def judged(columns, right, supervisor, student, classes=None) -> Judged:
         Labels(np.arange(len(ids)), np.array(probs, dtype=np.float32).reshape(len(ids), -1), examples.n_candidates)
         for probs in (supervisor, student)
     ]
-    return Judged(examples, Truth(ids, right), *said)
+    return Judged(Chess() if "fen" in columns else Task(), examples, Truth(ids, right), *said)
 
 
 def reviews(right, supervisor, student, texts=None) -> Judged:
