@@ -1,4 +1,4 @@
-"""Two sets of seeds that have nothing to do with each other, judged on the same test examples.
+"""Differences of two independent sets of seeds, evaluated on the same test examples.
 
 Test examples are paired, so that what both share of their luck cancels; seeds are not, and their variances add as those
 of two independent samples do (Welch 1947):
@@ -16,14 +16,14 @@ from w2slab.stats.seeds import BySeed, Noise, noise, plain
 
 
 def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[Noise, Noise]:
-    """The error of first minus second; once for the draws of each, which differ in `seed_scale` alone.
+    """Return the error of first minus second, once for the draws of each; they differ in `seed_scale` alone.
 
     A set of one seed says nothing of its variance over seeds; it is taken to vary as the other does. Where both have
     one seed there is none, and the error is of test examples only.
 
     Args:
-        first: A metric under each of S seeds, its draws [..., R, S].
-        second: The same under T other seeds, on the same resamples of examples: [..., R, T].
+        first: A metric under each of S seeds.
+        second: The same under T other seeds, on the same resamples of examples.
         n_units: Independent test examples, or groups of them; at least 2, or all is infinite.
     """
     own = [noise(metric, n_units=n_units) for metric in (first, second)]
@@ -42,5 +42,6 @@ def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[No
             uncertain = uncertain + (more * spread / n_seeds) ** 2 / (n_seeds - 1)
             scales[place] = scales[place] * sqrt(more)
     degrees = np.divide((examples + seeds) ** 2, uncertain, out=np.full(np.shape(uncertain), inf), where=uncertain > 0)
-    shared = [plain(each) for each in (examples, seeds, np.maximum(1.0, degrees))]
-    return Noise(*shared, plain(scales[0])), Noise(*shared, plain(scales[1]))
+    examples, seeds, degrees = map(plain, (examples, seeds, np.maximum(1.0, degrees)))
+    of_first, of_second = (Noise(examples, seeds, degrees, plain(scale)) for scale in scales)
+    return of_first, of_second

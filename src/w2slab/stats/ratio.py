@@ -1,4 +1,4 @@
-"""Intervals of a ratio of two means, as PGR is one: percentile, BCa, and Fieller's as a check on both.
+"""Confidence intervals of a ratio of two means, such as PGR: percentile, BCa, and Fieller's as a check on both.
 
 To first order a ratio N / D errs as (N - ratio * D) / D does: that combination says how many degrees of freedom count,
 and how much of what seeds differ by is theirs.
@@ -38,10 +38,10 @@ class Ratio:
     """A ratio of two means over seeds and examples.
 
     Args:
-        numerator: What was recovered.
-        denominator: Of what.
+        numerator: The mean above the line.
+        denominator: The mean below the line.
         n_units: Independent test examples, or groups of them.
-        level: Coverage of intervals.
+        level: Coverage of confidence intervals.
     """
 
     numerator: BySeed
@@ -56,7 +56,7 @@ class Ratio:
 
     @cached_property
     def linear(self) -> BySeed:
-        """(N - ratio * D) / D: what the ratio errs by to first order."""
+        """(N - ratio * D) / D, the error of the ratio to first order."""
         return (self.numerator - self.denominator * self.value) * _divided(1.0, self.denominator.value)
 
     @cached_property
@@ -65,11 +65,11 @@ class Ratio:
         return noise(self.linear, n_units=self.n_units)
 
     def draws(self, seed_draws: Float64[Array, "R S"], error: Noise | None = None) -> Float64[Array, "*C R"]:
-        """Return resampled ratios, whose order statistics make an interval.
+        """Return resampled ratios, whose order statistics make a confidence interval.
 
         Args:
             seed_draws: Made by `resample_seeds`.
-            error: The error that counts where the ratio is part of something larger; otherwise its own.
+            error: The error of a larger quantity that the ratio is part of; `None` is its own.
         """
         of = error or self.error
         numerator, denominator = (
@@ -99,12 +99,12 @@ class Ratio:
 
         Args:
             draws: Made by `draws`.
-            unit_scores: The first-order error `linear` of each unit, summed over its examples and meaned over seeds,
-                any multiple of it.
+            unit_scores: The first-order error `linear` of each unit, summed over its examples and averaged over seeds,
+                or any multiple of it.
         """
         n = draws.shape[-1]
         if n == 0:
-            return tuple(plain(np.full(draws.shape[:-1], nan)) for _ in range(2))  # type: ignore[return-value]
+            return tuple(plain(np.full(draws.shape[:-1], nan)) for _ in range(2))
         ordered = np.sort(draws, axis=-1)
         value = np.asarray(self.value)[..., None]
         is_good = np.isfinite(draws).all(axis=-1) & (ordered[..., 0] != ordered[..., -1])
@@ -140,7 +140,7 @@ class Ratio:
         return np.divide(skew, 6 * variance**1.5, out=np.zeros(variance.shape), where=variance > 0)
 
     def fieller(self) -> tuple[Any, Any]:
-        """Return Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
+        """Return Fieller's interval (1954), the ratios r for which N - r D does not differ from 0; NaN without ends.
 
         It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0,
         and none where the ratio has no error that could be seen.
@@ -158,8 +158,8 @@ class Ratio:
         low, high = (middle - root) / square, (middle + root) / square
         return plain(np.where(is_good, low, nan)), plain(np.where(is_good, high, nan))
 
-    def _covariance(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Variances of N and D and their covariance, by polarisation of the components of `noise`."""
+    def _covariance(self) -> tuple[Any, Any, Any]:
+        """Return variances of N and D and their covariance, by polarisation of the components of `noise`."""
         parts = (self.numerator + self.denominator, self.numerator, self.denominator)
         both, n, d = (noise(part, n_units=self.n_units) for part in parts)
         total_n, total_d, total = (np.asarray(each.examples) + each.seeds for each in (n, d, both))
@@ -170,6 +170,6 @@ class Ratio:
 
 
 def _divided(a: Any, b: Any) -> np.ndarray:
-    """a / b, and NaN where b is 0."""
+    """Divide, with NaN where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     return np.divide(a, b, out=np.full(b.shape, nan), where=b != 0)
