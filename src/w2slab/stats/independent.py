@@ -42,6 +42,5 @@ def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[No
             uncertain = uncertain + (more * spread / n_seeds) ** 2 / (n_seeds - 1)
             scales[place] = scales[place] * sqrt(more)
     degrees = np.divide((examples + seeds) ** 2, uncertain, out=np.full(np.shape(uncertain), inf), where=uncertain > 0)
-    examples, seeds, degrees = map(plain, (examples, seeds, np.maximum(1.0, degrees)))
-    of_first, of_second = (Noise(examples, seeds, degrees, plain(scale)) for scale in scales)
-    return of_first, of_second
+    common = Noise(*map(plain, (examples, seeds, np.maximum(1.0, degrees), scales[0])))
+    return common, common._replace(seed_scale=plain(scales[1]))

@@ -104,7 +104,8 @@ class Ratio:
         """
         n = draws.shape[-1]
         if n == 0:
-            return tuple(plain(np.full(draws.shape[:-1], nan)) for _ in range(2))
+            nothing = plain(np.full(draws.shape[:-1], nan))
+            return nothing, nothing
         ordered = np.sort(draws, axis=-1)
         value = np.asarray(self.value)[..., None]
         is_good = np.isfinite(draws).all(axis=-1) & (ordered[..., 0] != ordered[..., -1])
@@ -124,7 +125,7 @@ class Ratio:
             ends.append(np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0])
         return plain(np.where(is_good, ends[0], nan)), plain(np.where(is_good, ends[1], nan))
 
-    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Float64[Array, "*C"]:
+    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Any:
         units = unit_scores - unit_scores.mean(axis=-1, keepdims=True)
         spread = np.asarray((units**2).sum(axis=-1))
         examples = np.asarray(self.error.examples)
@@ -169,7 +170,7 @@ class Ratio:
         return total_n, total_d, ((total - total_n - total_d) / 2).clip(-limit, limit)
 
 
-def _divided(a: Any, b: Any) -> np.ndarray:
+def _divided(a: Any, b: Any) -> Any:
     """Divide, with NaN where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     return np.divide(a, b, out=np.full(b.shape, nan), where=b != 0)
