@@ -1,4 +1,4 @@
-"""How fast our training loop is, as a share of a bare hand-written loop on the same batches; and of students in stacks.
+"""Speed of our training loop, as a share of a bare hand-written loop on the same batches; and of students in stacks.
 
     OMP_NUM_THREADS=1 python benchmarks/finetune.py
     W2SLAB_DATA=... OMP_NUM_THREADS=1 python benchmarks/finetune.py --stacked
@@ -40,7 +40,7 @@ from w2slab.models.chessformer.chessformer import Chessformer  # noqa: E402
 from w2slab.models.hf.huggingface import HuggingFace  # noqa: E402
 from w2slab.models.linear.linear import Linear  # noqa: E402
 from w2slab.objectives import AuxiliaryConfidence, CrossEntropy  # noqa: E402
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles  # noqa: E402
+from w2slab.tasks.chess.puzzle_task import Chess  # noqa: E402
 from w2slab.tasks.text.sentiment import Sst2  # noqa: E402
 from w2slab.tasks.toy import Toy  # noqa: E402
 from w2slab.training import batches, classification, loop  # noqa: E402
@@ -60,7 +60,7 @@ class Case(NamedTuple):
     epochs: int
 
 
-def case(family: Linear | Chessformer | HuggingFace, task: Toy | ChessPuzzles | Sst2, n: int, epochs: int) -> Case:
+def case(family: Linear | Chessformer | HuggingFace, task: Toy | Chess | Sst2, n: int, epochs: int) -> Case:
     """The first examples of a task, as a family reads them."""
     labelled = task.load()
     examples = labelled.examples.take(np.arange(n))
@@ -151,8 +151,8 @@ def main() -> None:
         return
     cases = [
         case(Linear("linear", 32), Toy(), 2000, 10),
-        case(Chessformer("chess-8k"), ChessPuzzles(), 640, 2),
-        case(Chessformer("chess-90k"), ChessPuzzles(), 320, 2),
+        case(Chessformer("chess-8k"), Chess(), 640, 2),
+        case(Chessformer("chess-90k"), Chess(), 320, 2),
     ]
     for each in cases:
         for confident in (False, True):

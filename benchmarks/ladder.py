@@ -1,4 +1,4 @@
-"""How strong each rung of the chess ladder is: as pretrained, and finetuned on puzzles.
+"""Accuracy of each rung of the chess ladder: as pretrained, and finetuned on puzzles.
 
     python benchmarks/ladder.py --rungs src/w2slab/assets/chess --puzzles src/w2slab/assets/chess/puzzles.parquet
 
@@ -28,7 +28,7 @@ from w2slab.data.examples import Labelled, Truth
 from w2slab.jobs.setup import prepare_worker
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.randomness import rng
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.training.recipe import Recipe
 
 RATINGS = (0, 1000, 1400, 1800, 2200, 4000)
@@ -51,7 +51,7 @@ class Judged:
         self.encoded = batches.encode(Chessformer("any"), examples)
 
     def right(self, network: Any, placement: Any) -> np.ndarray:
-        """Whether the likeliest move of each puzzle counts as right, `[N]`."""
+        """Return True where the likeliest move of a puzzle counts as right, `[N]`."""
         from w2slab.training.predict import predict
 
         return self.truth.is_right(predict(network, self.encoded, placement, 256).argmax(axis=1))
@@ -64,11 +64,11 @@ def main() -> None:
     from w2slab.training.placement import Placement
 
     placement = Placement("cpu")
-    own = ChessPuzzles(asked.puzzles).load()
+    own = Chess(asked.puzzles).load()
     train = rng(0, "ladder", "train").permutation(np.flatnonzero(~own.in_test))[: asked.n_train]
     judges = {"puzzles": Judged(own, np.flatnonzero(own.in_test))}
     if asked.lichess:
-        labelled = ChessPuzzles(asked.lichess).load()
+        labelled = Chess(asked.lichess).load()
         judges["lichess"] = Judged(labelled, np.arange(len(labelled.examples)), RATINGS)
     families = [Chessformer(name, asked.rungs) for name in asked.names or names(asked.rungs)]
     families.sort(key=lambda family: family.n_parameters() or 0)

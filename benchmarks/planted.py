@@ -1,4 +1,4 @@
-"""Whether verdicts can be trusted: studies with a planted difference between two methods, and with none.
+"""Error rates of verdicts: studies with a planted difference between two methods, and with none.
 
     python benchmarks/planted.py
 
@@ -29,7 +29,7 @@ SUPERVISOR, CEILING, NAIVE = 0.62, 0.84, 0.5
 def verdicts(
     points: float, n_seeds: int, *, n_studies: int, seed_noise: float = 0.6, n_test: int = 1000, resamples: int = 500
 ) -> list[str]:
-    """What is said of the method in each of so many studies.
+    """Return the verdict on the method in each of so many studies.
 
     Args:
         points: By how much it is better, in points of accuracy; 0 is a planted null.
@@ -63,10 +63,10 @@ def main() -> None:
     parser.add_argument("--seed-noise", type=float, default=0.6, help="points of accuracy, one standard deviation")
     parser.add_argument("--seeds", type=int, nargs="*", default=(1, 3, 5))
     asked = parser.parse_args()
-    print("points better | seeds | better | worse | no difference shown")
+    print("points better | seeds | better | worse | not significant")
     for points, n_seeds in product(asked.points, asked.seeds):
         found = verdicts(points, n_seeds, n_studies=asked.studies, seed_noise=asked.seed_noise)
-        shares = [found.count(verdict) for verdict in ("better", "worse", "no difference shown")]
+        shares = [found.count(verdict) for verdict in ("better", "worse", "not significant")]
         print(f"{points:13g} | {n_seeds:5} | {' | '.join(map(str, shares))}  of {len(found)}", flush=True)
 
 

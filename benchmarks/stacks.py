@@ -24,7 +24,7 @@ from w2slab.models.chessformer.chessformer_network import HIDDEN
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.objectives import AuxiliaryConfidence, CrossEntropy, Objective
 from w2slab.randomness import rng
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.tasks.text.sentiment import Sst2
 from w2slab.training import batches, classification, loop, schedules
 from w2slab.training.optimizer import AdamW
@@ -43,7 +43,7 @@ RECIPE = Recipe(epochs=1, curve_points=0)
 
 
 class Student(NamedTuple):
-    """What a student does not share with the others of its stack."""
+    """The parts of a student that its stack does not share."""
 
     targets: np.ndarray
     objective: Objective
@@ -56,7 +56,7 @@ def rung(name: str, n: int) -> Case:
     """A shipped rung and the first examples of its task."""
     if name.startswith("text"):
         return case(HuggingFace(name, max_length=128), Sst2(), n, 1)
-    return case(Chessformer(name), ChessPuzzles(), n, 1)
+    return case(Chessformer(name), Chess(), n, 1)
 
 
 def students(case: Case, n: int) -> list[Student]:
@@ -199,7 +199,7 @@ def in_stacks(case: Case, chosen: list[Student], networks: list[nn.Module], way:
 
 
 def work(pipe: Any) -> None:
-    """What a process does: trains what is asked when it is told to; answers with seconds of clock and processor."""
+    """Serve as a worker: train when asked; answer with seconds of clock and processor."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
     cases: dict[str, Case] = {}
     running = loop.Running(Placement("cpu"))
@@ -245,12 +245,12 @@ def trained(pipes: list[Any], name: str, way: str | None = None, size: int = 1) 
 
 
 def ways(name: str) -> list[str]:
-    """How a rung's students can be stacked."""
+    """Ways to stack a rung's students."""
     return ["vmap"] if name.startswith("text") else list(FORWARDS)
 
 
 def check(case: Case) -> str:
-    """Whether stacks end with the weights of training one at a time, to rounding; gives how far they are apart.
+    """Return the distance of the weights of stacks from those of training one at a time; rounding alone is allowed.
 
     AdamW makes full steps even of gradients that are nothing but rounding, so there is no fixed tolerance. The measure
     is how far weights move apart where our loop takes each batch in two halves, which changes rounding only. Distances
@@ -310,7 +310,7 @@ def floor(case: Case) -> tuple[float, str]:
 
 
 def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
-    """How many times as many whole jobs are done where 8 are one call; from the processor time of their parts.
+    """Return the speedup of whole jobs where 8 are one call; from the processor time of their parts.
 
     Args:
         name: The rung.
@@ -324,7 +324,7 @@ def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
     parameters, _ = stack_module_state(networks)
     read = 0.0
     if n_read:
-        puzzles = ChessPuzzles().load().examples.take(np.arange(n))
+        puzzles = Chess().load().examples.take(np.arange(n))
         read = least(lambda: Chessformer(name).encode(puzzles), 3) * n_read / n
 
     @torch.no_grad()

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.docs
+
 PAGE = Path(__file__).parents[1] / "docs" / "statistics.md"
 NO_EXAMPLE = {"Does it hold?", "Sources"}
 

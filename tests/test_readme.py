@@ -13,6 +13,8 @@ from tests.conftest import w2slab
 from w2slab.study.document import parse_document
 from w2slab.study.reading import check_study
 
+pytestmark = pytest.mark.docs
+
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 

@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
 from w2slab.analysis import collect
-from w2slab.data.artifacts import read_examples, read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
+from w2slab.data.task_data import TaskData
 
 ROLES = ("supervisor", "student", "ceiling")
 
@@ -30,9 +31,9 @@ def told(chess):
     _, store, _ = chess
 
     def read(comparison, store=store):
-        folder = store.folder(comparison.data.key)
+        data = TaskData.made_by(comparison.data, store.folder)
         said = {role: read_predictions(store.folder(getattr(comparison, role).key), "test") for role in ROLES}
-        return read_examples(folder, "test").table.to_pylist(), read_truth(folder, "test").right, said
+        return data.examples("test").table.to_pylist(), data.truth("test").right, said
 
     return read
 

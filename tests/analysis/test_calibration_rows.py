@@ -47,8 +47,8 @@ def plain_error(scores):
 
 def test_each_row_is_what_a_plain_loop_finds(chess, told):
     plan, _, results = chess
-    assert {r["role"] for r in results.calibration} == {"supervisor", "student", "ceiling"}
-    for row in results.calibration[::5]:
+    assert {r["role"] for r in results["calibration"]} == {"supervisor", "student", "ceiling"}
+    for row in results["calibration"][::5]:
         by_seed = []
         for comparison in comparisons_of(plan, row):
             _, right, said = told(comparison)
@@ -61,7 +61,7 @@ def test_each_row_is_what_a_plain_loop_finds(chess, told):
 
 
 def test_intervals_hold_their_numbers_and_floors_are_below_errors_of_models_that_are_off(chess):
-    for row in chess[2].calibration:
+    for row in chess[2]["calibration"]:
         for name in ("brier", "nll"):
             assert 0 <= row[f"{name}_low"] < row[name] < row[f"{name}_high"]
         assert 0 < row["ece_floor"] < 0.1
@@ -70,7 +70,7 @@ def test_intervals_hold_their_numbers_and_floors_are_below_errors_of_models_that
 # Groups are two examples each, so errors over groups; seeds share examples.
 def test_the_interval_of_a_score_is_that_of_its_standard_error(chess, told):
     plan, _, results = chess
-    row = next(r for r in results.calibration if r["role"] == "student" and r["control"] is None)
+    row = next(r for r in results["calibration"] if r["role"] == "student" and r["control"] is None)
     means = []
     for comparison in of(plan, row):
         examples, right, said = told(comparison)
@@ -82,7 +82,7 @@ def test_the_interval_of_a_score_is_that_of_its_standard_error(chess, told):
 
 
 def test_supervisors_and_ceilings_stand_once_for_each_pair(chess):
-    rows = chess[2].calibration
+    rows = chess[2]["calibration"]
     for role in ("supervisor", "ceiling"):
         own = Counter((r["weak"], r["strong"]) for r in rows if r["role"] == role)
         assert set(own.values()) == {1}
@@ -96,7 +96,7 @@ def test_supervisors_and_ceilings_stand_once_for_each_pair(chess):
 
 def test_reliability_counts_the_examples_of_all_seeds(chess, told):
     plan, _, results = chess
-    rows = [r for r in results.reliability if (r["role"], r["weak"], r["strong"]) == ("ceiling", "tiny", "large")]
+    rows = [r for r in results["reliability"] if (r["role"], r["weak"], r["strong"]) == ("ceiling", "tiny", "large")]
     scores = []
     for comparison in comparisons_of(plan, rows[0]):
         _, right, said = told(comparison)

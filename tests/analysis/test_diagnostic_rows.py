@@ -9,12 +9,10 @@ import numpy as np
 import pytest
 
 from tests.analysis.conftest import of
-from w2slab import registry
 from w2slab.analysis import collect
-from w2slab.analysis.diagnostics import GAINS, overlap_density, rankings
+from w2slab.analysis.tables.diagnostics_table import GAINS, overlap_density, rankings
 from w2slab.data.artifacts import read_predictions
-from w2slab.jobs.relabel import RelabelSpec
-from w2slab.jobs.spec import job
+from w2slab.jobs.spec import FileDigests, job
 
 PAIRS = {"student": ("supervisor", "student"), "ceiling": ("supervisor", "ceiling")}
 
@@ -60,8 +58,8 @@ def plain_row(told, comparisons):
 
 def test_each_row_is_what_a_plain_loop_finds(chess, told):
     plan, _, results = chess
-    assert len(results.diagnostics) == 6 * 3 + 4
-    for row in results.diagnostics[::7]:
+    assert len(results["diagnostics"]) == 6 * 3 + 4
+    for row in results["diagnostics"][::7]:
         for name, value in plain_row(told, of(plan, row)).items():
             assert row[name] == pytest.approx(value, abs=2e-6), name
             assert row[f"{name}_low"] < row[name] < row[f"{name}_high"]
@@ -72,10 +70,10 @@ def test_each_row_is_what_a_plain_loop_finds(chess, told):
 def test_it_says_what_the_other_tables_say(chess):
     results = chess[2]
     names = ("weak", "strong", "method", "control")
-    fates = {tuple(r[n] for n in names): r for r in results.anatomy}
-    students = {tuple(r[n] for n in names): r for r in results.calibration if r["role"] == "student"}
-    supervisors = {(r["weak"], r["strong"]): r for r in results.calibration if r["role"] == "supervisor"}
-    for row in results.diagnostics:
+    fates = {tuple(r[n] for n in names): r for r in results["anatomy"]}
+    students = {tuple(r[n] for n in names): r for r in results["calibration"] if r["role"] == "student"}
+    supervisors = {(r["weak"], r["strong"]): r for r in results["calibration"] if r["role"] == "supervisor"}
+    for row in results["diagnostics"]:
         own = tuple(row[n] for n in names)
         for name in ("corrected", "corrected_low", "inherited", "inherited_high", "new"):
             assert row[name] == fates[own][name]
@@ -92,7 +90,7 @@ def test_it_says_what_the_other_tables_say(chess):
 # Cohen's kappa where all examples have the same classes; one seed, two classes
 def test_classes_have_shares(tmp_path):
     plan, store = fake_study.text_study(tmp_path, n_test=100)
-    row = collect(plan, store, resamples=100).diagnostics[0]
+    row = collect(plan, store, resamples=100)["diagnostics"][0]
     comparison = of(plan, row)[0]
     first, second = (probs_of(store, getattr(comparison, role)) for role in ("supervisor", "student"))
     observed, shares = (first * second).sum(axis=1).mean(), first.mean(axis=0) @ second.mean(axis=0)
@@ -111,7 +109,7 @@ def test_a_copy_of_the_supervisor_has_no_misfit_and_no_gain(tmp_path):
             store.folder(j.key) / "predictions" / "test.parquet" for j in (comparison.supervisor, comparison.student)
         ]
         paths[1].write_bytes(paths[0].read_bytes())
-    for row in collect(plan, store, resamples=100).diagnostics:
+    for row in collect(plan, store, resamples=100)["diagnostics"]:
         assert [row[name] for name in ("misfit", "kl_misfit", "brier_gain", "log_loss_gain")] == [0, 0, 0, 0]
         assert row["misfit_low"] == 0 < row["misfit_high"] < 0.1  # the exact bound of what was never seen
         assert row["brier_gain_low"] < 0 < row["brier_gain_high"]
@@ -124,7 +122,7 @@ def test_the_nearest_overlap_density_is_read(tmp_path):
     inputs = {"data": comparison.data, "labels": comparison.supervisor}
 
     def relabelled(name, facts, **inputs):
-        made = job(RelabelSpec(relabeling=registry.build("relabelings", name, {}), seed=0), title=name, **inputs)
+        made = job(fake_study.RelabelSpec(relabeling=name, seed=0), title=name, files=FileDigests(), **inputs)
         store.records[made.key] = {"facts": facts}
         return made
 

@@ -8,12 +8,11 @@ import pytest
 from scipy import stats
 
 from w2slab.analysis import collect
-from w2slab.analysis.judge import Pgr
-from w2slab.analysis.over_tasks import OnTask, over_tasks_rows
-from w2slab.data.artifacts import read_predictions, read_truth, write_predictions
-from w2slab.stats.ratio import Ratio
+from w2slab.analysis.tables.over_tasks_table import OnTask, over_tasks_rows
+from w2slab.data.artifacts import read_predictions, write_predictions
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.stats.resampling import Estimate
-from w2slab.stats.seeds import BySeed
 
 N_TEST = 400
 UNSEEN = 1 - 0.025 ** (1 / N_TEST)
@@ -27,13 +26,13 @@ def copied(tmp_path, n_errors, seeds):
     simulation = fake_study.Simulation(store, task, {"tiny": 0.6, "medium": 0.9}, methods, curves=False)
     plan = fake_study.FakePlan(graph, simulation.plan(list(seeds), graph))
     for comparison in plan.comparisons:
-        right = np.array([each[0] for each in read_truth(store.folder(comparison.data.key), "test").right])
+        right = np.array([each[0] for each in TaskData.made_by(comparison.data, store.folder).truth("test").right])
         wrong = np.where(np.arange(N_TEST) < n_errors, 1 - right, right)
         for job, chosen in ((comparison.supervisor, wrong), (comparison.student, wrong), (comparison.ceiling, right)):
-            path = store.folder(job.key) / "predictions" / "test.parquet"
-            said = read_predictions(path)
+            folder = store.folder(job.key)
+            said = read_predictions(folder, "test")
             probs = (0.1 + 0.8 * np.eye(2))[chosen].astype(np.float32)
-            write_predictions(path, Labels(said.ids, probs, said.n_candidates))
+            write_predictions(folder, "test", Labels(said.positions, probs, said.n_candidates))
     return collect(plan, store, resamples=500)
 
 
@@ -42,7 +41,7 @@ def copied(tmp_path, n_errors, seeds):
 def test_a_share_of_few_errors_has_the_exact_interval_of_those(tmp_path, seeds):
     results = copied(tmp_path, 8, seeds)
     exact = stats.binomtest(0, 8).proportion_ci(method="exact").high
-    row, fates = results.summary[0], results.anatomy[0]
+    row, fates = results.summary[0], results["anatomy"][0]
     assert [row[f"agreement_wrong{end}"] for end in ("", "_low", "_high")] == pytest.approx([1, 1 - exact, 1])
     assert [fates[f"corrected_of_reachable{end}"] for end in ("", "_low", "_high")] == pytest.approx([0, 0, exact])
 
@@ -50,12 +49,12 @@ def test_a_share_of_few_errors_has_the_exact_interval_of_those(tmp_path, seeds):
 @pytest.mark.parametrize("seeds", [(0,), (0, 1, 2)])
 def test_a_student_that_copies_its_supervisor_has_an_interval_of_pgr(tmp_path, seeds):
     results = copied(tmp_path, 100, seeds)
-    for row in (results.summary[0], results.over_tasks[0]):
+    for row in (results.summary[0], results["over_tasks"][0]):
         assert [row[f"pgr{end}"] for end in ("", "_low", "_high")] == pytest.approx([0, -4 * UNSEEN, 4 * UNSEEN])
     assert np.isnan([results.summary[0]["pgr_fieller_low"], results.summary[0]["pgr_bca_low"]]).all()
     (row,) = results.differences
     assert (row["test"] == "exact McNemar") == (len(seeds) == 1)
-    assert (row["p"], row["verdict"]) == (1.0, "no difference shown")
+    assert (row["p"], row["verdict"]) == (1.0, "not significant")
     assert (row["accuracy_difference_low"], row["accuracy_difference_high"]) == pytest.approx((-UNSEEN, UNSEEN))
     assert (row["pgr_difference_low"], row["pgr_difference_high"]) == pytest.approx((-4 * UNSEEN, 4 * UNSEEN))
     assert stats.binom.sf(5, N_TEST, row["detectable_accuracy"]) == pytest.approx(0.8)
@@ -66,10 +65,8 @@ def on_task(draws):
     row = {"weak": "a", "strong": "b", "method": "m", "n_groups": 100, "level": 0.95}
     row |= {"weak_parameters": None, "strong_parameters": None}
     row |= {"supervisor_accuracy": 0.5, "student_accuracy": 0.6, "ceiling_accuracy": 0.7}
-    draws = np.array(draws)
-    one = BySeed(np.array([0.1]), np.full((len(draws), 1), 0.1))
-    pgr = Pgr(Estimate(0.5, 0.4, 0.6), Estimate(0.2, 0.1, 0.3), None, Ratio(one, one * 2, 100, 0.95), draws)
-    return OnTask(row, pgr, np.tile([[0.5], [0.6], [0.7]], (1, len(draws))))
+    row |= {"pgr_reason": None}
+    return OnTask(row, Estimate(0.5, 0.4, 0.6), np.array(draws), np.tile([[0.5], [0.6], [0.7]], (1, len(draws))))
 
 
 # "A resample without a gap" is beyond any number, and so is a median of such

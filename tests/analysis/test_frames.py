@@ -17,15 +17,18 @@ import fake_study
 
 import w2slab
 from tests.conftest import w2slab as command
-from w2slab.analysis import Results, collect
-from w2slab.analysis.frames import IDS, TABLES
-from w2slab.data.artifacts import read_examples, read_predictions, read_truth, write_split
+from w2slab.analysis import Results, all_tables, collect
+from w2slab.analysis.frames import IDS
+from w2slab.data.artifacts import read_predictions, read_task, write_task
 from w2slab.data.examples import Truth
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.job import Graph
 from w2slab.study.reading import load_study
 
 ROLES = ("supervisor", "student", "ceiling")
+
+TABLES = tuple(all_tables())
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +40,7 @@ def chess(tmp_path_factory):
 def test_every_table_is_a_frame_of_the_same_numbers(chess):
     _, _, results = chess
     for name in TABLES:
-        rows, frame = getattr(results, name), results.frame(name)
+        rows, frame = results[name], results.frame(name)
         assert len(frame) == len(rows)
         for column in frame.columns:
             for value, row in zip(frame[column], rows, strict=True):
@@ -80,16 +83,15 @@ def test_predictions_are_those_of_a_plain_loop(chess):
     assert len(found) == len(keys) == 2 * (6 * 3 + 2)
     for key, own in list(found.items())[::5]:
         comparison = keys[tuple(None if pd.isna(part) else part for part in key)]
-        folder = store.folder(comparison.data.key)
-        examples, truth = read_examples(folder, "test"), read_truth(folder, "test")
+        data = TaskData.made_by(comparison.data, store.folder)
+        examples, truth = data.examples("test"), data.truth("test")
         assert own["id"].tolist() == examples.ids
         for name in ("group", "difficulty", "fen", "setup"):
             assert own[name].tolist() == examples.table.column(name).to_pylist()
         assert own["label"].tolist() == [right[0] for right in truth.right]
         assert own["n_candidates"].tolist() == [len(c) for c in examples.table.column("candidates").to_pylist()]
         for role in ROLES:
-            path = store.folder(getattr(comparison, role).key) / "predictions" / "test.parquet"
-            stored = read_predictions(path)
+            stored = read_predictions(store.folder(getattr(comparison, role).key), "test")
             for i, row in enumerate(stored.probs.tolist()):
                 line = own.iloc[i]
                 choice = row.index(max(row))
@@ -146,14 +148,14 @@ def test_unknown_values_are_told_what_there_is(chess, wanted, message):
 
 def test_results_without_a_store_say_so():
     with pytest.raises(StudyError, match="make them with load_results"):
-        Results([], [], [], [], [], 0.95, 0.01, 100, "naive").predictions()
+        Results({"summary": []}, [], 0.95, 0.01, 100, "naive").predictions()
 
 
 def test_a_choice_is_right_if_it_is_any_of_the_right_candidates(tmp_path):
     plan, store = fake_study.text_study(tmp_path, n_test=50)
-    folder = store.folder(plan.comparisons[0].data.key)
-    ids = read_truth(folder, "test").ids
-    write_split(folder, "test", read_examples(folder, "test"), Truth(ids, [[1, 0]] * 50))
+    folder = store.folder(plan.comparisons[0].data.inputs["task"].key)
+    table = read_task(folder)
+    write_task(folder, dataclasses.replace(table, truth=Truth(table.truth.ids, [[1, 0]] * 50)))
     frame = collect(plan, store, resamples=100).predictions()
     assert frame["student_right"].all()
     assert (frame["label"] == 1).all()

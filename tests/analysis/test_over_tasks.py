@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from w2slab.analysis import collect
-from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
+from w2slab.data.task_data import TaskData
 from w2slab.graph.job import Graph
 
 ACCURACIES = ({"tiny": 0.55, "medium": 0.80}, {"tiny": 0.62, "medium": 0.84}, {"tiny": 0.60, "medium": 0.72})
@@ -26,10 +27,10 @@ def tasks(tmp_path_factory):
         simulation = fake_study.Simulation(store, task, accuracies, {"naive": 0.5}, curves=False)
         (comparison,) = simulation.plan([number], graph)
         comparisons.append(comparison)
-        truth = read_truth(store.folder(comparison.data.key), "test")
+        truth = TaskData.made_by(comparison.data, store.folder).truth("test")
         jobs = (comparison.supervisor, comparison.student, comparison.ceiling)
-        files = [store.folder(job.key) / "predictions" / "test.parquet" for job in jobs]
-        right.append(np.array([truth.is_right(read_predictions(file).choices) for file in files]))
+        said = [read_predictions(store.folder(job.key), "test") for job in jobs]
+        right.append(np.array([truth.is_right(each.choices) for each in said]))
     return collect(fake_study.FakePlan(graph, comparisons), store, resamples=4000), right
 
 
@@ -41,7 +42,7 @@ def pgr(roles):
 # "the median of per-task PGRs"; "PGR of the medians beside it", each with an interval
 def test_both_numbers_and_their_intervals_are_those_of_a_plain_bootstrap(tasks):
     results, right = tasks
-    (row,) = results.over_tasks
+    (row,) = results["over_tasks"]
     accuracies = [each.mean(axis=1) for each in right]
     assert row["pgr"] == pytest.approx(np.median([pgr(each) for each in accuracies]))
     assert row["pgr_of_medians"] == pytest.approx(pgr(np.median(accuracies, axis=0)))

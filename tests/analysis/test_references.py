@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from w2slab.analysis.judge import Cell
-from w2slab.analysis.outcomes import Asked
+from w2slab.analysis.estimator import Cell
 from w2slab.analysis.references import references
+
+MODELS = ("c0", "c1", "c2", "p0", "x0")
 
 
 @dataclass(frozen=True)
@@ -18,15 +19,15 @@ class Seed:
 
 
 def cell(method, ceilings, *, weak="tiny", control=None, point=None):
-    """A student under the seeds of its ceilings, a job's key for each."""
+    """A student under the seeds of its ceilings, a number in the evidence for each."""
     identity: dict[str, Any] = {"task": "t", "weak": weak, "strong": "large", "method": method, "control": control}
-    asked = tuple({"ceiling": Asked("right", key)} for key in ceilings.values())
-    return Cell(identity, tuple(map(Seed, ceilings)), asked, point)
+    rows = {"ceiling": tuple(MODELS.index(name) for name in ceilings.values())}
+    return Cell(identity | {"is_reported": point is None}, tuple(map(Seed, ceilings)), rows)
 
 
 def found(cells, **options):
     kept = references(cells, "ceiling", **options)
-    return [(r.weak, r.method, r.control, r.seeds, [asked.key for asked in r.right]) for r in kept]
+    return [(r.weak, r.method, r.control, r.seeds, [MODELS[row] for row in r.rows["model"]]) for r in kept]
 
 
 def test_methods_share_one_over_all_seeds_that_any_has():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import dataclasses
 import math
-import shutil
 import sys
 from pathlib import Path
 
@@ -17,9 +16,11 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 import fake_study
 
 from w2slab.analysis import collect, render
-from w2slab.data.artifacts import read_predictions, read_truth, write_predictions
+from w2slab.data.artifacts import read_predictions, read_stopping, write_positions, write_predictions
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError
-from w2slab.report import words
+from w2slab.report import answers, caveats
 from w2slab.stats.agreement import agreement
 
 
@@ -36,14 +37,11 @@ def text(tmp_path):
 
 def plain(comparison, store, point=None):
     """Accuracies and agreement of one comparison, example by example."""
-    truth = read_truth(store.folder(comparison.data.key), "test")
-    files = {
-        role: store.folder(getattr(comparison, role).key) / "predictions" / "test.parquet"
-        for role in ("supervisor", "student", "ceiling")
-    }
+    truth = TaskData.made_by(comparison.data, store.folder).truth("test")
+    folders = {role: store.folder(getattr(comparison, role).key) for role in ("supervisor", "student", "ceiling")}
+    choices = {role: read_predictions(folder, "test").choices for role, folder in folders.items()}
     if point:
-        files["student"] = store.folder(comparison.student.key) / "stopping" / f"{point}.parquet"
-    choices = {role: read_predictions(path).choices for role, path in files.items()}
+        choices["student"] = read_stopping(folders["student"], point).choices
     right = {role: truth.is_right(chosen) for role, chosen in choices.items()}
     return right, agreement(choices["student"], choices["supervisor"], right["supervisor"])
 
@@ -80,7 +78,7 @@ def test_summary_pools_seeds(chess):
     assert row["pgr"] == pytest.approx((means[1] - means[0]) / (means[2] - means[0]))
     assert row["pgr_low"] < row["pgr"] < row["pgr_high"]
     assert row["seeds"] == (0, 1, 2)
-    assert row["interval_covers"] == "test examples and seeds (3 seeds, fewer than 5)"
+    assert row["interval_covers"] == "test examples and seeds (3 seeds; 5 or more recommended)"
     assert (row["weak_parameters"], row["strong_parameters"]) == (12_400, 1_550_000)
     assert row["n_groups"] == 200
 
@@ -105,7 +103,7 @@ def test_differences_are_paired_and_corrected(chess):
     assert row["accuracy_difference"] == pytest.approx(own - base)
     assert all(d["p_adjusted"] >= d["p"] for d in results.differences)
     assert {d["against"] for d in results.differences} == {"naive"}
-    assert row["verdict"] == ("better" if row["p_adjusted"] < 0.05 else "no difference shown")
+    assert row["verdict"] == ("better" if row["p_adjusted"] < 0.05 else "not significant")
 
 
 # "PGR uses the ceiling with [generative finetuning] and the weak model without it": each method's own.
@@ -130,17 +128,17 @@ def test_a_method_with_its_own_ceiling_is_held_against_that(tmp_path):
     assert row["pgr_difference"] == pytest.approx(pgr["bootstrapping"] - pgr["naive"])
     assert row["pgr_difference_low"] < row["pgr_difference"] < row["pgr_difference_high"]
     assert results.own_references == ("bootstrapping",)
-    assert "bootstrapping is held against a supervisor or a ceiling of its own" in render(results)
+    assert "bootstrapping is compared with a supervisor or a ceiling of its own" in render(results)
 
 
 def test_a_method_that_was_told_the_truth_is_set_apart(chess):
     plan, store, before = chess
-    assert any("bootstrapping" in sentence for sentence in words.answer(before))
+    assert any("bootstrapping" in sentence for sentence in answers.answer(before))
     comparisons = [dataclasses.replace(c, uses_truth=c.method == "bootstrapping") for c in plan.comparisons]
     results = collect(fake_study.FakePlan(plan.graph, comparisons), store, resamples=200)
-    assert results.told_truth == ("bootstrapping",)
-    assert any("bootstrapping is told true labels of student_train" in line for line in words.caveats(results))
-    assert not any("bootstrapping" in sentence for sentence in words.answer(results))
+    assert results.uses_truth == ("bootstrapping",)
+    assert any("bootstrapping uses ground truth of student_train" in line for line in caveats.caveats(results))
+    assert not any("bootstrapping" in sentence for sentence in answers.answer(results))
 
 
 # "the median of per-task PGRs; how many were undefined stands beside it"
@@ -149,7 +147,7 @@ def test_median_over_tasks_counts_the_undefined(tmp_path):
     other = [dataclasses.replace(c, task="other") for c in plan.comparisons]
     both = fake_study.FakePlan(plan.graph, plan.comparisons + other)
     results = collect(both, store, resamples=300)
-    pair = {(r["weak"], r["strong"]): r for r in results.over_tasks}
+    pair = {(r["weak"], r["strong"]): r for r in results["over_tasks"]}
     defined = [r["pgr"] for r in results.reported() if (r["weak"], r["strong"]) == ("tiny", "medium")]
     assert pair["tiny", "medium"]["pgr"] == pytest.approx(np.median(defined))
     assert (pair["tiny", "medium"]["n_tasks"], pair["tiny", "medium"]["n_undefined"]) == (2, 0)
@@ -191,20 +189,18 @@ def test_nothing_done_yet_is_no_error(text):
 
 def test_predictions_of_other_examples_are_refused_by_name(text):
     plan, store = text
-    path = store.folder(plan.comparisons[0].student.key) / "predictions" / "test.parquet"
-    whole = read_predictions(path)
-    write_predictions(path, Labels(whole.ids[:10], whole.probs[:10], whole.n_candidates[:10]))
+    folder = store.folder(plan.comparisons[0].student.key)
+    whole = read_predictions(folder, "test")
+    write_predictions(folder, "test", Labels(whole.positions[:10], whole.probs[:10], whole.n_candidates[:10]))
     with pytest.raises(DataError, match=r"test\.parquet: these are not predictions for the test examples of task"):
         collect(plan, store)
 
 
 def test_test_examples_that_differ_between_seeds_are_refused(tmp_path):
     plan, store = fake_study.chess_study(tmp_path, n_test=60, seeds=(0, 1))
-    other, _ = fake_study.chess_study(tmp_path / "other", n_test=80, seeds=(1,))
-    first, second = (next(c.data for c in p.comparisons if c.seed == 1) for p in (plan, other))
-    shutil.rmtree(store.folder(first.key))
-    shutil.copytree(tmp_path / "other" / second.key, store.folder(first.key))
-    with pytest.raises(DataError, match="80 test examples are not the 60 of the other seeds"):
+    second = next(c.data for c in plan.comparisons if c.seed == 1)
+    write_positions(store.folder(second.key), {"test": np.arange(40)}, {"chance": 0.1})
+    with pytest.raises(DataError, match="40 test examples are not the 60 of the other seeds"):
         collect(plan, store, resamples=100)
 
 

@@ -15,13 +15,13 @@ from hypothesis import strategies as st
 
 from tests.analysis.conftest import ROLES, of
 from w2slab.analysis import collect
-from w2slab.analysis.slices import slices_of
+from w2slab.analysis.tables.slices_table import slices_of
 from w2slab.data.examples import Examples
 from w2slab.graph.job import Graph
 
 
 def slices(**columns):
-    return list(slices_of(pa.table(columns)))
+    return list(slices_of(Examples(pa.table(columns))))
 
 
 def named(found):
@@ -95,9 +95,9 @@ def test_no_example_has_no_slice():
 # Each row against a plain loop over the examples of its slice.
 def test_each_row_is_what_a_plain_loop_finds(chess, told):
     plan, _, results = chess
-    assert len(results.slices) == 6 * 3 * 5
-    assert {r["slice_by"] for r in results.slices} == {"difficulty"}
-    for row in results.slices[::7]:
+    assert len(results["slices"]) == 6 * 3 * 5
+    assert {r["slice_by"] for r in results["slices"]} == {"difficulty"}
+    for row in results["slices"][::7]:
         accuracies = []
         for comparison in of(plan, row):
             examples, right, said = told(comparison)
@@ -118,7 +118,7 @@ def test_each_row_is_what_a_plain_loop_finds(chess, told):
 def test_slices_make_up_the_test_set(chess):
     results = chess[2]
     for row in results.reported():
-        own = [r for r in results.slices if all(r[n] == row[n] for n in ("weak", "strong", "method"))]
+        own = [r for r in results["slices"] if all(r[n] == row[n] for n in ("weak", "strong", "method"))]
         assert sum(r["n_test"] for r in own) == row["n_test"]
         pooled = sum(r["student_accuracy"] * r["n_test"] for r in own) / row["n_test"]
         assert pooled == pytest.approx(row["student_accuracy"])
@@ -137,7 +137,7 @@ def sliced(tmp_path_factory):
 
 
 def test_a_slice_has_the_interval_of_its_own_size(sliced):
-    for row in sliced.slices[:2]:
+    for row in sliced["slices"][:2]:
         for role in ROLES:
             share = row[f"{role}_accuracy"]
             expected = 2 * 1.96 * math.sqrt(share * (1 - share) / row["n_test"])
@@ -146,8 +146,8 @@ def test_a_slice_has_the_interval_of_its_own_size(sliced):
 
 # "undefined (NaN with a reason ...)": on a slice as on the whole
 def test_what_is_undefined_on_a_slice_is_said_to_be(sliced):
-    rare = next(r for r in sliced.slices if r["slice"] == "rare")
+    rare = next(r for r in sliced["slices"] if r["slice"] == "rare")
     assert rare["n_test"] == 1
     assert math.isnan(rare["pgr"])
     assert rare["pgr_reason"] == "all test examples are of one group, or there is one alone: no interval can be made"
-    assert [r["pgr_reason"] for r in sliced.slices if r["slice"] != "rare"] == [None, None]
+    assert [r["pgr_reason"] for r in sliced["slices"] if r["slice"] != "rare"] == [None, None]

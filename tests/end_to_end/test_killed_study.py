@@ -15,6 +15,8 @@ import pytest
 
 from tests.conftest import result_bytes, w2slab
 
+pytestmark = pytest.mark.slow
+
 KILLS = 20
 # Jobs of some seconds with many checkpoints, so that kills find them at work.
 LONGER = ["--set", "seeds=[0]", "--set", "recipe.epochs=400", "--checkpoint-every", "0.1"]

@@ -12,6 +12,8 @@ from w2slab.experiment import run as api
 from w2slab.graph.store import Store
 from w2slab.study.reading import load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
 name: language
 tasks:

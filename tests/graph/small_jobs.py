@@ -50,6 +50,7 @@ def number(spec: NumberSpec, context: Any) -> dict[str, Any]:
 def slow(spec: NumberSpec, context: Any) -> dict[str, Any]:
     """A chain of digests of `n_steps` links with a checkpoint after each; `step_seconds` is how slow it is."""
     place = context.work / "place.json"
+    context.work.mkdir(parents=True, exist_ok=True)
     step, state = json.loads(place.read_text()) if place.exists() else (0, spec.number)
     if step == 0:
         state += sum(int((folder / "number.txt").read_text()) for folder in context.inputs.values())
@@ -83,6 +84,7 @@ def fail(spec: NumberSpec, context: Any) -> None:
 def die(spec: NumberSpec, context: Any) -> None:
     """Be killed at the first `number` attempts, then succeed."""
     attempts = context.work / "attempts"
+    context.work.mkdir(parents=True, exist_ok=True)
     n_attempts = int(attempts.read_text()) if attempts.exists() else 0
     attempts.write_text(str(n_attempts + 1))
     if n_attempts < spec.number:

@@ -22,14 +22,14 @@ from w2slab.jobs.prepare import TaskSpec, task
 from w2slab.jobs.setup import running_of
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.models.linear.linear import Linear
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.tasks.toy import Toy
 
 LINEAR = Linear("big", n_features=32)
 
 
 def chess(bench):
-    return bench.data(ChessPuzzles(), {"student_train": 25, "test": 20}, "puzzles")
+    return bench.data(Chess(), {"student_train": 25, "test": 20}, "puzzles")
 
 
 RUNG = Chessformer("chess-8k")

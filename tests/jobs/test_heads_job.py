@@ -23,7 +23,7 @@ from w2slab.models.linear.linear import Linear
 from w2slab.objectives import CrossEntropy
 from w2slab.objectives.anchor import RepresentationAnchor
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.training.recipe import HeadShape, Recipe
 
 SPEC = HeadSpec(
@@ -213,7 +213,7 @@ def test_stopping_by_a_curve_that_is_off_is_an_error(bench, inputs):
 
 
 def test_a_state_of_the_whole_position_cannot_choose_among_its_moves(bench):
-    bench.data(ChessPuzzles(), {"student_train": 30, "test": 30}, "puzzles")
+    bench.data(Chess(), {"student_train": 30, "test": 30}, "puzzles")
     model = Chessformer("chess-8k")
     given = {"data": bench.root / "puzzles"}
     spec = replace(SPEC, labels="true", recipe=replace(SPEC.recipe, epochs=8, lr=0.1))

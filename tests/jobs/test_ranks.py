@@ -27,8 +27,10 @@ from w2slab.jobs import ranks
 from w2slab.jobs.options import RunOptions
 from w2slab.models.chessformer.chessformer import Chessformer
 from w2slab.objectives.confidence import AuxiliaryConfidence
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 from w2slab.training.recipe import Recipe
+
+pytestmark = pytest.mark.slow
 
 TWO = RunOptions(gpus_per_job=2, device="cpu")
 
@@ -76,7 +78,7 @@ def test_a_sharded_network_gives_the_predictions_of_one_process(tmp_path):
 
     bench = Bench(tmp_path)
     sizes = {"supervisor_train": 20, "student_train": 37, "validation": 10, "test": 30}
-    data = bench.data(ChessPuzzles(), sizes, "data")
+    data = bench.data(Chess(), sizes, "data")
     spec = bench.spec(
         model=Chessformer("chess-8k"),
         recipe=Recipe(epochs=1, batch_size=9, curve_points=2, stop_at="weak-labels"),

@@ -12,6 +12,7 @@ from w2slab.ladders.chess.engine import find_stockfish
 from w2slab.tasks.chess.table import read_puzzles
 
 
+@pytest.mark.engine
 def test_games_and_puzzles_from_the_command_line(tmp_path):
     pytest.importorskip("chess", reason='python-chess is missing: pip install "w2slab[chess]"')
     try:

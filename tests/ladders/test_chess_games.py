@@ -15,6 +15,8 @@ from w2slab.ladders.chess import engine as engine_module
 from w2slab.ladders.chess.engine import find_stockfish, open_engine, read_reports
 from w2slab.ladders.chess.games import GamesSpec, game_shards, play_games, read_games
 
+pytestmark = pytest.mark.engine
+
 SPEC = GamesSpec(seed=5, max_nodes=60, shard_games=3)
 
 

@@ -20,6 +20,8 @@ from w2slab.models.chessformer.architecture import Architecture
 from w2slab.models.chessformer.chessformer import Chessformer
 
 chess = pytest.importorskip("chess", reason="python-chess makes the corpus")
+
+pytestmark = pytest.mark.slow
 SHAPE = Architecture(width=8, layers=1, heads=1)
 
 

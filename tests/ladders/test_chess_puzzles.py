@@ -12,6 +12,8 @@ from w2slab.ladders.chess.games import Game, GamesSpec, play_games
 from w2slab.ladders.chess.puzzles import PuzzlesSpec, make_puzzles, search_game, search_position, suspects
 from w2slab.tasks.chess.table import read_puzzles
 
+pytestmark = pytest.mark.engine
+
 SPEC = PuzzlesSpec(glance_nodes=300, look_nodes=1000, verify_nodes=4000, max_tries=4)
 
 

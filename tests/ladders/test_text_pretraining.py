@@ -18,6 +18,8 @@ from w2slab.graph.job import Stopped
 from w2slab.ladders import text_pretraining as text_ladder
 from w2slab.ladders.text_pretraining import RUNGS, TextLadderOptions, TextLadderSpec, TextRung, rung_spec, train_rung
 
+pytestmark = pytest.mark.slow
+
 RUNG = TextRung(width=16, layers=1, heads=2, inner=32, tokens=16 * 16 * 30, lr=1e-2)
 
 

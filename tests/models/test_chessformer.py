@@ -18,7 +18,7 @@ from w2slab.models.chessformer.chessformer import SHIPPED, Chessformer
 from w2slab.models.chessformer.chessformer_network import HIDDEN, build, read_weights, write_weights
 from w2slab.models.chessformer.positions import collate, encode_positions
 from w2slab.tasks.chess.position import mirror_fen
-from w2slab.tasks.chess.puzzle_task import ChessPuzzles
+from w2slab.tasks.chess.puzzle_task import Chess
 
 # Positions and some legal moves; the second has an en passant capture, the third castles, the fourth is in check.
 ROWS = [
@@ -199,7 +199,7 @@ def test_shipped_rungs_are_what_their_card_says():
 def test_a_shipped_rung_still_solves_its_puzzles():
     """A change of the encoding, or of the order of moves, would show here as a fall to chance."""
     card = next(r for r in json.loads((SHIPPED / "ladder.json").read_text())["rungs"] if r["name"] == "chess-25k")
-    puzzles, rung = ChessPuzzles().load(), Chessformer("chess-25k")
+    puzzles, rung = Chess().load(), Chessformer("chess-25k")
     rows = np.flatnonzero(puzzles.in_test)[:400]
     given = puzzles.examples.take(rows)
     found = logits(rung.build(given, 0).eval(), rung, given).argmax(dim=1).numpy()
@@ -208,7 +208,7 @@ def test_a_shipped_rung_still_solves_its_puzzles():
 
 
 def test_relations_worked_out_beforehand_are_those_of_the_batch():
-    examples = ChessPuzzles().load().examples.take(np.arange(700))
+    examples = Chess().load().examples.take(np.arange(700))
     rung = Chessformer("chess-8k")
     encoded = rung.encode(examples)
     indices = np.random.default_rng(0).permutation(700)[:40]
@@ -251,7 +251,7 @@ def test_a_layer_that_is_not_there_is_refused(network, rung, readout, layer, wor
 
 # "Tokenize once per (model, task) and store": positions are read once for all rungs.
 def test_positions_that_were_kept_make_the_same_batches_for_every_rung(tmp_path):
-    labelled = ChessPuzzles().load()
+    labelled = Chess().load()
     examples = labelled.examples.take(np.arange(50))
     small, large = Chessformer("chess-800"), Chessformer("chess-25k")
     assert small.reads() == large.reads()

@@ -16,6 +16,8 @@ from w2slab.training.placement import Placement
 from w2slab.training.predict import predict
 from w2slab.training.recipe import Recipe
 
+pytestmark = pytest.mark.slow
+
 KINDS = ["llama", "bert"]
 TUNINGS = {"full": 3e-3, "lora": 1e-2, "head": 0.1}
 

@@ -17,6 +17,8 @@ from w2slab.graph.executors import Inline, Processes
 from w2slab.graph.runner import run, state
 from w2slab.graph.store import Store
 
+pytestmark = pytest.mark.slow
+
 N_KILLS = 20
 N_STEPS = 30
 

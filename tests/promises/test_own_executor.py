@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import pytest
+
 import w2slab
 from tests.conftest import result_bytes
 from w2slab.executors import Inline
+
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,3 +66,18 @@ def test_an_executor_of_ones_own_is_asked_to_stop(toy_study, tmp_path):
 
     assert process.returncode == 75
     assert list((tmp_path / "store" / "tmp").iterdir()) == []
+
+
+# docs/adding.md: "Jobs are done by an executor, which is an argument"
+def test_the_executor_that_the_documentation_prints_runs_a_study(toy_study, tmp_path):
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "adding.md").read_text(), re.MULTILINE | re.DOTALL)
+    [code] = [block for block in blocks if "class OneThread" in block]
+    names = {}
+    exec(code, names)
+    study = w2slab.load_study(toy_study, ["seeds=[0]"])
+    executor = names["OneThread"]()
+    outcome = w2slab.run(study, tmp_path / "store", executor=executor).outcome
+    executor.close()
+
+    assert outcome.exit_code == 0
+    assert outcome.done

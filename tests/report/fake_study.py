@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,15 +17,19 @@ from scipy.special import ndtri
 
 from w2slab import registry
 from w2slab.analysis import Results
-from w2slab.data.artifacts import write_curve, write_predictions, write_prepared, write_split
-from w2slab.data.examples import Examples, Truth
-from w2slab.data.splits import Splits
+from w2slab.data.artifacts import (
+    read_predictions,
+    write_curve,
+    write_positions,
+    write_predictions,
+    write_stopping,
+    write_task,
+)
+from w2slab.data.examples import Examples, TaskTable, Truth
+from w2slab.data.labels import Labels
 from w2slab.graph.job import Graph, Job
 from w2slab.jobs.comparison import Comparison
-from w2slab.jobs.finetune import FinetuneSpec
-from w2slab.jobs.prepare import PrepareSpec
-from w2slab.jobs.relabel import RelabelSpec
-from w2slab.jobs.spec import job
+from w2slab.jobs.spec import FileDigests, LearningSpec, Spec, job
 from w2slab.training.recipe import Recipe
 
 # Position after the set-up move, the set-up move, the solution, some other legal moves.
@@ -44,6 +48,48 @@ PUZZLES = [
     ("rnb1kb1r/pp3ppp/2p5/4q3/4n3/3Q4/PPPB1PPP/2KR1BNR w kq - 0 9", "f6e4", "d3d8", "c1b1 d3a3 f1e2 g1e2 g1f3"),
 ]
 PARAMETERS = {"tiny": 12_400, "small": 61_000, "medium": 310_000, "large": 1_550_000, "huge": 8_100_000}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec(Spec):
+    """A task of a name."""
+
+    KIND: ClassVar[str] = "task"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "tests.report.fake_study:never"
+    name: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitSpec(Spec):
+    """Its split under a seed."""
+
+    KIND: ClassVar[str] = "split"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "tests.report.fake_study:never"
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSpec(LearningSpec):
+    """A model of a rung, trained by a method."""
+
+    KIND: ClassVar[str] = "finetune"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "tests.report.fake_study:never"
+    rung: str
+    method: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelabelSpec(Spec):
+    """Labels of a control."""
+
+    KIND: ClassVar[str] = "relabel"
+    VERSION: ClassVar[int] = 1
+    RUN: ClassVar[str] = "tests.report.fake_study:never"
+    relabeling: str
+    seed: int
 
 
 @dataclass
@@ -67,10 +113,17 @@ class FakeStore:
 
 
 @dataclass
+class FakeStudy:
+    name: str = "chess-ladder"
+    supervision: None = None
+
+
+@dataclass
 class FakePlan:
     graph: Graph
     comparisons: list[Comparison]
     baseline: str = "naive"
+    study: FakeStudy = field(default_factory=FakeStudy)
 
 
 @dataclass
@@ -163,19 +216,18 @@ class Simulation:
             supervisor=weak_models[weak], student=student, ceiling=ceilings[strong],
         )  # fmt: skip
 
+    def _made(self, spec: Spec, *, title: str, **inputs: Job) -> Job:
+        return job(spec, title=title, files=FileDigests(), **inputs)
+
     def _data(self, seed: int) -> Job:
-        made = job(
-            PrepareSpec(
-                task=registry.build("tasks", self.task.name, {}),
-                sizes=Splits(**{"test": len(self.task.examples)}),
-                seed=seed,
-            ),
-            title=f"data {self.task.name} seed {seed}",
-        )
+        of_task = self._made(TaskSpec(name=self.task.name), title=f"examples of {self.task.name}")
+        made = self._made(SplitSpec(seed=seed), title=f"data {self.task.name} seed {seed}", task=of_task)
+        if not self.store.has(of_task.key):
+            table = TaskTable(self.task.name, self.task.examples, self.task.truth, None, {"name": self.task.name})
+            write_task(self._record(of_task, seconds=1.0, facts={}), table)
         folder = self._record(made, seconds=1.3, facts={})
-        write_split(folder, "test", self.task.examples, self.task.truth)
-        classes = self.task.examples.classes
-        write_prepared(folder, {"classes": None if classes is None else list(classes)})
+        chance = float((1 / self.task.examples.n_candidates).mean())
+        write_positions(folder, {"test": np.arange(len(self.task.examples))}, {"chance": chance})
         return made
 
     def _record(self, made: Job, *, seconds: float, facts: dict[str, Any]) -> Path:
@@ -191,12 +243,12 @@ class Simulation:
     def _job(
         self, rung: str, seed: int, data: Job, *, on: str, labels: Job | None, objective: str = "cross-entropy"
     ) -> Job:
-        spec = FinetuneSpec(
-            model=registry.build("models", rung, {}), train_split=on, labels="true" if labels is None else "soft",
-            objective=registry.build("objectives", objective, {}), recipe=Recipe(), seed=seed,
+        spec = ModelSpec(
+            rung=rung, method=objective, train_split=on, labels="true" if labels is None else "soft",
+            objective=registry.build("objectives", "cross-entropy", {}), recipe=Recipe(), seed=seed,
         )  # fmt: skip
         inputs = {"data": data} | ({} if labels is None else {"labels": labels})
-        return job(spec, title=f"{rung} ← {'true labels' if labels is None else labels.title}", **inputs)
+        return self._made(spec, title=f"{rung} ← {'true labels' if labels is None else labels.title}", **inputs)
 
     def _model(self, rung: str, seed: int, data: Job, *, on: str) -> Job:
         made = self._job(rung, seed, data, on=on, labels=None)
@@ -217,8 +269,6 @@ class Simulation:
         return (self.task.label + 1 + (rng.random(len(n)) * (n - 1)).astype(int)) % n
 
     def choices(self, made: Job) -> np.ndarray:
-        from w2slab.data.artifacts import read_predictions
-
         return read_predictions(self.store.folder(made.key), "test").choices
 
     def _student(self, weak, strong, method, seed, data, supervisor: Job, ceiling: Job) -> Job:
@@ -237,8 +287,8 @@ class Simulation:
         labels = supervisor
         accuracy = self.accuracies[weak]
         if control != "self-training":
-            labels = job(
-                RelabelSpec(relabeling=registry.build("relabelings", control, {}), seed=seed),
+            labels = self._made(
+                RelabelSpec(relabeling=control, seed=seed),
                 title=f"{control} labels",
                 data=data,
                 labels=supervisor,
@@ -253,7 +303,7 @@ class Simulation:
     def _write(self, made, right, wrong, rng, rung, accuracy: float | None = None, overfits: float = 0.0) -> None:
         seconds = 4.0 + PARAMETERS[rung] / 9000 + rng.random()
         folder = self._record(made, seconds=seconds, facts={"n_parameters": PARAMETERS[rung]})
-        self._predict(folder / "predictions" / "test.parquet", right, wrong, rng)
+        write_predictions(folder, "test", self._labels(right, wrong, rng))
         if accuracy is None or not self.curves:
             return
         points = np.arange(1, 21) / 20
@@ -267,9 +317,9 @@ class Simulation:
         write_curve(folder, rows)
         for point, gain in (("last", 0.0), ("weak-labels", 0.01), ("true-labels", 0.03)):
             better = right if point == "last" else self._right(accuracy + gain, rng)
-            self._predict(folder / "stopping" / f"{point}.parquet", better, wrong, rng)
+            write_stopping(folder, point, self._labels(better, wrong, rng))
 
-    def _predict(self, path: Path, right: np.ndarray, wrong: np.ndarray, rng: np.random.Generator) -> None:
+    def _labels(self, right: np.ndarray, wrong: np.ndarray, rng: np.random.Generator) -> Labels:
         n = self.task.examples.n_candidates
         chosen = np.where(right, self.task.label, wrong)
         logits = rng.normal(size=(len(n), int(n.max())))
@@ -277,7 +327,7 @@ class Simulation:
         logits[np.arange(logits.shape[1]) >= n[:, None]] = -np.inf
         probs = np.exp(logits - logits.max(axis=1, keepdims=True))
         probs /= probs.sum(axis=1, keepdims=True)
-        write_predictions(path, Labels(self.task.examples.ids, probs.astype(np.float32), n))
+        return Labels(np.arange(len(n)), probs.astype(np.float32), n)
 
 
 STUDY_TEXT = """\
@@ -332,8 +382,5 @@ def on_many_tasks_results(results: Results, n_tasks: int = 20) -> Results:
     """The results that `on_many_tasks` would have, without judging the same again and again."""
     parts = ("rows", "summary", "differences", "calibration", "reliability", "anatomy", "diagnostics", "slices")
     tasks = [f"task-{i}" for i in range(n_tasks)]
-    copied = {
-        name: [row | {"task": task} for task in tasks for row in getattr(results, name)]
-        for name in (*parts, "ceilings")
-    }
-    return replace(results, **copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results.over_tasks])
+    copied = {name: [row | {"task": task} for task in tasks for row in results[name]] for name in (*parts, "ceilings")}
+    return results.replaced(**copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results["over_tasks"]])

@@ -117,7 +117,7 @@ def test_the_page_says_the_numbers_of_the_tables(chess, page):
     results = chess[2]
     for r in results.reported():
         assert f'data-tip="{tips.student(r)}"' in html
-    for r in (r for r in results.anatomy if r["control"] is None):
+    for r in (r for r in results["anatomy"] if r["control"] is None):
         assert (
             f"{tips.heading(r)}\ncorrected: supervisor wrong, student right\n{tips.measured('share', r, 'corrected')}"
             in html

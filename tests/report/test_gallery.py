@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from w2slab.data.examples import Examples, Truth
+from w2slab.data.labels import Labels
 from w2slab.report.exhibits import Judged
 from w2slab.report.gallery import Gallery, sort_out
 from w2slab.report.html import render
@@ -23,7 +24,7 @@ def judged(columns, right, supervisor, student, classes=None) -> Judged:
     ids = [str(i) for i in range(len(right))]
     examples = Examples(pa.table({"id": ids, "group": ids, **columns}), classes)
     said = [
-        Labels(ids, np.array(probs, dtype=np.float32).reshape(len(ids), -1), examples.n_candidates)
+        Labels(np.arange(len(ids)), np.array(probs, dtype=np.float32).reshape(len(ids), -1), examples.n_candidates)
         for probs in (supervisor, student)
     ]
     return Judged(examples, Truth(ids, right), *said)

@@ -13,7 +13,7 @@ import fake_study
 import pytest
 
 from w2slab.analysis import collect
-from w2slab.report import words
+from w2slab.report import answers, caveats, verdict_words, words
 from w2slab.report.look import Look
 from w2slab.report.page import write_report
 
@@ -142,11 +142,11 @@ def test_names_are_inert_wherever_they_stand(chess, tmp_path):
         return [row | {name: bad.get(row[name], row[name]) for name in texts if name in row} for row in rows]
 
     parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
-    changed = {name: spoiled(getattr(results, name)) for name in (*parts, "diagnostics", "ceilings")}
+    changed = {name: spoiled(results[name]) for name in (*parts, "diagnostics", "ceilings")}
     changed["slices"] = [
         row | {"slice": f"{NASTY[row['slice_rank'] % 4]}{row['slice_rank']}"} for row in changed["slices"]
     ]
-    spoiled_results = dataclasses.replace(results, **changed, baseline=bad["naive"])
+    spoiled_results = dataclasses.replace(results.replaced(**changed), baseline=bad["naive"])
     fields = ("task", "weak", "strong", "method")
     renamed = [
         dataclasses.replace(c, **{name: bad.get(getattr(c, name), getattr(c, name)) for name in fields})
@@ -204,9 +204,9 @@ def test_prompts_without_room_for_their_shots_are_told(tmp_path):
 
 
 def test_models_that_cut_alike_share_a_sentence():
-    cut, whole = words.Cut(1, 0, 300), words.Cut(0, 0, 300)
-    alike = {name: {"reviews": cut, "pairs": words.Cut(0, 1, 300)} for name in ("a", "b", "c")}
-    assert words.cuts(alike | {"d": {"reviews": whole, "pairs": whole}}) == [
+    cut, whole = caveats.Cut(1, 0, 300), caveats.Cut(0, 0, 300)
+    alike = {name: {"reviews": cut, "pairs": caveats.Cut(0, 1, 300)} for name in ("a", "b", "c")}
+    assert caveats.cuts(alike | {"d": {"reviews": whole, "pairs": whole}}) == [
         "Texts were cut to what a, b and c read: of reviews under 1 % of test texts on the left; of pairs 1 answer at "
         "the end."
     ]
@@ -256,25 +256,28 @@ def test_the_report_does_not_load_torch():
 
 # "`a difference of X points would have been found with 80 % power`"
 def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, page):
-    lines = [row for row in chess[2].differences if row["verdict"] == "no difference shown"]
-    told = re.findall(r"no difference shown<span class=\"fine\">found from ([\d.]+) points on</span>", page.read_text())
+    lines = [row for row in chess[2].differences if row["verdict"] == "not significant"]
+    told = re.findall(
+        r"not significant<span class=\"fine\">minimum detectable effect: ([\d.]+) points \(80% power\)</span>",
+        page.read_text(),
+    )
     assert told == [words.percent(row["detectable_accuracy"]) for row in lines]
 
 
 # "Caveats near the top also tell the noise floor of ceilings"
 def test_the_noise_of_ceilings_is_told_at_the_top(chess, page):
     students = {row["strong"] for row in chess[2].reported()}
-    apart = [row["difference"] for row in chess[2].ceilings if row["model"] in students]
+    apart = [row["difference"] for row in chess[2]["ceilings"] if row["model"] in students]
     sentence = f"may lie {words.percent(min(apart))} to {words.percent(max(apart))} points apart, by model"
     assert sentence in visible(page.read_text().partition("<nav")[0])
 
 
 def test_of_many_caveats_some_are_folded_and_none_is_left_out(chess, tmp_path):
     plan, store, results = chess
-    told = dataclasses.replace(results, told_truth=tuple(f"method-{i}" for i in range(6)))
+    told = dataclasses.replace(results, uses_truth=tuple(f"method-{i}" for i in range(6)))
     html = write_report(told, plan, store, tmp_path, study_text="name: x\n").read_text()
     top = html.partition("<nav")[0]
-    assert all(f"method-{i} is told true labels" in top for i in range(6))
+    assert all(f"method-{i} uses ground truth" in top for i in range(6))
     assert top.index("more notes before you cite</summary>") < top.index("method-5 is told")
 
 
@@ -313,7 +316,7 @@ GAP = "of the gap between supervisor and ceiling"
 )
 def test_the_first_sentence(chess, summary, start):
     results = dataclasses.replace(chess[2], summary=summary, differences=[])
-    assert words.answer(results)[0].startswith(start)
+    assert answers.answer(results)[0].startswith(start)
 
 
 @pytest.mark.parametrize(
@@ -343,14 +346,14 @@ def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
 
     tasks = [f"{'a-long-task-' * 6}{place}" for place in range(2)]
     parts = ("rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "slices")
-    changed = {name: [r for t in tasks for r in renamed(getattr(results, name), t)] for name in (*parts, "ceilings")}
+    changed = {name: [r for t in tasks for r in renamed(results[name], t)] for name in (*parts, "ceilings")}
     fields = ("weak", "strong", "method")
     comparisons = [
         dataclasses.replace(c, task=t, **{name: long.get(getattr(c, name), getattr(c, name)) for name in fields})
         for t in tasks
         for c in plan.comparisons
     ]
-    longest = dataclasses.replace(results, **changed, baseline=long["naive"])
+    longest = dataclasses.replace(results.replaced(**changed), baseline=long["naive"])
     plan = fake_study.FakePlan(plan.graph, comparisons, long["naive"])
     html = write_report(longest, plan, store, tmp_path / "out", study_text="name: x\n").read_text()
     assert tasks[1] in visible(html)
@@ -360,12 +363,19 @@ def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
 
 # Verdicts in words: what is infinite, or more than accuracy has room for, is said so
 def test_what_would_have_been_found_is_never_more_than_there_is():
-    row = {"verdict": "no difference shown", "detectable_accuracy": 0.034}
-    assert words.found_from(row) == "found from 3.4 points on"
-    assert words.found_from(row | {"detectable_accuracy": float("inf")}) == "too few seeds or examples to find any"
-    assert words.found_from(row | {"verdict": "better"}) == words.found_from(row | {"detectable_accuracy": None}) == ""
-    assert words.found_between([row]) == "3.4"
-    assert words.found_between([row, row | {"detectable_accuracy": 1.8}]) == "3.4 to over 100"
+    row = {"verdict": "not significant", "detectable_accuracy": 0.034}
+    assert verdict_words.minimum_effect(row) == "minimum detectable effect: 3.4 points (80% power)"
+    assert (
+        verdict_words.minimum_effect(row | {"detectable_accuracy": float("inf")})
+        == "too few seeds or examples to detect any effect"
+    )
+    assert (
+        verdict_words.minimum_effect(row | {"verdict": "better"})
+        == verdict_words.minimum_effect(row | {"detectable_accuracy": None})
+        == ""
+    )
+    assert verdict_words.minimum_effects([row]) == "3.4"
+    assert verdict_words.minimum_effects([row, row | {"detectable_accuracy": 1.8}]) == "3.4 to over 100"
     assert words.percent(-float("inf")) == "\N{MINUS SIGN}∞"
 
 
@@ -380,7 +390,7 @@ def test_the_same_student_twice_is_no_comparison(chess, tmp_path):
     plan, store, results = chess
     rows = [row | {"verdict": "same student"} if i < 2 else row for i, row in enumerate(results.differences)]
     n = sum(row["verdict"] != "same student" for row in rows)
-    changed = dataclasses.replace(results, differences=rows)
+    changed = results.replaced(differences=rows)
     html = write_report(changed, plan, store, tmp_path, study_text="name: x\n").read_text()
     assert f"correction for {n} comparison" in visible(html)
 

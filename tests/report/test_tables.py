@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from math import isnan, nan
 
 import pyarrow.parquet as pq
 
-from w2slab.report.tables import FILES, arrow_table, write_parquet, write_tables
+from w2slab.analysis import all_tables
+from w2slab.analysis.table_files import arrow_table, write_parquet
+from w2slab.report.tables import write_tables
 
 
 def test_parquet_keeps_kinds_and_undefined_is_null(tmp_path):
@@ -30,8 +31,8 @@ def test_a_column_that_is_never_defined_is_still_one_of_numbers():
 
 def test_both_files_hold_every_row_of_every_table(chess, page):
     results = chess[2]
-    for name, part in FILES.items() - {("over-tasks", "over_tasks")}:
-        rows = getattr(results, part)
+    for part, name in {(table.name, table.stem) for table in all_tables().values()} - {("over_tasks", "over-tasks")}:
+        rows = results[part]
         with (page.parent / f"{name}.csv").open(newline="") as file:
             lines = list(csv.DictReader(file))
         kept = pq.read_table(page.parent / f"{name}.parquet").to_pylist()
@@ -47,7 +48,7 @@ def test_both_files_hold_every_row_of_every_table(chess, page):
 def test_a_table_that_became_empty_is_removed(chess, tmp_path):
     (tmp_path / "differences.csv").write_text("of an earlier report")
     (tmp_path / "notes.csv").write_text("not ours")
-    written = write_tables(dataclasses.replace(chess[2], differences=[]), [], tmp_path)
+    written = write_tables(chess[2].replaced(differences=[]), [], tmp_path)
     assert "differences" not in written
     assert "jobs" not in written
     assert not (tmp_path / "differences.csv").exists()

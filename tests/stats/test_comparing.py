@@ -37,7 +37,7 @@ def test_units_that_all_differ_alike_are_counted_by_the_sign_test():
 
 # "no data must never look like certainty"
 def test_one_example_gives_no_pgr_and_no_verdict():
-    assert verdict(1.0, p_value(1.0, math.inf, degrees=1, n_units=1)) == "no difference shown"
+    assert verdict(1.0, p_value(1.0, math.inf, degrees=1, n_units=1)) == "not significant"
     reason = undefined_reason(Estimate(1.0, 1.0, 1.0), min_gap=0.01, n_units=1)
     assert reason == "all test examples are of one group, or there is one alone: no interval can be made"
 
@@ -51,7 +51,7 @@ def test_holm_by_hand():
 # "What is no test is not corrected for."
 def test_verdicts_of_a_family_are_adjusted_over_its_tests_alone():
     found = holm_verdicts([0.2, -0.1, 0.0, 0.3], [0.01, 0.03, 0.005, 0.04], untested=[None, None, "same student", None])
-    assert [each.verdict for each in found] == ["better", "no difference shown", "same student", "no difference shown"]
+    assert [each.verdict for each in found] == ["better", "not significant", "same student", "not significant"]
     assert [each.p_adjusted for each in found] == pytest.approx([0.03, 0.06, math.nan, 0.06], nan_ok=True)
     assert holm_verdicts([0.2, -0.1], [0.01, 0.02]) == [(0.02, "better"), (0.02, "worse")]
     assert holm_verdicts([], []) == []
@@ -71,7 +71,7 @@ def test_holm_is_the_closed_test_over_all_subsets(p_values):
 def test_verdicts():
     assert verdict(0.02, 0.049) == "better"
     assert verdict(-0.02, 0.049) == "worse"
-    assert verdict(0.02, 0.05) == "no difference shown"
+    assert verdict(0.02, 0.05) == "not significant"
 
 
 # "Where no unit differs there is no standard error": six that do are the fewest that the sign test finds

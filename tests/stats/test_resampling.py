@@ -102,8 +102,8 @@ def test_no_example_gives_no_number():
 
 # "one seed means the interval covers test examples only, and the report says so in words"
 def test_what_an_interval_covers_is_said_in_words():
-    assert covers(1) == "test examples only: there is one seed"
-    assert covers(3) == "test examples and seeds (3 seeds, fewer than 5)"
+    assert covers(1) == "test examples only (one seed)"
+    assert covers(3) == "test examples and seeds (3 seeds; 5 or more recommended)"
     assert covers(8) == "test examples and seeds (8 seeds)"
 
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from w2slab.analysis.judge import ROLES, Row
-from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
+from w2slab.analysis.estimator import ROLES, Row
+from w2slab.analysis.outcomes import Reading, TestSet, read_outcome, test_set
+from w2slab.analysis.tables import all_tables
 from w2slab.data.labels import Labels
-from w2slab.data.task_data import TaskData
 from w2slab.errors import StudyError
 
 if TYPE_CHECKING:
@@ -19,13 +19,7 @@ if TYPE_CHECKING:
     from w2slab.graph.job import Job
     from w2slab.jobs.comparison import Comparison
 
-TABLES = (
-    "rows", "summary", "differences", "over_tasks", "calibration", "reliability", "anatomy", "diagnostics", "slices",
-    "ceilings",
-)  # fmt: skip
 IDS = ("task", "weak", "strong", "method", "control", "seed")
-# Numbers that a row may lack; all other columns that are empty throughout are text.
-_MAY_LACK = {"weak_parameters", "strong_parameters", "seconds"}
 # What a model reads: large, and of little use beside a probability.
 _READ = {"text", "answer", "candidates", "features"}
 _OF_ROLE = {"choice": "int64", "confidence": "float64", "right": "bool"}
@@ -43,15 +37,18 @@ def table_frame(tables: Mapping[str, Sequence[Row]], name: str) -> pd.DataFrame:
     import pandas as pd
 
     rows = tables[name]
+    may_lack = {column.name for column in all_tables()[name].columns if column.may_lack}
     columns = rows[0] if rows else ()
-    return pd.DataFrame({column: _series([row[column] for row in rows], column) for column in columns})
+    return pd.DataFrame(
+        {column: _series([row[column] for row in rows], may_lack=column in may_lack) for column in columns}
+    )
 
 
-def _series(values: list[Any], name: str) -> pd.Series:
+def _series(values: list[Any], *, may_lack: bool) -> pd.Series:
     """A column whose type is the same in every study: numbers that lack are NaN, words that lack are missing."""
     import pandas as pd
 
-    if name in _MAY_LACK:
+    if may_lack:
         return pd.Series(values, dtype="float64")
     are_words = all(value is None or isinstance(value, str) for value in values)
     return pd.Series(values, dtype="str" if are_words else None)
@@ -127,7 +124,7 @@ class _Reader:
     def test(self, data: Job) -> tuple[TestSet, Row]:
         """The test examples of a data job, and their columns."""
         if data.key not in self._tests:
-            test = TestSet(TaskData.made_by(data, self._store.folder))
+            test = test_set(data, self._store)
             columns: Row = dict(_shown(test.table))
             columns["label"] = np.array([right[0] for right in test.right], dtype=np.int64)
             columns["n_candidates"] = test.n_candidates
@@ -137,7 +134,7 @@ class _Reader:
     def model(self, key: str, test: TestSet, task: str) -> Labels:
         """A model's predictions for the test examples."""
         if key not in self._models:
-            self._models[key] = predictions_for(test, self._store.folder(key), task)
+            self._models[key] = read_outcome(test, self._store, key, task)
         return self._models[key]
 
 

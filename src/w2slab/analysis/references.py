@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from w2slab.analysis.judge import Cell
-from w2slab.analysis.outcomes import Asked
+from w2slab.analysis.estimator import Cell
 
 
 @dataclass
@@ -17,29 +16,29 @@ class Reference:
         weak: The pair's weak model; `None` where it does not matter.
         strong: The pair's strong model.
         method: The method, or the first of them, that has it for its own; `None` for the one that others share.
-        control: The control that it belongs to, where no method is held against it.
-        asked: Whether it is right, by seed.
+        control: The control that it belongs to, where no method is compared with it.
+        models: Its number in the evidence, by seed.
     """
 
     weak: str | None
     strong: str
     method: str | None
     control: str | None
-    asked: dict[int, Asked] = field(default_factory=dict)
+    models: dict[int, int] = field(default_factory=dict)
 
     @property
     def seeds(self) -> tuple[int, ...]:
         """The seeds, rising."""
-        return tuple(sorted(self.asked))
+        return tuple(sorted(self.models))
 
     @property
-    def right(self) -> list[Asked]:
-        """Whether it is right, a question for each seed."""
-        return [self.asked[seed] for seed in self.seeds]
+    def rows(self) -> dict[str, tuple[int, ...]]:
+        """Its numbers in the evidence, one for each seed, as those of the role `model`."""
+        return {"model": tuple(self.models[seed] for seed in self.seeds)}
 
-    def takes(self, asked: dict[int, Asked]) -> bool:
-        """Whether these are the same models where both have a seed."""
-        return all(self.asked.get(seed, each) == each for seed, each in asked.items())
+    def takes(self, models: dict[int, int]) -> bool:
+        """Return True if these are the same models where both have a seed."""
+        return all(self.models.get(seed, each) == each for seed, each in models.items())
 
 
 def references(cells: Sequence[Cell], role: str, *, by_weak: bool = True) -> list[Reference]:
@@ -57,11 +56,11 @@ def references(cells: Sequence[Cell], role: str, *, by_weak: bool = True) -> lis
         if not cell.is_reported:
             continue
         weak, strong = cell.identity["weak"] if by_weak else None, cell.identity["strong"]
-        asked = dict(zip(cell.seeds, cell.of(role), strict=True))
+        models = dict(zip(cell.seeds, cell.rows[role], strict=True))
         known = found.setdefault((weak, strong), [])
-        own = next((reference for reference in known if reference.takes(asked)), None)
+        own = next((reference for reference in known if reference.takes(models)), None)
         if own is None:
             own = Reference(weak, strong, cell.identity["method"] if known else None, cell.identity["control"])
             known.append(own)
-        own.asked.update(asked)
+        own.models.update(models)
     return [reference for known in found.values() for reference in known]

@@ -52,7 +52,7 @@ def examples(
     if not out.parent.is_dir():
         raise StudyError(f"{out}: the folder {out.parent} does not exist; make it first")
     loaded = load_study(study, settings or [])
-    named = {each.label: each for each in loaded.tasks}
+    named = {each.display_name: each for each in loaded.tasks}
     if task not in named and (task is not None or len(named) > 1):
         raise StudyError(f"--task {task or '…'}: name one of the study's tasks: {', '.join(named)}")
     rows = to_label(loaded, named[task] if task else loaded.tasks[0])

@@ -45,14 +45,14 @@ def text(
     checkpoint_every: Annotated[float, typer.Option(min=0, help="Seconds from one checkpoint to the next.")] = 120.0,
 ) -> None:
     """Train small causal language models, each an ordinary Hugging Face folder, with a tokenizer of their own."""
-    from w2slab.experiment import run as api
+    from w2slab.experiment.preflight import require_device
     from w2slab.graph.job import Stopped
     from w2slab.ladders import text_pretraining as text_ladder
 
     shape = {"width": width, "layers": layers, "heads": heads, "inner": inner, "tokens": tokens, "lr": lr}
     settings = {"vocabulary": vocabulary, "context": context, "batch_size": batch_size, "seed": seed}
     specs = [text_ladder.rung_spec(name, corpus, shape, **settings) for name in rung or text_ladder.RUNGS]
-    api.require_device(device)
+    require_device(device)
     options = text_ladder.TextLadderOptions(
         device=device,
         threads=threads,

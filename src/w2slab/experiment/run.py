@@ -1,43 +1,89 @@
-"""The steps of a study, one call each; the command line calls the same ones."""
+"""A study that runs: planned once, checked, executed; then its results and its report."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
-from w2slab.errors import DataError, StudyError, UnavailableError
+from w2slab.data.artifacts import write_task
+from w2slab.errors import DataError, JobError, StudyError, UnavailableError
 from w2slab.experiment.plan import Plan, plan
+from w2slab.experiment.preflight import check_data, jobs_at_once, require_bf16, require_device
 from w2slab.graph import runner
+from w2slab.graph.code import is_out_of_reach
+from w2slab.graph.codec import encode
 from w2slab.graph.executors import Executor, Inline, Processes
 from w2slab.graph.fingerprint import digest
-from w2slab.graph.job import Graph, Job
+from w2slab.graph.job import Graph, JobContext
+from w2slab.graph.perform import End, Progress, Ticket, perform
 from w2slab.graph.runner import Event, Outcome
 from w2slab.graph.store import Store
-from w2slab.jobs.corrupt import CorruptSpec
-from w2slab.jobs.embed import EmbedSpec
-from w2slab.jobs.finetune import FinetuneSpec
-from w2slab.jobs.generative import GenerativeSpec
-from w2slab.jobs.label_file import LabelFileSpec
 from w2slab.jobs.options import RunOptions
-from w2slab.jobs.prepare import SplitSpec, TaskSpec
-from w2slab.jobs.probe import ProbeSpec
-from w2slab.jobs.prompt import PromptSpec
-from w2slab.jobs.spec import LearningSpec
+from w2slab.jobs.spec import Spec, components
 from w2slab.study.reading import load_study
 from w2slab.study.study import Study
 from w2slab.study.writing import to_yaml
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from w2slab.analysis import Results
     from w2slab.data.examples import TaskTable
-    from w2slab.data.readers.annotations import TaskLabels
+
+
+@dataclass(frozen=True)
+class Run:
+    """A study, its plan, the store that holds what is done of it, and how its execution ended.
+
+    Args:
+        plan: All jobs of the study.
+        store: Where their results are.
+        outcome: How the execution ended; `None` where nothing was executed.
+    """
+
+    plan: Plan
+    store: Store
+    outcome: Outcome | None = None
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        return self.plan.study
+
+    @cached_property
+    def results(self) -> Results:
+        """The results of what is done so far; comparisons that are not are listed in `missing`.
+
+        Raises:
+            DataError: What is stored for two jobs does not fit together; the message names it.
+        """
+        from w2slab.analysis import collect
+
+        asked = self.study.statistics
+        return collect(self.plan, self.store, resamples=asked.resamples, level=asked.level, min_gap=asked.min_gap)
+
+    def report(self, out: Path | str | None = None, *, base: Path = Path(), command: str = "") -> Path:
+        """Write the report's page, figures and tables into a folder, and return the page.
+
+        Args:
+            out: The folder; `None` is `NAME-report` here.
+            base: The folder from which the page writes the study's paths.
+            command: The command that makes all of this again, for the page.
+        """
+        from w2slab.report.page import write_report as write_page
+
+        folder = Path(f"{self.study.name}-report" if out is None else out)
+        text = to_yaml(self.study, base)
+        return write_page(self.results, self.plan, self.store, folder, study_text=text, command=command)
+
+    def made_of(self, command: str = "") -> str:
+        """Return a digest of all that a report depends on: results, how they are judged, and this version."""
+        present = [job.key for job in self.plan.graph if self.store.has(job.key)]
+        return digest([present, to_yaml(self.study, Path()), command, version("w2slab")])
 
 
 def run(
@@ -47,14 +93,14 @@ def run(
     executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
-    options: RunOptions | Mapping[str, Any] | None = None,
+    options: RunOptions | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     max_seconds: float | None = None,
-) -> Outcome:
+) -> Run:
     """Run what is missing of a study; what is in the store already is not computed again.
 
     Args:
-        study: From `load_study`.
+        study: The study.
         store: Where results are kept.
         executor: Persistent worker processes, this process, or an executor of `w2slab.executors` or of one's own, which
             stays open.
@@ -62,18 +108,21 @@ def run(
             GPUs for.
         threads: Threads of each worker.
         options: How to compute. No result depends on it beyond rounding.
-        on_event: LabelSource of every job that starts, goes on, ends or fails.
+        on_event: Called with every job that starts, goes on, ends or fails.
         max_seconds: Stop on purpose after this time.
 
     Raises:
         DataError: A task's data are missing or malformed; nothing was started.
         UnavailableError: The plan cannot be carried out here; nothing was started.
     """
-    options = RunOptions.of(options)
+    options = options or RunOptions()
+    if not isinstance(options, RunOptions):
+        raise StudyError(f"options: should be a w2slab.RunOptions, such as RunOptions(device='cpu'), not {options!r}")
     require_device(options.device)
     planned, opened = plan(study), open_store(store)
-    check_data(planned, opened)
-    return execute(
+    _require_reach(planned.graph, executor)
+    written = _write_tables(planned.graph, opened, options, check_data(planned, opened))
+    outcome = execute(
         planned.graph,
         opened,
         executor=executor,
@@ -83,6 +132,8 @@ def run(
         on_event=on_event,
         max_seconds=max_seconds,
     )
+    cached = [key for key in outcome.cached if key not in written]
+    return Run(planned, opened, replace(outcome, done=[*written, *outcome.done], cached=cached))
 
 
 def execute(
@@ -92,7 +143,7 @@ def execute(
     executor: Executor | Literal["processes", "inline"] = "processes",
     workers: int | None = None,
     threads: int = 1,
-    options: RunOptions | Mapping[str, Any] | None = None,
+    options: RunOptions | None = None,
     on_event: Callable[[Event], None] = lambda event: None,
     max_seconds: float | None = None,
 ) -> Outcome:
@@ -101,7 +152,7 @@ def execute(
     Raises:
         UnavailableError: The jobs cannot be carried out here; nothing was started.
     """
-    options = RunOptions.of(options)
+    options = options or RunOptions()
     require_device(options.device)
     at_once = workers or jobs_at_once(options)
     require_bf16(graph, store, options.device)
@@ -115,10 +166,50 @@ def execute(
         return runner.run(graph, store, chosen, options=options, on_event=on_event, max_seconds=max_seconds)
 
 
+def _require_reach(graph: Graph, executor: Executor | str) -> None:
+    """Refuse worker processes where a class could not be imported there."""
+    if executor == "inline" or isinstance(executor, Inline):
+        return
+    for job in graph:
+        for component in components(job.spec) if isinstance(job.spec, Spec) else ():
+            if is_out_of_reach(type(component)):
+                raise UnavailableError(
+                    f"{type(component).__qualname__} is defined in a notebook or inside a function, and worker "
+                    "processes cannot import it: put it into a file and import that, or run in this process with "
+                    "executor=w2slab.executors.Inline()"
+                )
+
+
+def _write_tables(graph: Graph, store: Store, options: RunOptions, tables: Mapping[str, TaskTable]) -> list[str]:
+    """Put tasks that were loaded to be checked into the store as their jobs would, so that each is loaded once.
+
+    Returns:
+        Keys of the jobs that are done by that.
+    """
+    written: list[str] = []
+    new = {key: table for key, table in tables.items() if not store.has(key)}
+    if new:
+        store.open()
+    for key, table in new.items():
+
+        def write(context: JobContext, table: TaskTable = table) -> dict[str, Any]:
+            write_task(context.out, table)
+            return dict(table.facts)
+
+        def note(message: Progress | End) -> None:
+            if isinstance(message, End) and message.status == "done":
+                written.append(message.key)
+            elif isinstance(message, End):
+                raise JobError(f"{graph[message.key].title}: {message.message}")
+
+        perform([Ticket.of(graph[key], store, encode(options))], work=write, on_message=note)
+    return written
+
+
 def load_results(
     study: Study | Path | str, store: Store | Path | str | None = None, *, settings: Sequence[str] = ()
 ) -> Results:
-    """The results of what is done so far; comparisons that are not are listed in `missing`.
+    """Return the results of what is done so far; comparisons that are not are listed in `missing`.
 
     Args:
         study: A study, or the path of a study file.
@@ -130,8 +221,6 @@ def load_results(
         StudyError: The study file has mistakes, or settings were given with a study that is loaded already.
         DataError: There is no such store, or what is stored for two jobs does not fit together; the message names it.
     """
-    from w2slab.analysis import collect
-
     if not isinstance(study, Study):
         path = Path(study)
         study = load_study(path, settings)
@@ -139,181 +228,24 @@ def load_results(
             store = os.environ.get("W2SLAB_STORE") or path.parent / ".w2slab"
     elif settings:
         raise StudyError("load_results: settings override a study file; give its path, or pass them to load_study")
-    s, store = study.statistics, ".w2slab" if store is None else store
+    store = ".w2slab" if store is None else store
     if not isinstance(store, Store) and not Path(store).is_dir():
         raise DataError(f"{store}: there is no such store. Run the study, or name the folder that `run` was given")
-    opened = open_store(store)
-    return collect(plan(study), opened, resamples=s.resamples, level=s.level, min_gap=s.min_gap)
+    return Run(plan(study), open_store(store)).results
 
 
-def write_report(
-    study: Study,
-    store: Store | Path | str,
-    out: Path | str,
-    results: Results | None = None,
-    *,
-    base: Path = Path(),
-    command: str = "w2slab run study.yaml",
-) -> Path:
-    """Write the report's page, figures and tables into a folder; the page is returned.
+def write_report(study: Study, store: Store | Path | str, out: Path | str, *, base: Path = Path()) -> Path:
+    """Write the report of what is done of a study, and return its page.
 
     Args:
-        study: From `load_study`.
+        study: The study.
         store: Where its results are kept.
-        out: The folder.
-        results: From `load_results`, if at hand.
+        out: The folder of page, figures and tables.
         base: The folder from which the page writes the study's paths.
-        command: What the page says makes all of this again.
     """
-    from w2slab.report.page import write_report as write_page
-
-    results = results or load_results(study, store)
-    return write_page(
-        results, plan(study), open_store(store), Path(out), study_text=to_yaml(study, base), command=command
-    )
-
-
-def made_of(study: Study, store: Store | Path | str, command: str = "") -> str:
-    """Digest of all that a report depends on: the results in the store, how they are judged, and this version."""
-    opened = open_store(store)
-    present = [job.key for job in plan(study).graph if opened.has(job.key)]
-    return digest([present, to_yaml(study, Path()), command, version("w2slab")])
+    return Run(plan(study), open_store(store)).report(out, base=base)
 
 
 def open_store(store: Store | Path | str) -> Store:
-    """The store in a folder; nothing is written until a job ends."""
+    """Return the store in a folder; nothing is written until a job ends."""
     return store if isinstance(store, Store) else Store(Path(store))
-
-
-def require_device(device: str) -> None:
-    """Refuse a device that this machine does not have; importing nothing where none was asked for.
-
-    Raises:
-        UnavailableError: There is no such device.
-    """
-    if device in ("auto", "cpu"):
-        return
-    import torch
-
-    available = {"cuda": torch.cuda.is_available, "mps": torch.backends.mps.is_available}
-    if not available.get(device, lambda: False)():
-        raise UnavailableError(f"--device {device}: this machine has none. Use auto or cpu; see also: w2slab doctor")
-
-
-def jobs_at_once(options: RunOptions) -> int:
-    """How many jobs run side by side: one per core; in several processes each, as many as cores or GPUs allow.
-
-    Raises:
-        UnavailableError: A job needs more GPUs than there are, or a launcher has started this process.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise UnavailableError(
-            "WORLD_SIZE is set: a launcher started several copies of this program. Launch `w2slab run` itself, or "
-            "start one process and say gpus_per_job"
-        )
-    per_job, cores = options.gpus_per_job, os.cpu_count() or 1
-    if per_job == 1:
-        return cores
-    import torch
-
-    if options.device == "cpu" or not torch.cuda.is_available():
-        return max(1, cores // per_job)
-    if torch.cuda.device_count() < per_job:
-        raise UnavailableError(
-            f"--gpus-per-job {per_job}: this machine has {torch.cuda.device_count()} GPUs. Ask for fewer, or use "
-            "--device cpu"
-        )
-    return torch.cuda.device_count() // per_job
-
-
-def require_bf16(graph: Graph, store: Store, device: str) -> None:
-    """Refuse to compute in bf16 on a GPU that cannot.
-
-    Raises:
-        UnavailableError: A job that is still to be done asks for it.
-    """
-    jobs = runner.missing(graph, store) if device in ("auto", "cuda") else []
-    if any(_precision(job) == "bf16" for job in jobs):
-        import torch
-
-        from w2slab.training.placement import cuda_has_bf16
-
-        if torch.cuda.is_available() and not cuda_has_bf16():
-            raise UnavailableError(
-                f"precision: bf16: {torch.cuda.get_device_name()} does not compute in bf16. Use precision: fp32 in the "
-                "recipe, or --device cpu"
-            )
-
-
-def _precision(job: Job) -> str:
-    """The number type in which a job computes."""
-    if isinstance(job.spec, LearningSpec):
-        return job.spec.recipe.precision
-    return job.spec.precision if isinstance(job.spec, EmbedSpec | GenerativeSpec | ProbeSpec | PromptSpec) else "fp32"
-
-
-def check_data(planned: Plan, store: Store) -> None:
-    """Read the data that are still to be split, so that a mistake in them is told before the first job.
-
-    Raises:
-        DataError: A file is malformed or holds too few examples, or a model cannot learn the task; or labels of the
-            user's own do not fit the task.
-    """
-    from w2slab.data.splitting import split
-    from w2slab.jobs.prepare import load_task
-
-    open_jobs = runner.missing(planned.graph, store)
-    tables: dict[str, TaskTable] = {}
-    splits: dict[str, Mapping[str, np.ndarray]] = {}
-    labels: dict[str, TaskLabels] = {}
-    for job in open_jobs:
-        if not _asks_for_data(job):
-            continue
-        task, data = job.inputs.get("task", job), job.inputs.get("data", job)
-        if task.key not in tables:
-            tables[task.key] = load_task(task.spec.task)
-        if isinstance(data.spec, SplitSpec) and data.key not in splits:
-            splits[data.key] = split(tables[task.key], data.spec.sizes.sizes(), data.spec.seed)
-        _check_labels(job, tables[task.key], splits.get(data.key, {}), labels)
-    tried = set()
-    for job in open_jobs:
-        if isinstance(job.spec, FinetuneSpec | EmbedSpec) and job.inputs["task"].key in tables:
-            pair = (digest(job.spec.model), job.inputs["task"].key)
-            if pair not in tried:
-                tried.add(pair)
-                for problem in job.spec.model.problems(tables[pair[1]].examples):
-                    raise DataError(f"{job.spec.model.name}: {problem}")
-
-
-def _asks_for_data(job: Job) -> bool:
-    """Whether mistakes in the task's data, or in labels for them, would let this job fail."""
-    by_length = isinstance(job.spec, CorruptSpec) and job.spec.choose in ("longest", "shortest")
-    return by_length or isinstance(job.spec, TaskSpec | SplitSpec | LabelFileSpec)
-
-
-def _check_labels(job: Job, table: TaskTable, splits: Mapping[str, np.ndarray], known: dict[str, TaskLabels]) -> None:
-    """Check that labels that come from no model can be made for these splits.
-
-    Args:
-        job: Makes them; others are left alone.
-        table: All examples of the task that are kept.
-        splits: Positions by split.
-        known: Files of labels that were read, to which this adds.
-
-    Raises:
-        DataError: A file of labels has mistakes, or prompts without a length are to choose which labels are wrong.
-    """
-    if isinstance(job.spec, LabelFileSpec):
-        from w2slab.data.readers.annotations import read_task_labels
-
-        which = digest([str(job.spec.path), job.inputs["task"].key])
-        if which not in known:
-            known[which] = read_task_labels(job.spec.path, table.examples)
-        known[which].of({name: splits[name] for name in UNSEEN_BY_SUPERVISOR if name in splits})
-    elif isinstance(job.spec, CorruptSpec):
-        from w2slab.jobs.corrupt import require_lengths
-
-        require_lengths(table.examples)
-
-
-__all__ = ["check_data", "execute", "load_results", "open_store", "plan", "require_device", "run", "write_report"]

@@ -120,8 +120,8 @@ class JobContext:
     Args:
         inputs: Folder of each input's result.
         out: Empty folder for this job's result; published as a whole when the function returns.
-        work: Folder that survives a killed attempt, for checkpoints; removed on publication. A `fused` function that
-            wants it makes it.
+        work: Folder that survives a killed attempt, for checkpoints; removed on publication. May not exist yet: few
+            jobs need it, and to make and remove it takes long.
         shared: Folder for what several jobs need and can make again; may not exist yet. `None` keeps nothing.
         options: How and where to compute: the object that the run was given, the same for each of its jobs; `None` is
             as the job likes. Never changes a result.

@@ -118,6 +118,7 @@ def perform(
     *,
     on_message: Callable[[Progress | End], None] = lambda message: None,
     stop_requested: Callable[[], bool] = lambda: False,
+    work: Callable[[JobContext], Any] | None = None,
 ) -> None:
     """Do the jobs by one call and publish the result of each; each has its `End` as soon as it is published.
 
@@ -125,6 +126,7 @@ def perform(
         tickets: One job, which its `run` does, or several of one `fused` function.
         on_message: Called, from this thread for each `End`, with what happens.
         stop_requested: Whether the jobs should save their place and stop.
+        work: Does a single job in the place of its `run`, to the same result; `None` is its `run`.
     """
     store = Store(tickets[0].store)
     until = time.monotonic() + _PREDECESSOR_SECONDS
@@ -144,7 +146,7 @@ def perform(
             else:
                 attempts.append(_Attempt(ticket, store, lock, on_message))
         if attempts:
-            _do(attempts, stop_requested)
+            _do(attempts, stop_requested, work)
     finally:
         for attempt in attempts:
             attempt.close()
@@ -176,13 +178,10 @@ class _Attempt:
     def context(self, stop_requested: Callable[[], bool], n_together: int) -> JobContext:
         """Return the context that the job's function is given."""
         self._out = self._store.temporary(self.ticket.key)
-        work = self._store.work(self.ticket.key)
-        if n_together == 1:  # of thousands of small jobs few need theirs, and to make and remove it takes long
-            work.mkdir(parents=True, exist_ok=True)
         return JobContext(
             inputs={name: self._store.folder(key) for name, key in self.ticket.inputs.items()},
             out=self._out,
-            work=work,
+            work=self._store.work(self.ticket.key),
             shared=self._store.shared,
             options=decode(self.ticket.options),
             progress=_throttled(self.ticket.key, self._on_message, n_together),
@@ -219,12 +218,13 @@ class _Attempt:
             self._lock.release()
 
 
-def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool]) -> None:
+def _do(attempts: list[_Attempt], stop_requested: Callable[[], bool], work: Callable[[JobContext], Any] | None) -> None:
     n = len(attempts)
     _forget_peak_memory()
     began, clock, processor = _now(), time.monotonic(), _cpu_seconds()
     try:
-        results = _call([each.ticket for each in attempts], [each.context(stop_requested, n) for each in attempts])
+        contexts = [each.context(stop_requested, n) for each in attempts]
+        results = _call([each.ticket for each in attempts], contexts) if work is None else list(map(work, contexts))
     except (Exception, SystemExit) as error:
         for attempt in attempts:
             attempt.end((time.monotonic() - clock) / n, error, failed="failed" if n == 1 else "apart")

@@ -4,6 +4,12 @@ Every objective is a method as well, the naive one with another loss, and so is 
 labels: a row of those tables is all they need.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
 TABLE = {
     "bagged-students": "w2slab.methods.several_students:BaggedStudents",
     "bayesian-supervisors": "w2slab.methods.supervisors:BayesianSupervisors",
@@ -25,3 +31,31 @@ TABLE = {
     "supervisor-vote": "w2slab.methods.supervisors:SupervisorVote",
     "trust-function": "w2slab.methods.label_correction:TrustFunction",
 }
+
+_BASES = {
+    "Method": "w2slab.methods.method:Method",
+    "RecipeChange": "w2slab.methods.recipe_changes:RecipeChange",
+    "StudentWithReferences": "w2slab.jobs.comparison:StudentWithReferences",
+}
+_CLASSES = _BASES | {place.rpartition(":")[2]: place for place in TABLE.values()}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public class when it is first used; one of a part, such as an objective, makes a method of that part."""
+    if name in _CLASSES:
+        module, _, attribute = _CLASSES[name].partition(":")
+        return getattr(import_module(module), attribute)
+    if name.startswith("_") or name not in _of_parts():
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return _of_parts()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*_CLASSES, *_of_parts()})
+
+
+def _of_parts() -> dict[str, Callable[..., Any]]:
+    """What makes methods of objectives, relabelings and changes of the recipe, by the name of their class."""
+    from w2slab.methods.composed import parts
+
+    return parts()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 from w2slab import registry
 from w2slab.errors import StudyError
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from w2slab.graph.job import Job
     from w2slab.models.model import Model
     from w2slab.study.study import Study
+
+
+CROSS_ENTROPY = CrossEntropy()
 
 
 @dataclass(frozen=True)
@@ -38,13 +42,13 @@ class Composed(Method):
     """
 
     relabelings: tuple[Relabeling, ...] = ()
-    objective: Objective = CrossEntropy()
+    objective: Objective = CROSS_ENTROPY
     recipe: tuple[RecipeChange, ...] = ()
 
     @property
     def part(self) -> Component | None:
         """Its only part, if it has one."""
-        objective = [] if self.objective == CrossEntropy() else [self.objective]
+        objective = [] if self.objective == CROSS_ENTROPY else [self.objective]
         parts: list[Component] = [*self.relabelings, *objective, *self.recipe]
         return parts[0] if len(parts) == 1 else None
 
@@ -88,3 +92,15 @@ def of_part(part: Component, called: str | None = None) -> Composed:
     if isinstance(part, RecipeChange):
         return Composed(recipe=(part,), called=called)
     raise StudyError(f"{type(part).__name__} is neither an objective, a relabeling nor a change of the recipe")
+
+
+@cache
+def parts() -> dict[str, Callable[..., Composed]]:
+    """Return a maker of the method for each class of an objective, a relabeling or a change of the recipe."""
+    rows = [registry.row("methods", name) for name in registry.table("methods")]
+    return {row.kind.__name__: partial(_with_part, row.kind) for row in rows if row.wrap is not None}
+
+
+def _with_part(kind: type[Component], *values: Any, called: str | None = None, **fields: Any) -> Composed:
+    """The naive method with a part of this class, made of its fields."""
+    return of_part(kind(*values, **fields), called=called)

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from w2slab.relabelings.feature_classifier import out_of_fold
 from w2slab.relabelings.relabeling import LabelBatch, Relabeling, RelabelResult, kept, one_hot
-from w2slab.shapes import Array, Float32, Int64
+from w2slab.shapes import Array, Float, Float64, Int64
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,22 @@ class ConfidentLearning(Relabeling):
         return kept(batch, (counted < 0) | (counted == choices), "raise l2")
 
 
+def class_thresholds(predicted: Float[Array, "N K"], given_labels: Int64[Array, " N"]) -> Float64[Array, " K"]:
+    """Return t_j, the mean predicted probability of class j over the examples labelled j; infinite without any.
+
+    Args:
+        predicted: Probabilities out of sample.
+        given_labels: The labels i.
+    """
+    own = predicted[np.arange(len(predicted)), given_labels].astype(np.float64)
+    counts = np.bincount(given_labels, minlength=predicted.shape[1])
+    sums = np.bincount(given_labels, weights=own, minlength=predicted.shape[1])
+    thresholds: np.ndarray = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    return thresholds
+
+
 def confident_classes(
-    predicted: Float32[Array, "N K"], given_labels: Int64[Array, " N"], shared_candidates: bool
+    predicted: Float[Array, "N K"], given_labels: Int64[Array, " N"], shared_candidates: bool
 ) -> Int64[Array, " N"]:
     """Return the class j at which each example is counted, -1 where no class reaches its threshold.
 
@@ -58,12 +72,10 @@ def confident_classes(
         given_labels: The labels i.
         shared_candidates: True if each class has its own threshold; otherwise one is common to all candidates.
     """
-    own = predicted[np.arange(len(predicted)), given_labels].astype(np.float64)
     if shared_candidates:
-        counts = np.bincount(given_labels, minlength=predicted.shape[1])
-        sums = np.bincount(given_labels, weights=own, minlength=predicted.shape[1])
-        thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+        thresholds = class_thresholds(predicted, given_labels)
     else:
+        own = predicted[np.arange(len(predicted)), given_labels].astype(np.float64)
         thresholds = np.full(predicted.shape[1], own.mean())
     reached = np.where(predicted >= thresholds - 1e-9, predicted, -1.0)
     found: np.ndarray = np.where(reached.max(axis=1) >= 0, reached.argmax(axis=1), -1)

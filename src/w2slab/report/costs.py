@@ -75,8 +75,8 @@ def made(results: Results, graph: Iterable[Job], store: Reading) -> list[tuple[s
         ("Report by", f"w2slab {_own_version()}"),
         ("Jobs made with", used or "not recorded"),
         ("Seeds", ", ".join(map(str, seeds)) or "none"),
-        ("Intervals", f"{100 * results.level:g} %, from {results.n_resamples:,} resamples"),
-        ("Smallest gap that counts", f"{100 * results.min_gap:g} % of test examples"),
+        ("Confidence intervals", f"{100 * results.level:g}%, from {results.n_resamples:,} resamples"),
+        ("Smallest gap that counts", f"{100 * results.min_gap:g}% of test examples"),
     ]
 
 

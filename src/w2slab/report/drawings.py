@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from w2slab.analysis import all_tables
 from w2slab.data.artifacts import read_curve
 from w2slab.data.task_data import TaskData
 from w2slab.report.figures import sizes
 from w2slab.report.figures.anatomy import MOST_BARS, fates
 from w2slab.report.figures.calibration import reliability
+from w2slab.report.figures.dots import MOST_DOTS, dots
 from w2slab.report.figures.methods import differences
 from w2slab.report.figures.slices import MOST_SLICES, by_slice
 from w2slab.report.figures.stopping import POINTS, Course, courses, stopping
@@ -68,6 +70,7 @@ class Drawings:
         anatomy: What became of test examples; `anatomy_of` tells of which students, if not of all.
         slices: By difficulty or another column, for a pair each.
         telling: The pairs of the last few.
+        dots: Figures of tables that have no drawing here, by the table's name.
     """
 
     look: Look
@@ -84,6 +87,7 @@ class Drawings:
     anatomy_of: str
     slices: list[Drawing]
     telling: list[Pair]
+    dots: dict[str, Drawing]
 
 
 def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, folder: Path) -> Drawings | None:
@@ -120,12 +124,22 @@ def draw(results: Results, comparisons: Sequence[Comparison], store: Reading, fo
         stopping=stopping(studio, stops) if table else None,
         stops=table,
         courses=_courses(studio, telling, comparisons, store, results) if has_stops else [],
-        reliabilities=_reliabilities(studio, telling, results.reliability),
+        reliabilities=_reliabilities(studio, telling, results["reliability"]),
         anatomy=anatomy,
         anatomy_of=anatomy_of,
-        slices=_slices(studio, telling, results.slices),
+        slices=_slices(studio, telling, results["slices"]),
         telling=telling,
+        dots=_dots(studio, results),
     )
+
+
+def _dots(studio: Studio, results: Results) -> dict[str, Drawing]:
+    found = {}
+    for name, table in all_tables().items():
+        rows = [row for row in results[name] if row.get("control") is None][:MOST_DOTS]
+        if table.figure is not None and rows:
+            found[name] = dots(studio, table, table.figure, rows)
+    return found
 
 
 def telling_pairs(rows: Sequence[Row], look: Look) -> list[Pair]:
@@ -164,7 +178,7 @@ def _sizes(studio: Studio, title: str, rows: list[Row], setting: Setting | None,
 def _medians(results: Results, rows: list[Row]) -> list[Row]:
     """Rows over tasks in the form of a task's own: medians, with the interval of PGR alone."""
     table = []
-    for row in results.over_tasks:
+    for row in results["over_tasks"]:
         own = [r for r in rows if all(r[name] == row[name] for name in ("weak", "strong", "method"))]
         agreements = {
             n: float(np.nanmedian([r[n] for r in own])) if any(r[n] == r[n] for r in own) else float("nan")
@@ -254,7 +268,7 @@ def _reliabilities(studio: Studio, pairs: Sequence[Pair], rows: Sequence[Row]) -
 
 def _fates(studio: Studio, results: Results) -> tuple[Drawing | None, str]:
     """The bars of all students, or where they are too many of the baseline's, or of a few pairs."""
-    rows = [r for r in results.anatomy if r["control"] is None and r["method"] in studio.look.methods]
+    rows = [r for r in results["anatomy"] if r["control"] is None and r["method"] in studio.look.methods]
     if not rows:
         return None, ""
     if len(rows) <= MOST_BARS:

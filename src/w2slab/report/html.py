@@ -7,13 +7,13 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from w2slab.report import words
+from w2slab.report import verdict_words, words
 from w2slab.report.svg import FATES, SUPERVISORS
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _FILTERS = (
-    "inert", "short", "percent", "span", "count", "found_from", "found_between", "size", "duration", "decimal",
-    "ranked",
+    words.inert, words.short, words.percent, words.span, words.count, words.size, words.duration, words.decimal,
+    verdict_words.minimum_effect, verdict_words.minimum_effects, verdict_words.ranked,
 )  # fmt: skip
 
 
@@ -29,8 +29,7 @@ def render(template: str, **context: Any) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    filters = {n: getattr(words, n) for n in _FILTERS}
-    environment.filters.update(filters)
+    environment.filters.update({each.__name__: each for each in _FILTERS})
     style = (_TEMPLATES / "report.css").read_text(encoding="utf-8").replace("/*palette*/", _palette())
     script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     policy = (

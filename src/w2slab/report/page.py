@@ -9,14 +9,15 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
 from w2slab.analysis import Results
-from w2slab.analysis.diagnostics import rankings
-from w2slab.report import costs, words
+from w2slab.analysis.tables.diagnostics_table import rankings
+from w2slab.report import answers, caveats, costs, words
 from w2slab.report.boards import piece_definitions
 from w2slab.report.drawings import draw
 from w2slab.report.figures.methods import MOST_IN_FOREST
 from w2slab.report.gallery import Gallery, galleries
 from w2slab.report.html import render
 from w2slab.report.look import Look, method_keys
+from w2slab.report.sections import parts
 from w2slab.report.svg import settings
 from w2slab.report.tables import write_tables
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from w2slab.analysis.outcomes import Reading
     from w2slab.graph.job import Job
     from w2slab.jobs.comparison import Comparison
+    from w2slab.study.study import Study
 
 Row = dict[str, Any]
 _LONGEST_STUDY = 40_000
@@ -32,7 +34,12 @@ _MOST_ROWS, _MOST_NUMBERS, _MOST_JOBS, _MOST_CAVEATS = 200, 3_000, 200, 4
 
 
 class Planned(Protocol):
-    """What is asked of a plan."""
+    """The part of a plan that the report uses."""
+
+    @property
+    def study(self) -> Study:
+        """The study."""
+        ...
 
     @property
     def graph(self) -> Iterable[Job]:
@@ -57,12 +64,12 @@ def write_report(
     """Write `index.html`, every table as CSV and Parquet, and `figures/` into a folder.
 
     Args:
-        results: What `collect` gave.
+        results: The results.
         plan: The study's jobs and comparisons.
         store: Where the jobs' results are.
         out: The folder; files of the same names in it are replaced.
         study_text: The study as a file.
-        command: What makes all of this again.
+        command: The command that reproduces all of this.
 
     Returns:
         The page.
@@ -72,42 +79,33 @@ def write_report(
     jobs = costs.by_job(plan.graph, store)
     with settings():
         drawn = draw(results, plan.comparisons, store, out / "figures")
-    html = render(
-        "report.html",
+    context = {
         **_said(results, plan, store, jobs),
         **_listed(results, jobs, drawn.look if drawn else None),
-        drawn=drawn,
-        closely=_closely(results, len(drawn.telling) if drawn else 0),
-        tables=write_tables(results, jobs, out),
-        made=costs.made(results, plan.graph, store),
-        name=_name(study_text),
-        study_text=words.inert(study_text, _LONGEST_STUDY),
-        command=command,
-    )
+        "drawn": drawn,
+        "closely": _closely(results, len(drawn.telling) if drawn else 0),
+        "tables": write_tables(results, jobs, out),
+        "made": costs.made(results, plan.graph, store),
+        "name": words.inert(plan.study.name, 80),
+        "study_text": words.inert(study_text, _LONGEST_STUDY),
+        "command": command,
+    }
+    shown = parts(context, results, drawn.dots if drawn else {})
     page = out / "index.html"
-    page.write_text(html, encoding="utf-8")
+    page.write_text(render("report.html", **context, parts=shown), encoding="utf-8")
     return page
 
 
-def _name(study_text: str) -> str:
-    """The study's name, as its text has it."""
-    for line in study_text.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip().strip('"') == "name" and not line.startswith((" ", "-")) and value.strip():
-            return words.inert(value.strip().strip("\"',"), 80)
-    return "A study of weak-to-strong generalization"
-
-
 def _said(results: Results, plan: Planned, store: Reading, jobs: Sequence[Row]) -> dict[str, Any]:
-    """What stands at the head of the page, and the examples."""
+    """The head of the page, and the examples."""
     shown = list(galleries(results, plan.comparisons, store))
     return {
-        "answer": words.answer(results),
-        "glance": words.glance(results, sum(job["seconds"] or 0.0 for job in jobs)),
+        "answer": answers.answer(results),
+        "glance": answers.glance(results, sum(job["seconds"] or 0.0 for job in jobs)),
         "caveats": [
-            *words.caveats(results),
-            *words.cuts(_cuts(results, plan.comparisons, store)),
-            *words.lost_shots(_lost_shots(results, plan.comparisons, store)),
+            *caveats.caveats(results),
+            *caveats.cuts(_cuts(results, plan.comparisons, store)),
+            *caveats.lost_shots(_lost_shots(results, plan.comparisons, store)),
         ],
         "galleries": shown,
         "pieces": piece_definitions() if _has_boards(shown) else "",
@@ -129,13 +127,13 @@ def _listed(results: Results, jobs: Sequence[Row], look: Look | None) -> dict[st
         "keys": method_keys(look) if look else [],
         "tally": _tally(results.differences) if len(results.differences) > MOST_IN_FOREST else [],
         "not_shown": [row for row in rows if _may_be_none(row)],
-        "calibration": _of_models(results.calibration, places),
-        "anatomy": _of_methods(results.anatomy, places),
-        "diagnostics": _of_methods(results.diagnostics, places),
-        "has_overlap": any(not isnan(row["overlap_density"]) for row in results.diagnostics),
-        "rankings": rankings(results.diagnostics, results.told_truth),
-        "slices": _in_order(_of_methods(results.slices, places)),
-        "ceilings": _told(results.ceilings),
+        "calibration": _of_models(results["calibration"], places),
+        "anatomy": _of_methods(results["anatomy"], places),
+        "diagnostics": _of_methods(results["diagnostics"], places),
+        "has_overlap": any(not isnan(row["overlap_density"]) for row in results["diagnostics"]),
+        "rankings": rankings(results["diagnostics"], results.uses_truth),
+        "slices": _in_order(_of_methods(results["slices"], places)),
+        "ceilings": _told(results["ceilings"]),
         "costs": costs.by_kind(jobs),
         "jobs": jobs,
         "longest_jobs": sorted(jobs, key=lambda job: -(job["seconds"] or 0.0))[:_MOST_JOBS],
@@ -153,7 +151,7 @@ def _told(ceilings: Sequence[Row]) -> list[Row]:
 
 
 def _may_be_none(row: Row) -> bool:
-    """Whether PGR is defined, its interval holds 0, and it is known what would have been found."""
+    """Return True if PGR is defined, its interval includes 0, and the minimum detectable effect is known."""
     return (
         row["pgr_reason"] is None and row["pgr_low"] <= 0 <= row["pgr_high"] and not isnan(row["detectable_accuracy"])
     )
@@ -203,7 +201,7 @@ def _tally(differences: Sequence[Row]) -> list[Row]:
 
 
 def _closely(results: Results, n_pairs: int) -> str:
-    """Which pairs are drawn, where they are not all."""
+    """A note on the pairs that are drawn, where they are not all."""
     n_all = len({(r["task"], r["weak"], r["strong"]) for r in results.reported()})
     if n_pairs == n_all:
         return ""
@@ -216,9 +214,9 @@ def _has_boards(shown: Sequence[Gallery]) -> bool:
     return any(exhibit.board for gallery in shown for exhibit in gallery.exhibits)
 
 
-def _cuts(results: Results, comparisons: Sequence[Comparison], store: Reading) -> dict[str, dict[str, words.Cut]]:
-    """What finetuned models cut off test examples, by model and task: the same under every seed and method."""
-    found: dict[str, dict[str, words.Cut]] = {}
+def _cuts(results: Results, comparisons: Sequence[Comparison], store: Reading) -> dict[str, dict[str, caveats.Cut]]:
+    """Truncated test examples, by model and task: the same under every seed and method."""
+    found: dict[str, dict[str, caveats.Cut]] = {}
     n_test = {row["task"]: row["n_test"] for row in results.summary}
     for c in comparisons:
         for model, job in ((c.weak, c.supervisor), (c.strong, c.ceiling), (c.strong, c.student)):
@@ -226,7 +224,7 @@ def _cuts(results: Results, comparisons: Sequence[Comparison], store: Reading) -
                 continue
             notes = ((store.record(job.key).get("facts") or {}).get("notes") or {}).get("test")
             if notes:
-                cut = words.Cut(notes.get("n_truncated", 0), notes.get("n_answers_cut", 0), n_test[c.task])
+                cut = caveats.Cut(notes.get("n_truncated", 0), notes.get("n_answers_cut", 0), n_test[c.task])
                 found.setdefault(model, {})[c.task] = cut
     return found
 

@@ -19,7 +19,7 @@ _CHESS = (-7.05, -6.0, -5.25, -4.19, -3.14, -2.39, -1.65, 0.0)
 _TEXT = (-7.05, -5.25, -4.19, -3.14, -2.39, -1.65, 0.0)
 _PREFERENCE = (-7.05, -6.47, -6.0, -5.25, -4.67, -4.19, -3.14, -2.39, -1.65, 0.0)
 
-# Test accuracy of models trained on true labels (figure 3 a-c).
+# Test accuracy of models trained on ground truth (figure 3 a-c).
 TRUE_LABELS: dict[Setting, tuple[tuple[float, ...], tuple[float, ...]]] = {
     "chess": (_CHESS, (17.1, 22.1, 28.8, 39.5, 55.3, 63.8, 69.2, 84.5)),
     "text": (_TEXT, (61.9, 70.7, 75.3, 84.1, 84.0, 87.7, 90.3)),
@@ -95,7 +95,7 @@ def _placed(exponents: tuple[float, ...], values: tuple[float, ...], anchor: flo
 
 
 def true_labels(setting: Setting, smallest: float) -> Reference:
-    """Accuracy on true labels, the paper's smallest model placed at our smallest."""
+    """Accuracy of training on ground truth, the paper's smallest model placed at our smallest."""
     exponents, values = TRUE_LABELS[setting]
     return _placed(exponents, values, exponents[0], smallest)
 

@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import floor, inf, isnan, log2, nan
-from typing import NamedTuple
+from math import floor, inf, log2, nan
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtr, stdtrit
 
+from w2slab.stats.seeds import plain
+
 POWER = 0.8
+NOT_SIGNIFICANT = "not significant"
 _ROUNDING = 1e-12
 
 
-def p_value(difference: float, standard_error: float, *, degrees: float, n_units: int) -> float:
+def p_value(difference: Any, standard_error: Any, *, degrees: Any, n_units: int) -> Any:
     """Return the two-sided p-value of a mean difference against 0, by Student's distribution.
 
     Counting resamples beyond 0 could not go below 1 / resamples, too coarse once many comparisons are corrected for.
     Where all n independent units differ alike there is no standard error, and the sign test answers: 2 / 2^n.
 
     Args:
-        difference: The observed mean.
+        difference: The observed mean, or an array of them; likewise below.
         standard_error: Its standard error.
         degrees: Of freedom of the standard error; infinite is normal.
         n_units: Independent test examples, or groups of them.
     """
-    if isnan(difference) or difference == 0:
-        return 1.0
-    if standard_error < _ROUNDING:  # the deviation of equal numbers need not be 0
-        return float(min(1.0, 2.0 ** (1 - n_units)))
-    return float(2 * stdtr(degrees, -abs(difference) / standard_error))
+    difference, standard_error = np.asarray(difference, dtype=float), np.asarray(standard_error, dtype=float)
+    is_none = np.isnan(difference) | (difference == 0)
+    is_exact = standard_error < _ROUNDING  # the deviation of equal numbers need not be 0
+    t = -np.abs(difference) / np.where(is_none | is_exact, 1.0, standard_error)
+    p = np.where(is_exact, min(1.0, 2.0 ** (1 - n_units)), 2 * stdtr(degrees, t))
+    return plain(np.where(is_none, 1.0, p))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -43,9 +47,9 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def verdict(difference: float, adjusted_p: float, level: float = 0.95) -> str:
-    """Return `better`, `worse` or `no difference shown`."""
+    """Return `better`, `worse` or `not significant`."""
     if adjusted_p + level >= 1:
-        return "no difference shown"
+        return NOT_SIGNIFICANT
     return "better" if difference > 0 else "worse"
 
 
@@ -86,8 +90,8 @@ def holm_verdicts(
 
 
 def minimum_detectable_effect(
-    standard_error: float, *, degrees: float, level: float, power: float = POWER, n_units: int | None = None
-) -> float:
+    standard_error: Any, *, degrees: Any, level: float, power: float = POWER, n_units: int | None = None
+) -> Any:
     """Return the smallest true difference that a test at `level` finds with this power: (t + z) standard errors.
 
     The normal quantile of the power stands in for that of the noncentral t, which it is near from 5 degrees on. Where
@@ -95,13 +99,16 @@ def minimum_detectable_effect(
     differ, all of them alike, for it to find enough of them; infinite where all would be too few.
 
     Args:
-        standard_error: Of the difference.
+        standard_error: Of the difference, or an array of them.
         degrees: Of freedom of the standard error; infinite is normal.
         level: One minus the two-sided level of the test.
         power: Probability of finding it.
         n_units: Independent test examples, or groups of them.
     """
-    if n_units is not None and standard_error < _ROUNDING:
+    standard_error = np.asarray(standard_error, dtype=float)
+    found = (stdtrit(degrees, (1 + level) / 2) + ndtri(power)) * standard_error
+    if n_units is not None:
         fewest = floor(1 - log2(1 - level)) + 1  # the first with 2 / 2^n below one minus the level
-        return float(betaincinv(fewest, n_units - fewest + 1, power)) if n_units >= fewest else inf
-    return float((stdtrit(degrees, (1 + level) / 2) + ndtri(power)) * standard_error)
+        by_sign = float(betaincinv(fewest, n_units - fewest + 1, power)) if n_units >= fewest else inf
+        found = np.where(standard_error < _ROUNDING, by_sign, found)
+    return plain(found)

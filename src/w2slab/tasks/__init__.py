@@ -3,6 +3,11 @@
 Other distributions add rows through the entry-point group `w2slab.tasks`.
 """
 
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
 TABLE: dict[str, str] = {
     "ag-news": "w2slab.tasks.text.sentiment:AgNews",
     "amazon-polarity": "w2slab.tasks.text.sentiment:AmazonPolarity",
@@ -10,7 +15,7 @@ TABLE: dict[str, str] = {
     "anthropic-hh": "w2slab.tasks.text.sentiment:AnthropicHh",
     "arc-easy": "w2slab.tasks.text.questions:ArcEasy",
     "boolq": "w2slab.tasks.text.reading_comprehension:Boolq",
-    "chess": "w2slab.tasks.chess.puzzle_task:ChessPuzzles",
+    "chess": "w2slab.tasks.chess.puzzle_task:Chess",
     "cola": "w2slab.tasks.text.sentence_pairs:Cola",
     "cosmosqa": "w2slab.tasks.text.reading_comprehension:CosmosQa",
     "dream": "w2slab.tasks.text.reading_comprehension:Dream",
@@ -51,3 +56,20 @@ TABLE: dict[str, str] = {
     "webgpt": "w2slab.tasks.text.preference:WebGpt",
     "wic": "w2slab.tasks.text.sentence_pairs:Wic",
 }
+
+_BASES = {"Task": "w2slab.tasks.task:Task"}
+_CLASSES = _BASES | {place.rpartition(":")[2]: place for place in TABLE.values()}
+
+__all__ = sorted(_CLASSES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public class when it is first used."""
+    if name not in _CLASSES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module, _, attribute = _CLASSES[name].partition(":")
+    return getattr(import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return __all__

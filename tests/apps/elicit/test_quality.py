@@ -7,12 +7,12 @@ import pytest
 
 from w2slab.apps.elicit.label_quality import (
     annotators,
-    class_thresholds,
     confident_joint,
     contradicts,
     misfit,
     tied,
 )
+from w2slab.relabelings.confident_learning import class_thresholds
 
 
 # Labels 0 0 0 1 1. t_0 = mean(.9, .6, .3) = .6, t_1 = mean(.8, .4) = .6. Confident: example 0 of 0, 1 of 0 (.6 >= .6),

@@ -21,6 +21,8 @@ from w2slab.experiment.run import load_results, run
 from w2slab.graph.store import Store
 from w2slab.study.reading import load_study
 
+pytestmark = pytest.mark.slow
+
 STUDY = """
     name: small
     tasks: [toy]

@@ -56,7 +56,7 @@ def _made(summary: Mapping[str, Any], request: ElicitRequest) -> list[tuple[str,
     rows = [
         ("Report by", f"w2slab {summary['w2slab']}"),
         ("Student", summary["model"]),
-        ("Method", f"{request.method.label}, on {request.weak_labels} labels"),
+        ("Method", f"{request.method.display_name}, on {request.weak_labels} labels"),
         ("Recipe", elicit_text.recipe(summary["recipe"])),
         (
             "Cross-fitting",

@@ -59,7 +59,7 @@ def plan(request: ElicitRequest, labels: OwnLabelsSpec) -> ElicitPlan:
         for each in (*by_seed[seed], finals[seed]):
             graph.add(each, wanted=True)
     if any(_learns_truth(each) for each in graph):
-        raise StudyError(f"{request.method.label}, as it is set, uses ground truth, and there is none here")
+        raise StudyError(f"{request.method.display_name}, as it is set, uses ground truth, and there is none here")
     return ElicitPlan(graph, own, by_seed, finals)
 
 

@@ -67,7 +67,7 @@ class ElicitRequest(Checked):
 
     def _mistakes(self) -> Iterator[Mistake]:
         if self.method.uses_truth:
-            message = f"{self.method.label} uses ground truth, and there is none here; choose another method"
+            message = f"{self.method.display_name} uses ground truth, and there is none here; choose another method"
             yield Mistake(("method",), message)
             return
         try:

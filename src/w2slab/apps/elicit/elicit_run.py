@@ -130,7 +130,7 @@ def _described(prepared: Prepared, store: Store, findings: Findings, command: st
         "command": command,
         "model": request.model.name,
         "n_parameters": facts.get("n_parameters"),
-        "method": request.method.label,
+        "method": request.method.display_name,
         "method_fields": {name: value for name, value in method.items() if name not in ("name", "called")},
         "recipe": asdict(request.recipe),
         "weak_labels": request.weak_labels,

@@ -1,4 +1,4 @@
-"""From the store to what can be said: out-of-fold predictions beside weak labels, and beside a few true ones."""
+"""Findings from the store: out-of-fold predictions beside weak labels, and beside some ground truth."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from w2slab.data.examples import Examples
 from w2slab.data.task_data import TaskData
 from w2slab.graph.store import Store
 from w2slab.randomness import rng
+from w2slab.relabelings.confident_learning import class_thresholds
 from w2slab.stats.calibration import Calibration, bins_of_equal_numbers
 from w2slab.stats.comparing import p_value
 from w2slab.stats.paired import Pairs, labels_needed, mcnemar, minimum_detectable_difference, paired_difference
@@ -28,11 +29,11 @@ USUAL_DISCORDANCE = 0.1
 
 @dataclass(frozen=True)
 class GroundTruth:
-    """A few true labels.
+    """Some ground-truth labels.
 
     Args:
         rows: Positions of their texts, int64 [M].
-        right: The right candidate of each, int64 [M].
+        right: The correct candidate of each, int64 [M].
     """
 
     rows: np.ndarray
@@ -41,17 +42,17 @@ class GroundTruth:
 
 @dataclass(frozen=True)
 class Findings:
-    """Labels of a user and what students that did not learn them say.
+    """Labels of a user and the predictions of students that were not trained on them.
 
     Args:
         examples: The texts.
-        groups: Texts of equal group are never parted: text [N].
+        groups: Texts of equal group are always in the same fold: text [N].
         weak: The labels as probabilities, float32 [N, K].
-        by_seed: What the students of each seed say of texts whose labels they did not learn, [S, N, K].
+        by_seed: Out-of-fold probabilities of the students of each seed, [S, N, K].
         votes: Names of annotators and their votes, int64 [A, N], -1 for none; `None` where there are none.
-        more: Texts without labels, and what the students of all labels say of them [M, K]; `None` without such texts.
-        truth: A few true labels, or `None`.
-        level: Coverage of intervals.
+        more: Texts without labels, and the probabilities of the students of all labels [M, K]; `None` without them.
+        truth: Some ground-truth labels, or `None`.
+        level: Coverage of confidence intervals.
     """
 
     examples: Examples
@@ -85,15 +86,15 @@ class Findings:
 
     @cached_property
     def tied(self) -> np.ndarray:
-        """Where the weak label has no single likeliest candidate, bool [N]."""
+        """Texts whose weak label has no single likeliest candidate, bool [N]."""
         return label_quality.tied(self.weak)
 
     @cached_property
     def thresholds(self) -> np.ndarray | None:
-        """How much is confident, by class; `None` where candidates are not classes."""
+        """Confidence thresholds by class; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
-        return label_quality.class_thresholds(self.student[~self.tied], self.label[~self.tied])
+        return class_thresholds(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def contradicted(self) -> np.ndarray:
@@ -103,37 +104,37 @@ class Findings:
 
     @cached_property
     def joint(self) -> label_quality.Joint | None:
-        """Weak labels against what the student holds for true; `None` where candidates are not classes."""
+        """Joint distribution of weak labels and ground truth; `None` where candidates are not classes."""
         if self.examples.classes is None:
             return None
         return label_quality.confident_joint(self.student[~self.tied], self.label[~self.tied])
 
     @cached_property
     def weak_calibration(self) -> Calibration:
-        """The student's confidence beside how often the weak label agrees with it."""
+        """Calibration of the student against the weak labels."""
         return bins_of_equal_numbers(self.confidence[~self.tied], self.agrees[~self.tied])
 
     @cached_property
     def agrees(self) -> np.ndarray:
-        """Whether student and label choose alike, bool [N]; of no meaning where a label is tied."""
+        """Agreement of student and label by text, bool [N]; meaningless where a label is tied."""
         return self.choice == self.label
 
     @cached_property
     def agreement(self) -> Estimate:
-        """Share of texts, of those whose label is not tied, on which student and label choose alike."""
+        """Share of texts on which student and label agree, among those whose label is not tied."""
         kept = ~self.tied
         return self._mean(self.agrees[kept], self.groups[kept], "agreement")
 
     @cached_property
     def true_calibration(self) -> Calibration | None:
-        """The student's confidence beside how often it was right; `None` where true labels are too few."""
+        """Calibration of the student against the ground truth; `None` where there is too little."""
         if self.truth is None or len(self.truth.rows) < ENOUGH_FOR_CALIBRATION:
             return None
         rows = self.truth.rows
         return bins_of_equal_numbers(self.confidence[rows], self.choice[rows] == self.truth.right, n_bins=5)
 
     def annotators(self) -> dict[str, Any] | None:
-        """How the annotators agree; `None` where there are no votes."""
+        """Agreement of annotators; `None` where there are no votes."""
         if self.votes is None:
             return None
         return label_quality.annotators(*self.votes, student=self.choice, majority=self.label)
@@ -144,10 +145,10 @@ class Findings:
         return mean_estimate(value, draws, level=self.level, n_units=len(np.unique(groups)))
 
     def judged(self) -> dict[str, Any] | None:
-        """Student and labels on the true labels, with intervals; `None` where there are none.
+        """Student and labels on the ground truth, with confidence intervals; `None` where there is none.
 
-        Where each true label is of a group of its own, intervals of shares are Clopper and Pearson's, that of the
-        difference is Newcombe's and the p-value McNemar's exact one. Where texts come in groups, groups are resampled.
+        Where each text is a group of its own, intervals of accuracies are Clopper and Pearson's, that of the difference
+        is Newcombe's and the p-value McNemar's exact one. Where texts come in groups, groups are resampled.
         """
         if self.truth is None:
             return None
@@ -178,7 +179,7 @@ class Findings:
 
 
 def collect(plan: ElicitPlan, store: Store, truth: GroundTruth | None, level: float) -> Findings:
-    """Read what the jobs of a plan left."""
+    """Read the results of a plan's jobs."""
     own = store.folder(plan.own.key)
     data = TaskData(own, own)
     examples, weak = data.examples(LEARNED), read_predictions(own, LEARNED)

@@ -1,4 +1,4 @@
-"""What out-of-fold predictions say of labels when no truth is known: agreement, misfit, confident counts.
+"""Label quality from out-of-fold predictions, without ground truth: agreement, misfit, confident counts.
 
 Shapes: N examples, K classes or candidates. `student` holds probabilities of students that did not learn the label
 they are held against; `weak` holds the labels, as probabilities.
@@ -10,13 +10,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from w2slab.relabelings.confident_learning import confident_classes
 from w2slab.stats.misfit import squared_misfits
 
 _TIE = 1e-6  # float32 labels: 1/3 and 1/3 may differ in the last bit
 
 
 def tied(weak: np.ndarray) -> np.ndarray:
-    """Where a label has no single likeliest candidate, bool [N]."""
+    """Labels without a single likeliest candidate, bool [N]."""
     top = weak.max(axis=1, keepdims=True)
     ties: np.ndarray = (weak >= top - _TIE).sum(axis=1) > 1
     return ties
@@ -32,23 +33,11 @@ def misfit(student: np.ndarray, weak: np.ndarray) -> float:
     return float(squared_misfits(student, weak).mean()) if len(student) else float("nan")
 
 
-def class_thresholds(student: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """t_j: mean probability that the student gives to class j where the label is j; inf where no label is: [K].
-
-    Args:
-        student: [N, K].
-        labels: The weak labels as classes, int [N].
-    """
-    n_classes = student.shape[1]
-    own = [student[labels == j, j] for j in range(n_classes)]
-    return np.array([part.mean(dtype=float) if len(part) else np.inf for part in own])
-
-
 class Joint(NamedTuple):
-    """Weak labels against what the student holds for true, estimated.
+    """Estimated joint distribution of weak labels and ground truth.
 
     Args:
-        counts: C, int [K, K]: rows are weak labels, columns what the student is confident of.
+        counts: C, int [K, K]: rows are weak labels, columns the classes of which the student is confident.
         shares: Q, [K, K], sums to one: rows have the weights that the weak labels have.
     """
 
@@ -69,28 +58,27 @@ class Joint(NamedTuple):
 
     @property
     def prior(self) -> np.ndarray:
-        """Estimated share of each class among the true labels, [K]."""
+        """Estimated share of each class in the ground truth, [K]."""
         return self.shares.sum(axis=0)
 
 
 def confident_joint(student: np.ndarray, labels: np.ndarray) -> Joint:
-    """The joint distribution of weak and true labels by confident learning (Northcutt et al. 2021, section 3.1).
+    """Joint distribution of weak labels and ground truth by confident learning (Northcutt et al. 2021, section 3.1).
 
     C[i, j] counts the examples with label i for which the student's p_j is at least t_j; where several classes are
     over their thresholds, the most probable of them counts. Then Q[i, j] is C[i, j] / sum_j C[i, j] times the number
-    of labels i, scaled to a sum of one. A row in which nothing is confident is taken as right.
+    of labels i, scaled to a sum of one. A row without any confident example is taken as correct.
 
     It is unbiased only if errors depend on nothing but the class and the student's mistakes do not resemble those of
-    the labels: a student that learned the labels' systematic errors finds them right.
+    the labels: a student that learned the labels' systematic errors agrees with them.
 
     Args:
         student: Out-of-fold probabilities [N, K].
         labels: The weak labels as classes, int [N].
     """
     n_classes = student.shape[1]
-    over = student >= class_thresholds(student, labels)
-    confident = over.any(axis=1)
-    chosen = np.where(over, student, -1.0).argmax(axis=1)
+    chosen = confident_classes(student, labels, True)
+    confident = chosen >= 0
     counts = np.zeros((n_classes, n_classes), dtype=np.int64)
     np.add.at(counts, (labels[confident], chosen[confident]), 1)
     filled = np.where(counts.sum(axis=1, keepdims=True) > 0, counts, np.eye(n_classes)).astype(float)
@@ -100,12 +88,12 @@ def confident_joint(student: np.ndarray, labels: np.ndarray) -> Joint:
 
 
 def contradicts(student: np.ndarray, weak: np.ndarray, thresholds: np.ndarray | None) -> np.ndarray:
-    """Where a confident student chooses another class than the label, bool [N]; ties among labels contradict nothing.
+    """Texts on which a confident student contradicts the label, bool [N]; ties among labels contradict nothing.
 
     Args:
         student: [N, K].
         weak: [N, K].
-        thresholds: How much is confident, by class [K]; `None` where candidates are not classes: then it is the mean
+        thresholds: Confidence thresholds by class [K]; `None` where candidates are not classes: then the mean
             probability that the student gives to the label's choice.
     """
     choice, label = student.argmax(axis=1), weak.argmax(axis=1)
@@ -119,7 +107,7 @@ def contradicts(student: np.ndarray, weak: np.ndarray, thresholds: np.ndarray | 
 
 
 def annotators(names: list[str], votes: np.ndarray, student: np.ndarray, majority: np.ndarray) -> dict[str, Any]:
-    """How several annotators agree: with each other, with the majority and with the student.
+    """Agreement of annotators with each other, with the majority and with the student.
 
     Args:
         names: Of the annotators, A of them.

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2slab.analysis.judge import Row
+from w2slab.analysis.estimator import Row
 from w2slab.apps.rank.rank_studies import BASELINE, NotRanked, finetuned_study, on_features
 from w2slab.apps.rank.ranking import Ranking, rank_agreement, ranking
 from w2slab.experiment import run as api
-from w2slab.experiment.plan import plan
 from w2slab.graph.runner import Outcome
 from w2slab.graph.store import Store
 from w2slab.study.study import Study
@@ -109,12 +108,14 @@ def _ranked(
 ) -> tuple[RankedStudy | None, Outcome]:
     """Run a study and rank its methods; `None` where the run was stopped."""
     started = time.monotonic()
-    outcome = api.run(study, store, **how)
+    done = api.run(study, store, **how)
+    outcome = done.outcome
+    assert outcome is not None  # it was executed
     if outcome.stopped:
         return None, outcome
-    s, comparisons = study.statistics, plan(study).comparisons
+    s, comparisons = study.statistics, done.plan.comparisons
     found = ranking(comparisons, store, BASELINE, level=s.level, min_gap=s.min_gap, n_resamples=s.resamples)
     with_truth = tuple(dict.fromkeys(c.method for c in comparisons if c.uses_truth))
-    failed = [name for name in (method.label for method in study.methods) if name not in found.methods]
+    failed = [name for name in (method.display_name for method in study.methods) if name not in found.methods]
     left = left + [NotRanked(name, "a job of it failed") for name in failed]
     return RankedStudy(found, found.rows(with_truth), left, round(time.monotonic() - started, 1)), outcome

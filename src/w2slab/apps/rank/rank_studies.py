@@ -33,7 +33,7 @@ def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tu
     Raises:
         StudyError: A method is unknown, or cannot be ranked here and was requested by name.
     """
-    written = {method.label: method for method in study.methods if method.called is None}
+    written = {method.display_name: method for method in study.methods if method.called is None}
     baseline = written.get(BASELINE) or _with_defaults(BASELINE)
     tuning = study.tuning or HeadTuning(features_of="task")
     fast = replace(study, tuning=tuning, seeds=tuple(range(n_seeds)), controls=(), methods=(baseline,))
@@ -47,13 +47,13 @@ def on_features(study: Study, methods: Sequence[str] | None, n_seeds: int) -> tu
         if method is None or reasons:
             left.append(NotRanked(name, reasons[0]))
         else:
-            chosen[method.label] = method
+            chosen[method.display_name] = method
     for method in study.methods:
         reasons = [] if method.called is None else list(method.problems(fast))
         if reasons:
-            left.append(NotRanked(method.label, reasons[0]))
+            left.append(NotRanked(method.display_name, reasons[0]))
         elif method.called is not None:
-            chosen[method.label] = method
+            chosen[method.display_name] = method
     return replace(fast, methods=tuple(chosen.values())), left
 
 
@@ -69,15 +69,15 @@ def finetuned_study(study: Study, fast: Study, methods: Sequence[str], n_seeds: 
     Raises:
         StudyError: A method is unknown.
     """
-    known = {method.label: method for method in (*fast.methods, *study.methods)}
-    known |= {method.label: method for method in fast.methods}
+    known = {method.display_name: method for method in (*fast.methods, *study.methods)}
+    known |= {method.display_name: method for method in fast.methods}
     known |= {name: _with_defaults(name) for name in methods if name not in known}
     baseline = known[BASELINE]
     full = replace(study, tuning=None, seeds=tuple(range(n_seeds)), controls=(), methods=(baseline,))
     chosen = [method for name, method in known.items() if name in (BASELINE, *methods)]
-    left = [NotRanked(each.label, reasons[0]) for each in chosen if (reasons := list(each.problems(full)))]
+    left = [NotRanked(each.display_name, reasons[0]) for each in chosen if (reasons := list(each.problems(full)))]
     names = {each.method for each in left}
-    return replace(full, methods=tuple(method for method in chosen if method.label not in names)), left
+    return replace(full, methods=tuple(method for method in chosen if method.display_name not in names)), left
 
 
 def _tried(study: Study, written: StudyMethod | None, name: str) -> tuple[StudyMethod | None, list[str]]:
@@ -91,4 +91,4 @@ def _tried(study: Study, written: StudyMethod | None, name: str) -> tuple[StudyM
 
 def _with_defaults(name: str) -> StudyMethod:
     method: StudyMethod = registry.build("methods", name, {})
-    return method if method.label == name else replace(method, called=name)
+    return method if method.display_name == name else replace(method, called=name)

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from w2slab.analysis.judge import Row, columns
+from w2slab.analysis.estimator import Row, columns
 from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
@@ -127,7 +127,8 @@ class Ranking:
             of_tasks.append(
                 [
                     BySeed(
-                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1), drawn[:, i * n_seeds : (i + 1) * n_seeds]
+                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1, dtype=float),
+                        drawn[:, i * n_seeds : (i + 1) * n_seeds],
                     )
                     for i in range(len(names))
                 ]
@@ -172,7 +173,7 @@ class Ranking:
         """Return the verdict of a method that is not tested against the baseline; `None` for the others."""
         if row["same_as_baseline"]:
             return "baseline" if row["method"] == self.baseline else "same student"
-        return "reference" if row["told_truth"] else None
+        return "reference" if row["uses_truth"] else None
 
     def _row(self, name: str) -> Row:
         own, difference = self._by_seed[name], self.differences()[name]

@@ -1,4 +1,4 @@
-"""Reliability curves: how often models are right, against how sure they say they are."""
+"""Reliability curves: accuracy against confidence."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reliability(studio: Studio, rows: Sequence[Row], *, weak: str, title: str, p
     axes.set_xlim(low - 2, 102)
     axes.set_ylim(low - 2, 102)
     axes.set_xlabel("confidence, %", fontsize=8.5)
-    axes.set_ylabel("right, %")
+    axes.set_ylabel("accuracy, %")
     studio.method_key(sheet, methods, lines=True, n_rows_below=1)
     role_key(studio, sheet, weak)
     return studio.publish(
@@ -60,15 +60,18 @@ def _curve(sheet: Sheet, rows: Sequence[Row], who: str, method: int | None, **lo
     many = [(100 * r["confidence"], 100 * r["accuracy"]) for r in rows if r["n"] >= few]
     if many:
         sheet.tell(sheet.axes.plot(*zip(*many, strict=True), zorder=2, **look), method)
+    sheet.intervals(
+        [(100 * r["confidence"], 100 * r["accuracy_low"], 100 * r["accuracy_high"]) for r in rows if r["n"] >= few],
+        look["color"],
+        method,
+    )
     for row in rows:
         x, y, is_faint = 100 * row["confidence"], 100 * row["accuracy"], row["n"] < few
-        if not is_faint:
-            sheet.interval(x, 100 * row["accuracy_low"], 100 * row["accuracy_high"], look["color"], method)
         faint = {"alpha": 0.3} if is_faint else {"zorder": 4}
         point = sheet.axes.plot(x, y, linestyle="none", color=look["color"], **marker, **faint)
         model = f"{tips.name(row['model'])}, {who}"
-        sure = f"confidence {percent(row['confidence'])} %, {tips.of_examples(row['n'])}"
-        sheet.tell(point, method, "\n".join([model, tips.measured("right", row, "accuracy"), sure]))
+        sure = f"confidence {percent(row['confidence'])}%, {tips.of_examples(row['n'])}"
+        sheet.tell(point, method, "\n".join([model, tips.measured("accuracy", row, "accuracy"), sure]))
 
 
 def role_key(studio: Studio, sheet: Sheet, weak: str) -> None:

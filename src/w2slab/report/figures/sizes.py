@@ -46,7 +46,7 @@ def accuracy(studio: Studio, rows: Sequence[Row], setting: Setting | None, prefi
 
 
 def _on_truth(studio: Studio, sheet: Sheet, rows: Sequence[Row]) -> None:
-    """The heavy line: models trained on true labels, as ceilings where they are some, else as supervisors."""
+    """The thick line: models trained on ground truth, as ceilings where they are some, else as supervisors."""
     models = [r for r in rows if r["weak"] not in studio.look.sources]
     found = {r["weak"]: (r["supervisor_accuracy"], r, "supervisor_accuracy") for r in models}
     found |= {r["strong"]: (r["ceiling_accuracy"], r, "ceiling_accuracy") for r in rows}
@@ -58,7 +58,7 @@ def _on_truth(studio: Studio, sheet: Sheet, rows: Sequence[Row]) -> None:
         point = sheet.axes.plot(x, y, "o", color=INK, markersize=3.6, markeredgewidth=0, zorder=3)
         sheet.tell(point, tip=tips.on_truth(name, found[name][0], row, column))
     sheet.axes.annotate(
-        "true labels",
+        "ground truth",
         (xs[-1], ys[-1]),
         (-6, 4),
         textcoords="offset points",

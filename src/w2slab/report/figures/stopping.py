@@ -15,8 +15,8 @@ from w2slab.report.words import percent
 
 POINTS = {
     "last": "last step",
-    "weak-labels": "stopped on\nweak labels",
-    "true-labels": "best on true\nlabels (a cheat)",
+    "weak-labels": "early stopping\non weak labels",
+    "true-labels": "oracle early\nstopping",
 }
 
 
@@ -48,8 +48,8 @@ _MARKERS: dict[str, dict[str, Any]] = {
 }
 _SAID = {
     "last": "at the last step",
-    "weak-labels": "where agreement with weak labels is best",
-    "true-labels": "where it is best on true labels",
+    "weak-labels": "early stopping (best agreement with weak labels)",
+    "true-labels": "oracle early stopping (uses ground truth)",
 }
 
 
@@ -69,7 +69,7 @@ def stopping(studio: Studio, rows: Sequence[Row]) -> Drawing:
             ]
             for row in own:
                 dot = axes.plot(x + shift, 100 * row["pgr"], marker, color=look.color(row["weak"]), alpha=0.7, ms=4.5)
-                said = f"{tips.heading(row)}\n{POINTS[point]}".replace("\nlabels", " labels").replace("on\n", "on ")
+                said = f"{tips.heading(row)}\n" + POINTS[point].replace("\n", " ")
                 sheet.tell(dot, place, f"{said}\n{tips.measured('PGR', row, 'pgr', 0)}")
             if own:
                 middle = 100 * median(r["pgr"] for r in own)
@@ -132,8 +132,8 @@ def _course(studio: Studio, sheet: Sheet, names: tuple[str, str, str], course: C
             xs[at], ys[at], color=color, linestyle="none", zorder=4, clip_on=False, **_MARKERS[point]
         )
         models = "{} → {}, {}".format(*map(tips.name, names))
-        said = f"after {percent(course.progress[at], 0)} % of its training, {_SAID[point]}"
-        sheet.tell(mark, own, f"{models}\ntest accuracy {percent(course.on_test[at])} %\n{said}")
+        said = f"after {percent(course.progress[at], 0)}% of its training, {_SAID[point]}"
+        sheet.tell(mark, own, f"{models}\ntest accuracy {percent(course.on_test[at])}%\n{said}")
 
 
 def _n_rows(studio: Studio, methods: Sequence[str]) -> int:
@@ -161,4 +161,4 @@ def _key_of_stops(studio: Studio, sheet: Sheet) -> None:
         Line2D([], [], color=INK, linestyle="none", **(look | {"markersize": 0.8 * look["markersize"]}))
         for look in _MARKERS.values()
     ]
-    studio.legend(sheet, keys, ["last", "weak labels", "true labels"], 0, handletextpad=0.2)
+    studio.legend(sheet, keys, ["last step", "early stopping", "oracle early stopping"], 0, handletextpad=0.2)

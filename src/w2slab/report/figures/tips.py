@@ -1,10 +1,11 @@
-"""What single marks of a figure say when they are pointed at: a heading, and lines below it."""
+"""Texts of single marks of a figure, shown when they are pointed at: a heading, and lines below it."""
 
 from __future__ import annotations
 
 from math import isnan
 from typing import Any
 
+from w2slab.analysis.verdicts import NOT_SIGNIFICANT
 from w2slab.report.words import count, inert, percent
 
 Row = dict[str, Any]
@@ -33,7 +34,7 @@ def agreement(row: Row, of: str, title: str) -> str:
 
 
 def difference(row: Row) -> str:
-    """A method beside the one it is held against."""
+    """A method beside the one it is compared with."""
     lines = [heading(row), measured("accuracy", row, "accuracy_difference", unit=" points")]
     if row["pgr_reason"] is None:
         lines.append(measured("PGR", row, "pgr_difference", 0, unit=" points"))
@@ -41,19 +42,19 @@ def difference(row: Row) -> str:
 
 
 def verdict(row: Row) -> str:
-    """Better, worse or no difference shown; in the last case what would have been found."""
+    """The verdict, and where it is not significant the minimum detectable effect."""
     found = row.get("detectable_accuracy", float("nan"))
-    if row["verdict"] != "no difference shown" or found is None or isnan(found):
+    if row["verdict"] != NOT_SIGNIFICANT or found is None or isnan(found):
         return str(row["verdict"])
     if found > 1:
-        return "no difference shown; too few seeds or examples to find any"
-    return f"no difference shown; {percent(found)} points would have been found with 80 % power"
+        return f"{NOT_SIGNIFICANT}; too few seeds or examples to detect any effect"
+    return f"{NOT_SIGNIFICANT}; minimum detectable effect: {percent(found)} points (80% power)"
 
 
 def on_truth(model: str, value: float, row: Row, column: str) -> str:
-    """Accuracy of a model that learned true labels."""
+    """Accuracy of a model trained on ground truth."""
     shown = {"x": value, "x_low": row.get(f"{column}_low"), "x_high": row.get(f"{column}_high")}
-    return "\n".join([f"{name(model)}, true labels", measured("accuracy", shown, "x")])
+    return "\n".join([f"{name(model)}, trained on ground truth", measured("accuracy", shown, "x")])
 
 
 def heading(row: Row) -> str:
@@ -61,7 +62,7 @@ def heading(row: Row) -> str:
     return f"{pair(row)}, {name(row['method'])}"
 
 
-def measured(what: str, row: Row, column: str, digits: int = 1, unit: str = " %") -> str:
+def measured(what: str, row: Row, column: str, digits: int = 1, unit: str = "%") -> str:
     """A number with its interval, where it has one."""
     low, high = row.get(f"{column}_low"), row.get(f"{column}_high")
     ends = "" if low is None or high is None or isnan(low) else f" ({percent(low, digits)} to {percent(high, digits)})"

@@ -16,7 +16,7 @@ SHIPPED = Path(__file__).parents[2] / "assets" / "chess" / "puzzles.parquet"
 
 
 @dataclass(frozen=True)
-class ChessPuzzles(Task):
+class Chess(Task):
     """Chess puzzles: the candidates are the legal moves, the right one wins (Burns et al. 2023, appendix A.2).
 
     Args:

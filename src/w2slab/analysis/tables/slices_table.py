@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from w2slab.analysis.judge import ROLES, Cell, Judge, Row, columns
+from w2slab.analysis.estimator import Batch, Columns, Estimator, Row, columns
+from w2slab.analysis.tabular import IDENTITY_COLUMNS, LEVEL, SEEDS, Column, Table, TaskResults
 
 if TYPE_CHECKING:
     from w2slab.data.examples import Examples
@@ -34,30 +35,27 @@ class Slice(NamedTuple):
     places: np.ndarray
 
 
-def slice_rows(judge: Judge, cells: Sequence[Cell]) -> list[Row]:
+def _rows(results: TaskResults) -> list[Row]:
     """A row per method, pair and slice, seeds pooled; controls are left out.
 
-    Each slice is judged as a test set of its own, with resamples of its own: what is undefined on it is said to be.
+    Each slice is judged as a test set of its own, with resamples of its own: where PGR is undefined on it there is a
+    reason.
     """
-    students = [cell for cell in cells if cell.is_reported and cell.identity["control"] is None]
-    asked = [each for cell in students for role in ROLES for each in cell.of(role)]
+    students = [cell for cell in results.reported if cell.identity["control"] is None]
     rows = []
-    for each in slices_of(judge.judgement.test.examples):
-        own = Judge(judge.judgement.part(f"{each.by}: {each.name}", each.places, asked), judge.level, judge.min_gap)
+    for each in slices_of(results.estimator.evidence.test.examples) if students else ():
+        evidence = results.estimator.evidence.on(f"{each.by}: {each.name}", each.places)
+        own = Estimator(evidence, results.study.level, results.study.min_gap)
         names = {"slice_by": each.by, "slice": each.name, "slice_rank": each.rank}
         sizes = {"n_test": len(each.places), "n_groups": own.n_units}
-        for cell in students:
-            pgr = own.pgr(cell)
-            rows.append(
-                cell.ids
-                | {"seeds": cell.seeds}
-                | names
-                | sizes
-                | own.accuracies(cell)
-                | columns("pgr", pgr.estimate)
-                | {"pgr_reason": pgr.reason, "level": judge.level}
-            )
+        for cell, row in zip(students, own.rows(_columns, students), strict=True):
+            rows.append(cell.ids | {"seeds": cell.seeds} | names | sizes | row)
     return rows
+
+
+def _columns(batch: Batch) -> Columns:
+    pgr = batch.pgr
+    return batch.accuracies() | columns("pgr", pgr.estimate) | {"pgr_reason": pgr.reasons, "level": batch.level}
 
 
 def slices_of(examples: Examples) -> Iterator[Slice]:
@@ -129,3 +127,25 @@ def _name(value: Any) -> str:
     if value is None:
         return UNKNOWN
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
+TABLES = (
+    Table(
+        "slices", 90, _rows,
+        (
+            *IDENTITY_COLUMNS,
+            SEEDS,
+            Column("slice_by", "text", "By", "The column that tells examples apart."),
+            Column("slice", "text", "Part", "Its value, or a range of them."),
+            Column("slice_rank", "number", "", "The place of the part among its like."),
+            Column("n_test", "number", "Test examples"),
+            Column("n_groups", "number"),
+            Column("supervisor_accuracy", "share", "Supervisor", has_interval=True),
+            Column("student_accuracy", "share", "Student", has_interval=True),
+            Column("ceiling_accuracy", "share", "Ceiling", has_interval=True),
+            Column("pgr", "share", "PGR", has_interval=True),
+            Column("pgr_reason", "text", "", "The reason why PGR is undefined."),
+            LEVEL,
+        ),
+    ),
+)  # fmt: skip

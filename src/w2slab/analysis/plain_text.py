@@ -1,22 +1,19 @@
-"""The summary of a study as a plain table for a terminal, and rows as a CSV file."""
+"""The summary of a study as a plain table for a terminal."""
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from math import isnan
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from w2slab.analysis import Results
+    from w2slab.analysis.results import Results
 
 _HEADS = ("task", "weak → strong", "method", "supervisor", "student", "ceiling", "PGR")
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """A fraction as a percentage without its sign, `-` where there is none; never `-0.0`."""
-    return "-" if isnan(value) else f"{round(100 * value, digits) + 0.0:.{digits}f}"
+    """A fraction as a percentage without its sign, `-` where there is none; never a negative 0."""
+    return "-" if isnan(value) else f"{round(100 * value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def span(row: dict[str, Any], name: str, digits: int = 1) -> str:
@@ -29,7 +26,10 @@ def render(results: Results) -> str:
     rows = [_line(row) for control in (False, True) for row in results.reported(control=control)]
     lines = aligned([_HEADS, *rows])
     covered = dict.fromkeys(row["interval_covers"] for row in results.summary)
-    lines += ["", f"In percent, with {100 * results.level:g} % intervals over {'; '.join(covered) or 'nothing yet'}."]
+    lines += [
+        "",
+        f"Values in %; {100 * results.level:g}% confidence intervals over {'; '.join(covered) or 'nothing yet'}.",
+    ]
     lines += results.notes()
     if results.missing:
         total = len(results.missing) + results.n_judged
@@ -59,21 +59,3 @@ def aligned(rows: list[tuple[str, ...]]) -> list[str]:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return [lines[0], "  ".join("-" * width for width in widths), *lines[1:]]
-
-
-def write_csv(rows: Sequence[dict[str, Any]], path: Path) -> Path:
-    """Write rows as CSV; the header comes from the first row, NaN and `None` are left empty."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(rows[0].keys() if rows else [])
-        writer.writerows([_cell(value) for value in row.values()] for row in rows)
-    return path
-
-
-def _cell(value: Any) -> Any:
-    if value is None or (isinstance(value, float) and isnan(value)):
-        return ""
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return " ".join(map(str, value)) if isinstance(value, tuple) else value
