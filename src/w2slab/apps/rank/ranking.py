@@ -122,7 +122,7 @@ class Ranking:
             of_tasks.append(
                 [
                     BySeed(
-                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1, dtype=float),
+                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1),
                         drawn[:, i * n_seeds : (i + 1) * n_seeds],
                     )
                     for i in range(len(names))
