@@ -1,4 +1,4 @@
-"""How strong each rung of a study's ladder is on each of its tasks, finetuned on true labels.
+"""Accuracy of each rung of a study's ladder on each of its tasks, finetuned on the ground truth.
 
     python benchmarks/text_ladder.py benchmarks/text_ladder.yaml --random text-100k text-3m --out ladder.json
 
@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
+from w2slab.data.task_data import TaskData
 from w2slab.experiment import run as api
 from w2slab.graph import runner
 from w2slab.graph.executors import Processes
@@ -111,7 +112,7 @@ def report(jobs: dict[tuple[str, str, int], Job], store: Store, asked: argparse.
     sizes, seconds = {}, {}
     for (task, rung, _), found in jobs.items():
         if store.has(found.key):
-            truth = read_truth(store.folder(found.inputs["data"].key), "test")
+            truth = TaskData.made_by(found.inputs["data"], store.folder).truth("test")
             predicted = read_predictions(store.folder(found.key), "test")
             table.setdefault((task, rung), []).append(float(truth.is_right(predicted.choices).mean()))
             record = store.record(found.key)

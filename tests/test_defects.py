@@ -19,8 +19,10 @@ import torch
 
 from tests.conftest import result_bytes, w2slab
 from tests.models import small_models
-from w2slab.data.artifacts import read_examples, read_features, read_predictions
+from tests.small_data import write_data
+from w2slab.data.artifacts import read_features, read_predictions
 from w2slab.data.examples import Examples
+from w2slab.data.task_data import TaskData
 from w2slab.errors import StudyError
 from w2slab.experiment.plan import plan
 from w2slab.graph.job import JobContext
@@ -82,7 +84,7 @@ def test_resuming_overwrites_nothing_and_what_is_kept_is_what_predicted(study):
     student = plan(load_study(study)).comparisons[0].student
     folder = Store(store).folder(student.key)
     weights = load_file(folder / "checkpoint" / "model.safetensors")
-    examples = read_examples(Store(store).folder(student.inputs["data"].key), "test")
+    examples = TaskData.made_by(student.inputs["data"], Store(store).folder).examples("test")
     features = np.array(examples.table.column("features").to_pylist(), dtype=np.float32)[:, 8:16]
     logits = torch.from_numpy(features) @ weights["weight"].T + weights["bias"]
     predicted = read_predictions(folder, "test").probs
@@ -127,20 +129,16 @@ def test_every_model_is_judged_on_every_example_however_long(decoder, study):
     store = Store(study.parent / ".w2slab")
     folders = [store.folder(job.key) for job in (row.supervisor, row.student, row.ceiling)]
     for split in ("test", "validation"):
-        ids = [read_predictions(folder, split).ids for folder in folders]
-        assert ids[0] == ids[1] == ids[2]
+        judged = [read_predictions(folder, split).positions.tolist() for folder in folders]
+        assert judged[0] == judged[1] == judged[2]
 
 
 # "EleutherAI/w2s activation gathering holds all layers x all examples on the GPU and runs one example at a time."
 def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder, tmp_path, monkeypatch):
-    from w2slab.data.artifacts import write_examples, write_prepared
-
     made = texts(*[f"good film {n}" for n in range(50)])
     data, out = tmp_path / "data", tmp_path / "out"
-    data.mkdir()
     out.mkdir()
-    write_examples(data, "test", made)
-    write_prepared(data, {"classes": ["no", "yes"], "n_examples": {"test": 50}, "chance": 0.5})
+    write_data(data, {"test": (made, [[0]] * 50)})
     calls: list[int] = []
     counted = embed_job.features
 
@@ -152,7 +150,9 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
 
     monkeypatch.setattr(embed_job, "features", counting)
     model = HuggingFace("tiny", path={"aside": str(decoder)})
-    context = JobContext({"data": data}, out, tmp_path / "work", options=RunOptions(prediction_batch=16, device="cpu"))
+    context = JobContext(
+        {"task": data, "data": data}, out, tmp_path / "work", options=RunOptions(prediction_batch=16, device="cpu")
+    )
     facts = embed(asdict(EmbedSpec(model=model, layer=1)), context)
     assert max(calls) > 1
     assert sum(calls) == 50

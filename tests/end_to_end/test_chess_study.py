@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import textwrap
 
-import pyarrow.parquet as pq
 import pytest
 
 from tests.conftest import w2slab
-from w2slab.data.artifacts import read_predictions, read_truth
+from w2slab.data.artifacts import read_predictions
+from w2slab.data.task_data import TaskData
 from w2slab.experiment.plan import plan
 from w2slab.graph.store import Store
 from w2slab.study.reading import load_study
@@ -54,24 +54,24 @@ def test_predictions_are_probabilities_over_the_legal_moves(finished):
     store = Store(finished / ".w2slab")
     row = planned.comparisons[0]
     predictions = read_predictions(store.folder(row.student.key), "test")
-    examples = pq.read_table(store.folder(row.data.key) / "test.parquet")
-    assert predictions.ids == examples.column("id").to_pylist()
-    assert [len(moves) for moves in examples.column("candidates").to_pylist()] == predictions.n_candidates.tolist()
+    data = TaskData.made_by(row.data, store.folder)
+    examples = data.examples("test")
+    assert predictions.positions.tolist() == data.positions("test").tolist()
+    assert [len(moves) for moves in examples.candidates] == predictions.n_candidates.tolist()
     assert predictions.probs.sum(axis=1) == pytest.approx(1, abs=1e-5)
-    assert "right" not in examples.column_names
+    assert "right" not in examples.table.column_names
 
 
 def test_puzzles_of_one_game_stand_in_one_split(finished):
     planned = plan(load_study(finished / "study.yaml"))
-    folder = Store(finished / ".w2slab").folder(planned.comparisons[0].data.key)
-    names = ("supervisor_train", "student_train", "validation", "test")
-    groups = [set(pq.read_table(folder / f"{name}.parquet").column("group").to_pylist()) for name in names]
+    data = TaskData.made_by(planned.comparisons[0].data, Store(finished / ".w2slab").folder)
+    groups = [set(data.examples(name).groups) for name in ("supervisor_train", "student_train", "validation", "test")]
     assert sum(map(len, groups)) == len(set().union(*groups))
 
 
 def test_a_mating_move_counts_as_right_whichever_it_is(finished):
     planned = plan(load_study(finished / "study.yaml"))
-    truth = read_truth(Store(finished / ".w2slab").folder(planned.comparisons[0].data.key), "test")
+    truth = TaskData.made_by(planned.comparisons[0].data, Store(finished / ".w2slab").folder).truth("test")
     several = [right for right in truth.right if len(right) > 1]
     assert several
     assert all(len(set(right)) == len(right) for right in several)

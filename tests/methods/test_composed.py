@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 
 import numpy as np
+import pyarrow as pa
 
 from tests.jobs.conftest import bench
 from tests.methods.planning import planned, problems, student, study
+from tests.small_data import write_data
 from w2slab import registry
-from w2slab.data.artifacts import read_weights, write_predictions, write_prepared
+from w2slab.data.artifacts import read_weights, write_predictions
+from w2slab.data.examples import Examples
+from w2slab.data.labels import Labels
 from w2slab.jobs import relabel as job
 from w2slab.jobs.relabel import RelabelSpec
 from w2slab.objectives import ReverseKL
@@ -98,33 +102,21 @@ def test_the_schema_knows_bare_names_and_mappings():
 
 # What one relabeling leaves out stays out, and weights multiply.
 def test_weights_of_one_relabeling_reach_through_the_next(bench):
-    data, labels = bench.root / "data", bench.root / "labels"
-    data.mkdir()
-    write_prepared(data, {"classes": ["no", "yes"]})
+    ids, labels = [f"e{i}" for i in range(4)], bench.root / "labels"
+    table = pa.table({"id": ids, "group": ids})
+    data = write_data(bench.root / "data", {"student_train": (Examples(table, ("no", "yes")), [[0]] * 4)})
     sure = np.array([0.9, 0.6, 0.8, 0.7], dtype=np.float32)
-    given = Labels([f"e{i}" for i in range(4)], np.stack([1 - sure, sure], axis=1), np.full(4, 2))
+    given = Labels(np.arange(4), np.stack([1 - sure, sure], axis=1), np.full(4, 2))
     write_predictions(labels, "student_train", given)
-    write_examples_of(data)
 
     def relabel(name, fields, labels, out):
         spec = RelabelSpec(relabeling=registry.build("relabelings", name, fields), seed=0)
         return bench.run(job.relabel, spec, {"data": data, "labels": labels}, out)
 
     first = relabel("confidence-filter", {"keep": 0.5}, labels, "first")
-    np.testing.assert_array_equal(read_weights(first, "student_train")[1], [1, 0, 1, 0])
+    np.testing.assert_array_equal(read_weights(first, "student_train").values, [1, 0, 1, 0])
     hard = relabel("hard-labels", {}, first, "hard")
-    np.testing.assert_array_equal(read_weights(hard, "student_train")[1], [1, 0, 1, 0])
+    np.testing.assert_array_equal(read_weights(hard, "student_train").values, [1, 0, 1, 0])
     assert bench.facts["n_left_out"] == 2
     again = relabel("confidence-filter", {"keep": 0.25}, first, "again")
-    np.testing.assert_array_equal(read_weights(again, "student_train")[1], [1, 0, 0, 0])
-
-
-def write_examples_of(data):
-    import pyarrow as pa
-
-    from w2slab.data.artifacts import write_examples
-    from w2slab.data.examples import Examples
-
-    ids = [f"e{i}" for i in range(4)]
-    table = pa.table({"id": pa.array(ids), "group": pa.array(ids), "n_candidates": pa.array([2] * 4)})
-    write_examples(data, "student_train", Examples(table, ("no", "yes")))
+    np.testing.assert_array_equal(read_weights(again, "student_train").values, [1, 0, 0, 0])

@@ -8,6 +8,7 @@ import pytest
 from tests.methods.planning import planned, student, study
 from w2slab.analysis import collect
 from w2slab.data.artifacts import read_predictions, read_weights
+from w2slab.data.task_data import TaskData
 from w2slab.experiment import run as api
 from w2slab.experiment.plan import plan
 from w2slab.graph.store import Store
@@ -86,9 +87,9 @@ def test_after_each_boosted_member_its_errors_weigh_half(done):
     labels = student(of, method="ensemw2s").inputs["labels"]
     for i in (1, 2):
         weights, member = labels.inputs[f"weights_{i}"], labels.inputs[f"member_{i - 1}"]
-        truth = data_in(store.folder(of.comparisons[0].data.key)).truth("supervisor_train")
+        truth = TaskData.made_by(of.comparisons[0].data, store.folder).truth("supervisor_train")
         choices = predictions(store, member, "supervisor_train").argmax(axis=1)
-        _, found = read_weights(store.folder(weights.key), "supervisor_train")
+        found = read_weights(store.folder(weights.key), "supervisor_train").values
         assert np.average(~truth.is_right(choices), weights=found) == pytest.approx(0.5, abs=1e-5)
 
 

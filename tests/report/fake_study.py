@@ -382,8 +382,5 @@ def on_many_tasks_results(results: Results, n_tasks: int = 20) -> Results:
     """The results that `on_many_tasks` would have, without judging the same again and again."""
     parts = ("rows", "summary", "differences", "calibration", "reliability", "anatomy", "diagnostics", "slices")
     tasks = [f"task-{i}" for i in range(n_tasks)]
-    copied = {
-        name: [row | {"task": task} for task in tasks for row in results[name]]
-        for name in (*parts, "ceilings")
-    }
+    copied = {name: [row | {"task": task} for task in tasks for row in results[name]] for name in (*parts, "ceilings")}
     return results.replaced(**copied, over_tasks=[row | {"n_tasks": n_tasks} for row in results["over_tasks"]])

@@ -9,8 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from w2slab.data.labels import Labels
 from w2slab.data.examples import Examples, Truth
+from w2slab.data.labels import Labels
 from w2slab.report.exhibits import Judged
 from w2slab.report.gallery import Gallery, sort_out
 from w2slab.report.html import render

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -40,40 +41,41 @@ MOVES = with_candidates(["e2e4", "g1f3", "b1c3"], ["e7e8q", "e7e8n"])
 
 def test_classes_are_named_or_numbered_in_the_order_of_the_task(read):
     labels = read([{"id": "e3", "label": "yes"}, {"id": "e0", "label": 1}, {"id": "e1", "label": "0"}], NO_YES)
-    found = labels.of({"test": ["e0", "e1"], "reserve": ["e3"]})
-    assert found["test"].tolist() == [[0, 1], [1, 0]]
-    assert found["reserve"].tolist() == [[0, 1]]
+    found = labels.of({"test": np.array([0, 1]), "reserve": np.array([3])})
+    assert found["test"].positions.tolist() == [0, 1]
+    assert found["test"].probs.tolist() == [[0, 1], [1, 0]]
+    assert found["reserve"].probs.tolist() == [[0, 1]]
 
 
 def test_a_class_that_is_called_by_a_number_is_meant_by_it(read):
     labels = read([{"id": "e0", "label": 1}, {"id": "e1", "label": "2"}], with_classes("2", "1"))
-    assert labels.probs.tolist() == [[0, 1], [1, 0]]
+    assert labels.labels.probs.tolist() == [[0, 1], [1, 0]]
     with pytest.raises(DataError, match="label: '0' is no class; allowed: 2, 1"):
         read([{"id": "e0", "label": 0}], with_classes("2", "1"))
 
 
 def test_candidates_are_named_by_number_or_text(read):
     labels = read([{"id": "e1", "label": "e7e8n"}, {"id": "e0", "label": 2}], MOVES)
-    assert labels.of({"test": ["e0", "e1"]})["test"].tolist() == [[0, 0, 1], [0, 1, 0]]
+    assert labels.of({"test": np.array([0, 1])})["test"].probs.tolist() == [[0, 0, 1], [0, 1, 0]]
     labels = read([{"id": "e0", "probs": {"g1f3": 0.75, "0": 0.25}}, {"id": "e1", "probs": [0.5, 0.5]}], MOVES)
-    assert labels.probs.tolist() == [[0.25, 0.75, 0], [0.5, 0.5, 0]]
+    assert labels.labels.probs.tolist() == [[0.25, 0.75, 0], [0.5, 0.5, 0]]
     labels = read([{"id": "e0", "votes": ["g1f3", 1, "b1c3", "g1f3"]}], MOVES)
-    assert labels.probs.tolist() == [[0, 0.75, 0.25]]
+    assert labels.labels.probs.tolist() == [[0, 0.75, 0.25]]
     assert labels.annotators == [f"annotator {i}" for i in range(1, 5)]
 
 
 def test_spaces_around_a_candidate_do_not_count(read):
     answers = with_candidates([" Paris.", " Rome."])
-    assert read([{"id": "e0", "label": "Rome."}], answers).probs.tolist() == [[0, 1]]
-    assert read([{"id": "e0", "label": " Paris."}], answers).probs.tolist() == [[1, 0]]
+    assert read([{"id": "e0", "label": "Rome."}], answers).labels.probs.tolist() == [[0, 1]]
+    assert read([{"id": "e0", "label": " Paris."}], answers).labels.probs.tolist() == [[1, 0]]
 
 
 def test_text_that_is_also_the_number_of_another_candidate_is_refused(read):
     sums = with_candidates(["2", "1", "7"])
-    assert read([{"id": "e0", "label": 1}], sums).probs.tolist() == [[0, 1, 0]]  # number and text at once
-    assert read([{"id": "e0", "label": 2}], sums).probs.tolist() == [[0, 0, 1]]  # a number is a number
-    assert read([{"id": "e0", "label": "7"}], sums).probs.tolist() == [[0, 0, 1]]
-    assert read([{"id": "e0", "probs": [0.5, 0.5, 0]}], sums).probs.tolist() == [[0.5, 0.5, 0]]
+    assert read([{"id": "e0", "label": 1}], sums).labels.probs.tolist() == [[0, 1, 0]]  # number and text at once
+    assert read([{"id": "e0", "label": 2}], sums).labels.probs.tolist() == [[0, 0, 1]]  # a number is a number
+    assert read([{"id": "e0", "label": "7"}], sums).labels.probs.tolist() == [[0, 0, 1]]
+    assert read([{"id": "e0", "probs": [0.5, 0.5, 0]}], sums).labels.probs.tolist() == [[0.5, 0.5, 0]]
     with pytest.raises(DataError, match="'2' is the text of candidate 0 and the number of another"):
         read([{"id": "e0", "label": "2"}], sums)
     with pytest.raises(DataError, match="'x' is the text of several candidates; write the number"):
@@ -114,13 +116,13 @@ def test_the_first_five_mistakes_are_told_and_all_are_counted(read):
 def test_examples_without_a_label_are_counted_by_split(read):
     labels = read([{"id": "e0", "label": 0}], NO_YES)
     with pytest.raises(DataError) as caught:
-        labels.of({"student_train": ["e0", "e1"], "test": ["e2", "e3"], "reserve": []})
+        labels.of({"student_train": np.array([0, 1]), "test": np.array([2, 3]), "reserve": np.array([], dtype=int)})
     told = str(caught.value).splitlines()
     assert told[0].endswith("weak.jsonl: 3 examples have no label (student_train 1, test 2):")
     assert told[1:4] == ['  student_train: "e1"', '  test: "e2"', '  test: "e3"']
     assert "Test is labelled as well, since there the labels are judged as a supervisor." in told[4]
     with pytest.raises(DataError) as caught:
-        labels.of({"student_train": ["e0", "e1"]})
+        labels.of({"student_train": np.array([0, 1])})
     assert "Test" not in str(caught.value)
 
 
@@ -128,10 +130,10 @@ def test_parquet_holds_lists_mappings_and_gaps(tmp_path):
     path = tmp_path / "weak.parquet"
     pq.write_table(pa.table({"id": ["e0", "e1"], "votes": [{"x": "no", "y": "yes"}, {"x": None, "y": "yes"}]}), path)
     labels = read_task_labels(path, NO_YES)
-    assert labels.probs.tolist() == [[0.5, 0.5], [0, 1]]
+    assert labels.labels.probs.tolist() == [[0.5, 0.5], [0, 1]]
     assert labels.annotators == ["x", "y"]
     pq.write_table(pa.table({"id": ["e0", "e1"], "probs": [{"no": 1.0}, {"yes": 1.0}]}), path)
-    assert read_task_labels(path, NO_YES).probs.tolist() == [[1, 0], [0, 1]]
+    assert read_task_labels(path, NO_YES).labels.probs.tolist() == [[1, 0], [0, 1]]
     maps = pa.array([[("yes", 0.75), ("no", 0.25)]], pa.map_(pa.string(), pa.float64()))
     pq.write_table(pa.table({"id": ["e0"], "probs": maps}), path)
-    assert read_task_labels(path, NO_YES).probs.tolist() == [[0.25, 0.75]]
+    assert read_task_labels(path, NO_YES).labels.probs.tolist() == [[0.25, 0.75]]

@@ -12,7 +12,7 @@ import pytest
 
 from w2slab import registry
 from w2slab.data.examples import Labelled
-from w2slab.jobs.prepare import split
+from w2slab.data.splitting import split, table_of
 
 DATA = Path(os.environ.get("W2SLAB_DATA") or Path(__file__).parents[3] / "shared" / "data")
 
@@ -92,7 +92,7 @@ def test_what_belongs_together_is_one_group_and_in_one_split(name):
     texts = labelled.examples.table.column("text").to_pylist()
     assert len(set(zip(texts, groups, strict=True))) == len(set(texts))  # items of one text have one group
     sizes = dict.fromkeys(("supervisor_train", "student_train", "validation", "test"))
-    parts = split(labelled, np.arange(len(groups)), sizes, seed=0, task=name)
+    parts = split(table_of(labelled, name, balanced=False), sizes, seed=0)
     in_parts = Counter(group for part in parts.values() for group in {groups[i] for i in part})
     assert max(in_parts.values()) == 1
 

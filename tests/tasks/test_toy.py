@@ -6,7 +6,13 @@ import sys
 import numpy as np
 import pytest
 
+from tests.jobs.conftest import bench
+from tests.small_data import data_in
+from w2slab.data.artifacts import read_predictions
 from w2slab.tasks.toy import Toy
+from w2slab.training.recipe import Recipe
+
+__all__ = ["bench"]
 
 
 def labels(task: Toy) -> np.ndarray:
@@ -50,36 +56,20 @@ def test_it_loads_without_torch():
 
 
 # "Weak-to-strong must really happen on it: the naive student beats its supervisor."
-def test_weak_to_strong_generalization_happens(tmp_path):
-    from dataclasses import asdict
+def test_weak_to_strong_generalization_happens(bench):
+    data = bench.data(Toy(), {"supervisor_train": None, "student_train": None, "validation": 500, "test": 2000}, "data")
+    test = data_in(data).truth("test")
 
-    from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec
-
-    from w2slab.data.artifacts import read_predictions, read_truth
-    from w2slab.graph.job import JobContext
-    from w2slab.jobs.finetune import finetune
-    from w2slab.jobs.prepare import prepare
-
-    def run(job, spec, name, **inputs):
-        (tmp_path / name).mkdir()
-        job(asdict(spec), JobContext(inputs=inputs, out=tmp_path / name, work=tmp_path / f"{name}.work"))
-        return tmp_path / name
-
-    def accuracy(n_features, split, name, **inputs):
-        spec = FinetuneSpec(
-            model=PluginSpec(name="linear", fields={"name": name, "n_features": n_features}),
+    def accuracy(n_features, split, name, **labels):
+        spec = bench.spec(
+            n_features,
             train_split=split,
-            labels="soft" if "labels" in inputs else "true",
-            objective=PluginSpec(name="cross-entropy"),
-            recipe=RecipeSpec(epochs=3, lr=0.01, curve_points=0),
-            seed=0,
+            labels="soft" if labels else "true",
+            recipe=Recipe(epochs=3, lr=0.01, curve_points=0),
         )
-        out = run(finetune, spec, name, data=data, **inputs)
-        test = read_predictions(out, "test")
-        return out, read_truth(data, "test").is_right(test.choices).mean()
+        out = bench.finetune(name, {"data": data, **labels}, spec)
+        return out, test.is_right(read_predictions(out, "test").choices).mean()
 
-    sizes = {"supervisor_train": None, "student_train": None, "validation": 500, "test": 2000}
-    data = run(prepare, PrepareSpec(task=PluginSpec(name="toy"), sizes=sizes, seed=0), "data")
     supervisors = {n: accuracy(n, "supervisor_train", f"supervisor-{n}") for n in (2, 8)}
     ceilings = {n: accuracy(n, "student_train", f"ceiling-{n}")[1] for n in (8, 32)}
     for weak, strong in ((2, 8), (2, 32), (8, 32)):

@@ -29,25 +29,25 @@ def texts(lines):
 def test_hard_labels_are_certain_and_numbers_are_ordered_by_size(texts, lines):
     labels = read_labels(lines("weak.jsonl", [{"id": i, "label": c} for i, c in enumerate([10, 9, 10, 9])]), texts)
     assert labels.classes == ("9", "10")
-    assert labels.probs.tolist() == [[0, 1], [1, 0], [0, 1], [1, 0]]
+    assert labels.labels.probs.tolist() == [[0, 1], [1, 0], [0, 1], [1, 0]]
     assert labels.votes is None
 
 
 def test_labels_are_matched_by_id_and_not_by_place(texts, lines):
     labels = read_labels(lines("weak.jsonl", [{"id": i, "label": "ab"[i % 2]} for i in (3, 0, 2, 1)]), texts)
-    assert labels.probs[:, 1].tolist() == [0, 1, 0, 1]
+    assert labels.labels.probs[:, 1].tolist() == [0, 1, 0, 1]
 
 
 def test_probabilities_come_as_list_or_by_class(texts, lines):
     rows = [{"id": 0, "probs": [0.25, 0.75]}, *({"id": i, "probs": {"1": 1}} for i in (1, 2, 3))]
-    assert read_labels(lines("weak.jsonl", rows), texts).probs[:2].tolist() == [[0.25, 0.75], [0, 1]]
+    assert read_labels(lines("weak.jsonl", rows), texts).labels.probs[:2].tolist() == [[0.25, 0.75], [0, 1]]
 
 
 def test_votes_become_shares(texts, lines):
     rows = [{"id": 0, "votes": {"x": "a", "y": "b", "z": "b"}}]
     rows += [{"id": i, "votes": ["a", None, "b"]} for i in (1, 2, 3)]
     labels = read_labels(lines("weak.jsonl", rows), texts)
-    assert labels.probs[:, 1].tolist() == pytest.approx([2 / 3, 0.5, 0.5, 0.5])
+    assert labels.labels.probs[:, 1].tolist() == pytest.approx([2 / 3, 0.5, 0.5, 0.5])
     assert labels.annotators == ["x", "y", "z", "annotator 1", "annotator 3"]
     assert labels.votes[:, 0].tolist() == [0, 1, 1, -1, -1]
 
@@ -55,14 +55,14 @@ def test_votes_become_shares(texts, lines):
 def test_a_row_per_annotator_is_as_good_as_votes(texts, lines):
     rows = [{"id": i, "annotator": who, "label": c} for i in range(4) for who, c in (("x", "a"), ("y", "b"))]
     labels = read_labels(lines("weak.jsonl", rows), texts)
-    assert labels.probs.tolist() == [[0.5, 0.5]] * 4
+    assert labels.labels.probs.tolist() == [[0.5, 0.5]] * 4
     assert labels.votes.tolist() == [[0] * 4, [1] * 4]
 
 
 def test_cells_of_csv_hold_json(texts, tmp_path):
     path = tmp_path / "weak.csv"
     path.write_text('id,votes\n0,"[""a"",""b""]"\n1,"[""a""]"\n2,"{""x"": ""b""}"\n3,"[""b"", null]"\n')
-    assert read_labels(path, texts).probs[:, 0].tolist() == [0.5, 1, 0, 0]
+    assert read_labels(path, texts).labels.probs[:, 0].tolist() == [0.5, 1, 0, 0]
 
 
 MISTAKES = {
@@ -137,7 +137,7 @@ def test_candidates_are_chosen_by_number_or_field(lines):
     assert texts.table.column("candidates").to_pylist()[0] == [" Yes", " No"]
     labels = read_labels(lines("weak.jsonl", [{"id": 0, "label": "a2"}, {"id": 1, "label": 0}]), texts)
     assert labels.classes is None
-    assert labels.probs.tolist() == [[0, 1], [1, 0]]
+    assert labels.labels.probs.tolist() == [[0, 1], [1, 0]]
     with pytest.raises(DataError, match="allowed: 0 to 1, or a1, a2"):
         read_labels(lines("weak.jsonl", [{"id": 0, "label": 2}]), texts)
 
