@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from w2slab.shapes import Array, Float64
+from w2slab.shapes import Array, Float, Float64
 from w2slab.stats.resampling import Estimate, mean_estimate
 
 
@@ -36,7 +36,7 @@ class BySeed:
         draws: In each of R resamples of test examples, which all seeds share.
     """
 
-    observed: Float64[Array, "*C S"]
+    observed: Float[Array, "*C S"]
     draws: Float64[Array, "*C R S"]
 
     @cached_property
