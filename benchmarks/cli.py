@@ -1,4 +1,4 @@
-"""How long looking takes: `--help`, a finished study again, a graph of 10,000 jobs planned, and its memory.
+"""Time of commands that train nothing: `--help`, a finished study again, a plan of 10,000 jobs; and its memory.
 
     python benchmarks/cli.py                 this tree
     python benchmarks/cli.py OLD_COMMIT      beside an older commit
@@ -48,7 +48,7 @@ class Tree:
     def __init__(self, name: str, path: Path, folder: Path) -> None:
         self.name, self.path, self.folder = name, path, folder
         folder.mkdir()
-        (folder / "toy.yaml").write_text((ROOT / "examples" / "toy.yaml").read_text())
+        (folder / "toy.yaml").write_text((path / "examples" / "toy.yaml").read_text())
         (folder / "large.yaml").write_text(large_study(110))
         self.python("-m", "w2slab", "list")  # compiles it
         self.python("-m", "w2slab", "run", "toy.yaml", "--no-progress")

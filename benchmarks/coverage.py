@@ -1,4 +1,4 @@
-"""How often the intervals hold: studies are simulated with a known PGR, and judged by the code that judges real ones.
+"""Coverage of the intervals: studies are simulated with a known PGR, and judged by the code that judges real ones.
 
     python benchmarks/coverage.py --out coverage.csv          all cells, hours of one core; cells in the file are kept
     python benchmarks/coverage.py --out coverage.csv --table  the file as the tables of docs/statistics.md
@@ -34,7 +34,7 @@ INTERVALS = ("percentile", "bca", "fieller", "student", "difference")
 
 
 class Cell(NamedTuple):
-    """What is varied."""
+    """The factors that are varied."""
 
     n_test: int
     n_seeds: int
@@ -67,7 +67,7 @@ def simulate(cell: Cell, rng: np.random.Generator) -> Models:
 
 
 def judge(cell: Cell, models: Models, rng: np.random.Generator, n_resamples: int) -> dict[str, bool | None]:
-    """Whether each interval holds the truth; `None` where it is not given. `defined` says whether PGR is."""
+    """Return True for each interval that holds the truth, `None` where it is not given; `defined`: True if PGR is."""
     n = cell.n_test
     draws = resample_means(models.right.reshape(-1, n), rng=rng, n_resamples=n_resamples)
     draws = draws.reshape(n_resamples, 3, cell.n_seeds)
@@ -98,7 +98,7 @@ def judge(cell: Cell, models: Models, rng: np.random.Generator, n_resamples: int
 
 
 def holds(ends: tuple[float, float], truth: float) -> bool | None:
-    """Whether an interval holds the truth; `None` where there is none."""
+    """Return True if an interval holds the truth; `None` where there is none."""
     return None if isnan(ends[0]) else ends[0] <= truth <= ends[1]
 
 
@@ -188,7 +188,7 @@ def tables(rows: list[tuple[Cell, dict[str, float]]]) -> str:
 
 
 def noise_words(seed_noise: float) -> str:
-    """How far seeds differ."""
+    """Standard deviation over seeds."""
     return "seeds that differ" if seed_noise else "seeds alike"
 
 

@@ -1,4 +1,4 @@
-"""How fast our training loop is, as a share of a bare hand-written loop on the same batches; and of students in stacks.
+"""Speed of our training loop, as a share of a bare hand-written loop on the same batches; and of students in stacks.
 
     OMP_NUM_THREADS=1 python benchmarks/finetune.py
     W2SLAB_DATA=... OMP_NUM_THREADS=1 python benchmarks/finetune.py --stacked

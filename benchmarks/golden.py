@@ -1,4 +1,4 @@
-"""Whether results have moved between two trees: the same small studies run in both, on this machine, in one sitting.
+"""Compare the results of two trees: the same small studies run in both, on this machine, in one sitting.
 
     python benchmarks/golden.py OLD_COMMIT                  the commit against this working tree
     python benchmarks/golden.py --old PATH --new PATH       two working trees; --alike where both are old ones
@@ -135,10 +135,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         tree = checked_out(asked.commit, folder) if asked.old is None else asked.old.resolve()
+        new_tree = folder / "new"  # a copy, so that the working tree may be edited meanwhile
+        shutil.copytree(asked.new / "src", new_tree / "src", ignore=shutil.ignore_patterns("__pycache__"))
         for case in names:
             started = time.monotonic()
             try:
-                new = dumped(case, side, asked.new.resolve(), folder / "b")
+                new = dumped(case, side, new_tree.resolve(), folder / "b")
                 found = compare_folders(kept(case, tree, folder, asked.keep), new, renaming)
             except RuntimeError as error:
                 print(f"FAILED     {case:8} {error}", flush=True)

@@ -1,4 +1,4 @@
-"""How much faster a grid of heads is when it is trained together, and whether the solutions are the same.
+"""Speedup of a grid of heads that is trained together, and the distance of its solutions.
 
     OMP_NUM_THREADS=1 python benchmarks/heads.py
 

@@ -1,4 +1,4 @@
-"""How strong each rung of the chess ladder is: as pretrained, and finetuned on puzzles.
+"""Accuracy of each rung of the chess ladder: as pretrained, and finetuned on puzzles.
 
     python benchmarks/ladder.py --rungs src/w2slab/assets/chess --puzzles src/w2slab/assets/chess/puzzles.parquet
 
@@ -51,7 +51,7 @@ class Judged:
         self.encoded = batches.encode(Chessformer("any"), examples)
 
     def right(self, network: Any, placement: Any) -> np.ndarray:
-        """Whether the likeliest move of each puzzle counts as right, `[N]`."""
+        """Return True where the likeliest move of a puzzle counts as right, `[N]`."""
         from w2slab.training.predict import predict
 
         return self.truth.is_right(predict(network, self.encoded, placement, 256).argmax(axis=1))

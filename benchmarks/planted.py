@@ -1,4 +1,4 @@
-"""Whether verdicts can be trusted: studies with a planted difference between two methods, and with none.
+"""Error rates of verdicts: studies with a planted difference between two methods, and with none.
 
     python benchmarks/planted.py
 
@@ -29,7 +29,7 @@ SUPERVISOR, CEILING, NAIVE = 0.62, 0.84, 0.5
 def verdicts(
     points: float, n_seeds: int, *, n_studies: int, seed_noise: float = 0.6, n_test: int = 1000, resamples: int = 500
 ) -> list[str]:
-    """What is said of the method in each of so many studies.
+    """Return the verdict on the method in each of so many studies.
 
     Args:
         points: By how much it is better, in points of accuracy; 0 is a planted null.

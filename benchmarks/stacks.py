@@ -43,7 +43,7 @@ RECIPE = Recipe(epochs=1, curve_points=0)
 
 
 class Student(NamedTuple):
-    """What a student does not share with the others of its stack."""
+    """The parts of a student that its stack does not share."""
 
     targets: np.ndarray
     objective: Objective
@@ -199,7 +199,7 @@ def in_stacks(case: Case, chosen: list[Student], networks: list[nn.Module], way:
 
 
 def work(pipe: Any) -> None:
-    """What a process does: trains what is asked when it is told to; answers with seconds of clock and processor."""
+    """Serve as a worker: train when asked; answer with seconds of clock and processor."""
     warnings.filterwarnings("ignore", message=".*batching rule.*")
     cases: dict[str, Case] = {}
     running = loop.Running(Placement("cpu"))
@@ -245,12 +245,12 @@ def trained(pipes: list[Any], name: str, way: str | None = None, size: int = 1) 
 
 
 def ways(name: str) -> list[str]:
-    """How a rung's students can be stacked."""
+    """Ways to stack a rung's students."""
     return ["vmap"] if name.startswith("text") else list(FORWARDS)
 
 
 def check(case: Case) -> str:
-    """Whether stacks end with the weights of training one at a time, to rounding; gives how far they are apart.
+    """Return the distance of the weights of stacks from those of training one at a time; rounding alone is allowed.
 
     AdamW makes full steps even of gradients that are nothing but rounding, so there is no fixed tolerance. The measure
     is how far weights move apart where our loop takes each batch in two halves, which changes rounding only. Distances
@@ -310,7 +310,7 @@ def floor(case: Case) -> tuple[float, str]:
 
 
 def whole_jobs(name: str, step: float, faster: dict[str, float]) -> str:
-    """How many times as many whole jobs are done where 8 are one call; from the processor time of their parts.
+    """Return the speedup of whole jobs where 8 are one call; from the processor time of their parts.
 
     Args:
         name: The rung.

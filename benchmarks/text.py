@@ -1,4 +1,4 @@
-"""How much sooner our finetuning of a text model ends than a bare loop over the same examples.
+"""Speed of our finetuning of a text model, over a bare loop on the same examples.
 
     OMP_NUM_THREADS=2 python benchmarks/text.py
 

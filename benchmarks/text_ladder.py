@@ -1,4 +1,4 @@
-"""How strong each rung of a study's ladder is on each of its tasks, finetuned on true labels.
+"""Accuracy of each rung of a study's ladder on each of its tasks, finetuned on the ground truth.
 
     python benchmarks/text_ladder.py benchmarks/text_ladder.yaml --random text-100k text-3m --out ladder.json
 

@@ -11,10 +11,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def checked_out(commit: str, folder: Path) -> Path:
-    """Write `src` of a commit into a folder of its own, and return that; the repository is not touched."""
+    """Write sources and examples of a commit into a folder of its own, and return that folder."""
     tree = folder / "tree"
     tree.mkdir()
-    archive = subprocess.run(["git", "-C", str(ROOT), "archive", commit, "src"], check=True, capture_output=True)
+    command = ["git", "-C", str(ROOT), "archive", commit, "src", "examples"]
+    archive = subprocess.run(command, check=True, capture_output=True)
     with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
         files.extractall(tree, filter="data")
     return tree

@@ -12,16 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import w2slab
+from tests.page import blocks
 
 pytestmark = pytest.mark.docs
 
-PAGE = Path(__file__).parents[1] / "docs" / "adding.md"
-HEAD = """\
-from __future__ import annotations
-from typing import TYPE_CHECKING
-if TYPE_CHECKING:
-    from torch import Tensor
-"""
 ROWS = """\
 [w2slab.tasks]
 parity = brought:Parity
@@ -48,11 +42,11 @@ recipe: {epochs: 1, curve_points: 2}
 def installed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment in which the distribution is installed."""
     folder = tmp_path_factory.mktemp("brought")
-    code = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(), re.MULTILINE | re.DOTALL)
+    code = [block for block in blocks("python") if "class OneThread" not in block and "w2s.Study(" not in block]
     about = "brought-0.1.dist-info"
     wheel = folder / "brought-0.1-py3-none-any.whl"
     files = {
-        "brought.py": HEAD + "\n\n".join(code),
+        "brought.py": "\n\n".join(code),
         f"{about}/METADATA": "Metadata-Version: 2.1\nName: brought\nVersion: 0.1\n",
         f"{about}/WHEEL": "Wheel-Version: 1.0\nGenerator: by hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
         f"{about}/entry_points.txt": ROWS,

@@ -45,7 +45,7 @@ class Renaming:
 
 @dataclass
 class Compared:
-    """What was compared.
+    """The values that were compared, and their differences.
 
     Args:
         n_values: Values compared, by sort.

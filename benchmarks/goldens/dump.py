@@ -82,7 +82,7 @@ def collect(reading: Any) -> Dump:
 
 
 def _of_model(reading: Any, job: Any) -> Any:
-    """What a job leaves that is compared, each with its name."""
+    """Yield the results of a job that are compared, each with its name."""
     for split, ids, probs in reading.predictions(job):
         yield f"{split}|ids", ids
         yield f"{split}|probs", probs

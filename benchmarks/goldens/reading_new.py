@@ -43,7 +43,7 @@ class Reading:
         yield "predictions", self._results.predictions()
 
     def comparisons(self) -> Iterator[tuple[tuple[str, ...], Any]]:
-        """Who each student is (task, weak, strong, method, control, seed), and its comparison."""
+        """Identity of each student (task, weak, strong, method, control, seed), and its comparison."""
         for c in self._plan.comparisons:
             yield (c.task, c.weak, c.strong, c.method, str(c.control), str(c.seed)), c
 
@@ -61,7 +61,7 @@ class Reading:
                 yield f"{split} truth", _texts(right[positions[split]])
 
     def models(self, comparison: Any) -> Iterator[tuple[str, Any]]:
-        """Role and job of the models of a comparison, and of what the student learned from."""
+        """Role and job of the models of a comparison, and of the labels and weights of its student."""
         for role in ("supervisor", "student", "ceiling"):
             yield role, getattr(comparison, role)
         for name in ("labels", "weights"):
@@ -74,7 +74,7 @@ class Reading:
             yield job.kind, job
 
     def predictions(self, job: Any) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-        """What a job predicts: split, or `stopped` and the stopping point; ids [N]; probabilities, float32 [N, K]."""
+        """Predictions of a job: split, or `stopped` and the stopping point; ids [N]; probabilities, float32 [N, K]."""
         folder = self._folder(job)
         for kind, said in (("predictions", ""), ("stopping", "stopped ")):
             for path in sorted((folder / kind).glob("*.parquet")):

@@ -1,4 +1,4 @@
-"""What the new tree calls otherwise; everything that is not listed here has to be equal."""
+"""Renamed words of the new tree; everything that is not listed here has to be equal."""
 
 from __future__ import annotations
 

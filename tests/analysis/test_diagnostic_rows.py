@@ -122,9 +122,7 @@ def test_the_nearest_overlap_density_is_read(tmp_path):
     inputs = {"data": comparison.data, "labels": comparison.supervisor}
 
     def relabelled(name, facts, **inputs):
-        made = job(
-            fake_study.RelabelSpec(relabeling=name, seed=0), title=name, files=FileDigests(), **inputs
-        )
+        made = job(fake_study.RelabelSpec(relabeling=name, seed=0), title=name, files=FileDigests(), **inputs)
         store.records[made.key] = {"facts": facts}
         return made
 

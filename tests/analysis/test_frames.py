@@ -17,8 +17,7 @@ import fake_study
 
 import w2slab
 from tests.conftest import w2slab as command
-from w2slab.analysis import Results, collect
-from w2slab.analysis import all_tables
+from w2slab.analysis import Results, all_tables, collect
 from w2slab.analysis.frames import IDS
 from w2slab.data.artifacts import read_predictions, read_task, write_task
 from w2slab.data.examples import Truth

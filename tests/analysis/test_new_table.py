@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import w2slab.analysis.tables as package
-from w2slab.analysis import collect, all_tables
+from w2slab.analysis import all_tables, collect
 from w2slab.report.page import write_report
 
 MODULE = '''
@@ -38,7 +38,7 @@ MODULE = '''
                 Column("margin", "points", "Margin", "Accuracy minus chance.", has_interval=True),
                 Column("n_seeds", "number", "Seeds"),
             ),
-            section=Section("margins", "Margins", "How far from chance?", lead="Accuracy minus that of a random choice."),
+            section=Section("margins", "Margins", "How far from chance?", lead="Accuracy minus chance."),
             figure=Dots("margin", "Margin", "accuracy minus chance, points"),
         ),
     )
@@ -59,7 +59,11 @@ def test_it_appears_on_the_page_in_frames_and_in_files(with_margins, tmp_path):
     results = collect(plan, store, resamples=100)
     frame = results.frame("margins")
     assert list(frame.columns) == list(all_tables()["margins"].column_names)
-    summary = {tuple(row[n] for n in ("weak", "strong", "method", "control")): row for row in results.summary if row["is_reported"]}
+    summary = {
+        tuple(row[n] for n in ("weak", "strong", "method", "control")): row
+        for row in results.summary
+        if row["is_reported"]
+    }
     for row in results["margins"]:
         own = summary[tuple(row[n] for n in ("weak", "strong", "method", "control"))]
         assert row["margin"] == pytest.approx(own["student_accuracy"] - own["chance"])

@@ -17,31 +17,24 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 
-from fake_study import FakePlan, FakeStore
+from fake_study import FakePlan, FakeStore, FakeStudy, ModelSpec, SplitSpec, TaskSpec
 
 from tests.conftest import w2slab
-from w2slab import registry
 from w2slab.apps.compare.compare_page import write_page
 from w2slab.apps.compare.compare_table import plain, render
 from w2slab.apps.compare.compare_text import notes
 from w2slab.apps.compare.side_by_side import compare, compare_sides
 from w2slab.apps.compare.sides import Side
-from w2slab.data.artifacts import (
-    read_predictions,
-    read_truth,
-    write_predictions,
-    write_prepared,
-    write_split,
-)
-from w2slab.data.examples import Examples, Truth
-from w2slab.data.splits import Splits
+from w2slab.data.artifacts import read_predictions, write_positions, write_predictions, write_task
+from w2slab.data.examples import Examples, TaskTable, Truth
+from w2slab.data.labels import Labels
+from w2slab.data.task_data import TaskData
 from w2slab.errors import DataError, StudyError
 from w2slab.graph.job import Graph
 from w2slab.graph.store import Store
 from w2slab.jobs.comparison import Comparison
-from w2slab.jobs.finetune import FinetuneSpec
-from w2slab.jobs.prepare import PrepareSpec
-from w2slab.jobs.spec import job
+from w2slab.jobs.spec import FileDigests, job
+from w2slab.objectives import CrossEntropy
 from w2slab.stats.comparing import holm
 from w2slab.training.recipe import Recipe
 
@@ -60,40 +53,39 @@ def fake(
     tasks=("science",),
     luck=0,
     ceiling=0.85,
+    classes=("no", "yes"),
 ):
     """A study of one pair; methods are (name, accuracy of the students, epochs). Models err independently."""
     store, comparisons = FakeStore(Path(root)), []
     ids = list(ids)
     right = np.array([label(i) for i in ids])
 
-    def put(spec, title, **inputs):
-        made = job(spec, title=title, **inputs)
+    def put(spec, **inputs):
+        made = job(spec, title=spec.KIND, files=FileDigests(), **inputs)
         store.records[made.key] = {"key": made.key}
         store.folder(made.key).mkdir(parents=True, exist_ok=True)
         return made
 
     def model(title, accuracy, data, *, draw, on="student_train", labels=None, epochs=1):
-        spec = FinetuneSpec(
-            model=registry.build("models", title, {}), train_split=on, labels="soft" if labels else "true",
-            objective=registry.build("objectives", title, {}), recipe=Recipe(epochs=epochs), seed=data.spec.seed,
+        spec = ModelSpec(
+            rung=title, method=title, train_split=on, labels="soft" if labels else "true", objective=CrossEntropy(),
+            recipe=Recipe(epochs=epochs), seed=data.spec.seed,
         )  # fmt: skip
-        made = put(spec, title, data=data, **({"labels": labels} if labels else {}))
+        made = put(spec, data=data, **({"labels": labels} if labels else {}))
         is_right = np.random.default_rng([*map(ord, title), *draw, data.spec.seed]).random(1000)[ids] < accuracy
-        probs = np.eye(2, dtype=np.float32)[np.where(is_right, right, 1 - right)] * 0.6 + 0.2
-        names = [f"x-{i}" for i in ids]
-        write_predictions(store.folder(made.key), "test", Labels(names, probs, np.full(len(ids), 2)))
+        probs = np.eye(2, dtype=np.float32)[np.where(is_right, right, 1 - right)] * np.float32(0.6) + np.float32(0.2)
+        write_predictions(store.folder(made.key), "test", Labels(np.arange(len(ids)), probs, np.full(len(ids), 2)))
         return made
 
+    names = [f"x-{i}" for i in ids]
+    table = pa.table({"id": names, "group": [f"g-{group(i)}" for i in ids], "text": names})
+    truth = Truth(names, [[int(r)] for r in right])
     for task in tasks:
+        examples = put(TaskSpec(name=f"{task} {ids[0]} {len(ids)}"))
+        write_task(store.folder(examples.key), TaskTable(task, Examples(table, classes), truth, None, {"name": task}))
         for seed in seeds:
-            spec = PrepareSpec(task=registry.build("tasks", task, {}), sizes=Splits(**{"test": len(ids)}), seed=seed)
-            data = put(replace(spec, task=registry.build("tasks", task, {"ids": [ids[0], len(ids)]})), "data")
-            names = [f"x-{i}" for i in ids]
-            table = pa.table({"id": names, "group": [f"g-{group(i)}" for i in ids], "text": names})
-            write_split(
-                store.folder(data.key), "test", Examples(table, ("no", "yes")), Truth(names, [[int(r)] for r in right])
-            )
-            write_prepared(store.folder(data.key), {"classes": ["no", "yes"]})
+            data = put(SplitSpec(seed=seed), task=examples)
+            write_positions(store.folder(data.key), {"test": np.arange(len(ids))}, {"chance": 0.5})
             supervisor = model("weak", 0.6, data, draw=[0], on="supervisor_train")
             strong = model("strong", ceiling, data, draw=[0], epochs=round(100 * ceiling))
             for method, accuracy, epochs in methods:
@@ -104,7 +96,7 @@ def fake(
                         supervisor=supervisor, student=student, ceiling=strong,
                     )
                 )  # fmt: skip
-    return Side(name, f"{name.lower()}.yaml", FakePlan(Graph(), comparisons), store)
+    return Side(name, f"{name.lower()}.yaml", FakePlan(Graph(), comparisons, study=FakeStudy("fake")), store)
 
 
 def put(a, b, **options):
@@ -113,11 +105,11 @@ def put(a, b, **options):
 
 def stored(side, comparison):
     """Whether each model is right, by id, from what is stored and nothing else."""
-    truth = read_truth(side.store.folder(comparison.data.key), "test")
+    truth = TaskData.made_by(comparison.data, side.store.folder).truth("test")
     found = {}
     for role in ROLES:
-        path = side.store.folder(getattr(comparison, role).key) / "predictions" / "test.parquet"
-        found[role] = dict(zip(truth.ids, truth.is_right(read_predictions(path).choices), strict=True))
+        predictions = read_predictions(side.store.folder(getattr(comparison, role).key), "test")
+        found[role] = dict(zip(truth.ids, truth.is_right(predictions.choices), strict=True))
     return found
 
 
@@ -170,7 +162,7 @@ def test_a_planted_difference_is_found_and_a_null_is_not(tmp_path, seeds):
     )
     assert [put(*sides).rows[0]["verdict"] for sides in ((a, better), (better, a))] == ["better", "worse"]
     null = put(a, same).rows[0]
-    assert null["verdict"] == "no difference shown"
+    assert null["verdict"] == "not significant"
     assert 0.01 < null["detectable_accuracy"] < 0.2
     assert "MDE: " in render(put(a, same))
 
@@ -238,9 +230,8 @@ def test_truths_that_differ_are_an_error_that_names_an_example(tmp_path):
 
 
 def test_classes_in_another_order_are_the_same_truth(tmp_path):
-    a, b = fake(tmp_path / "a", "A"), fake(tmp_path / "b", "B", ids=range(10, 400), label=lambda i: 1 - i % 2)
-    for comparison in b.plan.comparisons:
-        write_prepared(b.store.folder(comparison.data.key), {"classes": ["yes", "no"]})
+    a = fake(tmp_path / "a", "A")
+    b = fake(tmp_path / "b", "B", ids=range(10, 400), label=lambda i: 1 - i % 2, classes=("yes", "no"))
     assert put(a, b).rows[0]["n_test"] == 390
 
 
@@ -313,11 +304,12 @@ def test_what_either_study_keeps_together_is_drawn_together(tmp_path):
 def test_the_page_and_its_tables_hold_every_match(tmp_path):
     a = fake(tmp_path / "a", "A", methods=(("naive", 0.62, 1), ("other", 0.7, 1)))
     b = fake(tmp_path / "b", "B", methods=(("naive", 0.8, 2), ("other", 0.7, 1), ("new", 0.7, 1)))
-    b = replace(b, title="<script>alert(1)</script>.yaml", values={"recipe": {"epochs": 2}})
+    b = replace(b, title="<script>alert(1)</script>.yaml")
+    b.plan.study = FakeStudy("another")
     compared = put(a, b)
     html = write_page(compared, tmp_path / "out").read_text()
     assert "<script>alert" not in html
-    for words in ("better", "same job", "Only in B", "recipe.epochs", "B minus A"):
+    for words in ("better", "same job", "Only in B", "another", "B minus A"):
         assert words in html
     with (tmp_path / "out" / "compare.csv").open() as file:
         written = list(csv.DictReader(file))
@@ -388,7 +380,7 @@ def test_two_studies_from_python(two_versions):
     assert [row["n_test"] for row in compared.rows] == [300, 300]
     assert compared.changed == [("recipe.epochs", 1, 3)]
     assert "A: small\n" in render(compared)
-    with pytest.raises(StudyError, match="A: settings override a study file"):
+    with pytest.raises(StudyError, match="settings override a study file"):
         compare(a, two_versions, settings_a=["recipe.epochs=3"])
 
 

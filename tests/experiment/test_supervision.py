@@ -380,9 +380,10 @@ def test_lengths_of_no_texts_are_told_before_anything_is_started(tmp_path):
 
 
 def test_the_card_of_an_exported_student_names_the_labels_it_learned(labelled):
-    comparison = api.plan(load_study(labelled / "study.yaml")).comparisons[0]
-    assert _supervisor(comparison) == "crowd: labels of votes.jsonl (not a model)"
-    assert _supervisor(api.plan(study_of("")).comparisons[0]).startswith("small, finetuned on ground truth")
+    study = load_study(labelled / "study.yaml")
+    of_file = _supervisor(api.plan(study).comparisons[0], study.supervision)
+    assert of_file == "crowd: labels of votes.jsonl (not a model)"
+    assert _supervisor(api.plan(study_of("")).comparisons[0], None).startswith("small, finetuned on ground truth")
 
 
 def test_heads_learn_from_a_file_as_well(labelled):

@@ -16,7 +16,7 @@ from w2slab.objectives import (
     AuxiliaryConfidenceReleased,
     cross_entropy,
 )
-from w2slab.objectives.confidence import apportion, surest_first
+from w2slab.objectives.confidence import apportion, most_probable_first
 
 
 # "a at 0, 10, 20, 100% of training = 0, a_max/2, a_max, a_max."
@@ -98,7 +98,7 @@ def test_the_rule_for_more_classes_is_that_for_two_where_there_are_two(pair):
     counts = apportion(targets.mean(dim=0).double().numpy(), len(logits))
     if len(odds.unique()) == len(odds) and len(odds.abs().unique()) == len(odds):
         two = AuxiliaryConfidence().statistic(logits, targets, True)
-        more = surest_first(logits.log_softmax(dim=1).numpy()[None], counts[None])
+        more = most_probable_first(logits.log_softmax(dim=1).numpy()[None], counts[None])
         assert more[0].tolist() == two.tolist()
 
 
@@ -120,7 +120,7 @@ def test_pairs_of_example_and_class_are_gone_through_from_the_most_probable_down
     log_probs = (logits.round() if with_ties else logits.log_softmax(dim=-1)).contiguous()
     counts = apportion(targets.mean(dim=1).double().numpy(), n)
     expected = [one_pair_at_a_time(p, c) for p, c in zip(log_probs, counts.tolist(), strict=True)]
-    assert surest_first(log_probs.numpy(), counts).tolist() == expected
+    assert most_probable_first(log_probs.numpy(), counts).tolist() == expected
 
 
 @given(pair=rows(4))

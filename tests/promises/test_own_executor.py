@@ -76,7 +76,7 @@ def test_the_executor_that_the_documentation_prints_runs_a_study(toy_study, tmp_
     exec(code, names)
     study = w2slab.load_study(toy_study, ["seeds=[0]"])
     executor = names["OneThread"]()
-    outcome = w2slab.run(study, tmp_path / "store", executor=executor)
+    outcome = w2slab.run(study, tmp_path / "store", executor=executor).outcome
     executor.close()
 
     assert outcome.exit_code == 0

@@ -257,7 +257,10 @@ def test_the_report_does_not_load_torch():
 # "`a difference of X points would have been found with 80 % power`"
 def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, page):
     lines = [row for row in chess[2].differences if row["verdict"] == "not significant"]
-    told = re.findall(r"not significant<span class=\"fine\">minimum detectable effect: ([\d.]+) points \(80% power\)</span>", page.read_text())
+    told = re.findall(
+        r"not significant<span class=\"fine\">minimum detectable effect: ([\d.]+) points \(80% power\)</span>",
+        page.read_text(),
+    )
     assert told == [words.percent(row["detectable_accuracy"]) for row in lines]
 
 
@@ -362,8 +365,15 @@ def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
 def test_what_would_have_been_found_is_never_more_than_there_is():
     row = {"verdict": "not significant", "detectable_accuracy": 0.034}
     assert verdict_words.minimum_effect(row) == "minimum detectable effect: 3.4 points (80% power)"
-    assert verdict_words.minimum_effect(row | {"detectable_accuracy": float("inf")}) == "too few seeds or examples to detect any effect"
-    assert verdict_words.minimum_effect(row | {"verdict": "better"}) == verdict_words.minimum_effect(row | {"detectable_accuracy": None}) == ""
+    assert (
+        verdict_words.minimum_effect(row | {"detectable_accuracy": float("inf")})
+        == "too few seeds or examples to detect any effect"
+    )
+    assert (
+        verdict_words.minimum_effect(row | {"verdict": "better"})
+        == verdict_words.minimum_effect(row | {"detectable_accuracy": None})
+        == ""
+    )
     assert verdict_words.minimum_effects([row]) == "3.4"
     assert verdict_words.minimum_effects([row, row | {"detectable_accuracy": 1.8}]) == "3.4 to over 100"
     assert words.percent(-float("inf")) == "\N{MINUS SIGN}∞"

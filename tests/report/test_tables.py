@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 from math import isnan, nan
 
 import pyarrow.parquet as pq

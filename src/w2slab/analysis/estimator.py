@@ -271,9 +271,7 @@ class Batch:
         draws = ratio.draws(self.seed_draws).clip(0.0, 1.0)
         # Only examples of the whole can show anything of the part.
         n_units = np.maximum(1, (np.nan_to_num(whole.value) * self.n_units).round())
-        return where(
-            whole.value >= _ROUNDING, mean_estimate(ratio.value, draws, level=self.level, n_units=n_units)
-        )
+        return where(whole.value >= _ROUNDING, mean_estimate(ratio.value, draws, level=self.level, n_units=n_units))
 
     @cached_property
     def pgr(self) -> Pgr:

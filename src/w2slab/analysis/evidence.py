@@ -221,9 +221,7 @@ class Evidence:
         return self._seed_draws[seeds]
 
 
-def read_evidence(
-    task: str, store: Reading, comparisons: Sequence[Comparison], *, n_resamples: int
-) -> Evidence:
+def read_evidence(task: str, store: Reading, comparisons: Sequence[Comparison], *, n_resamples: int) -> Evidence:
     """Read the test examples of a task and the predictions of all its models.
 
     Args:
@@ -239,9 +237,12 @@ def read_evidence(
     numbers: dict[ModelId, int] = {}
     trios = []
     for c in comparisons:
-        roles = [numbers.setdefault(ModelId(job.key), len(numbers)) for job in (c.supervisor, c.student, c.ceiling)]
+        supervisor, student, ceiling = (
+            numbers.setdefault(ModelId(job.key), len(numbers)) for job in (c.supervisor, c.student, c.ceiling)
+        )
         ids = {point: ModelId(c.student.key, point) for point in other_points(store, c.student)}
-        trios.append(Trio(*roles, {point: numbers.setdefault(id_, len(numbers)) for point, id_ in ids.items()}))
+        points = {point: numbers.setdefault(id_, len(numbers)) for point, id_ in ids.items()}
+        trios.append(Trio(supervisor, student, ceiling, points))
     models = tuple(numbers)
     shape = len(models), len(test)
     confidence: dict[int, np.ndarray] = {}
@@ -326,9 +327,7 @@ MEASURES: dict[str, _Measure] = {
     "agrees-right": lambda e, role, rows: _agrees(e, role, rows) & e.right[rows["supervisor"]],
     "both-right": lambda e, role, rows: e.right[rows[role]] & e.right[rows["supervisor"]],
     "reachable": lambda e, role, rows: e.right[rows["ceiling"]] & ~e.right[rows["supervisor"]],
-    "reached": lambda e, role, rows: (
-        e.right[rows["ceiling"]] & ~e.right[rows["supervisor"]] & e.right[rows["student"]]
-    ),
+    "reached": lambda e, role, rows: e.right[rows["ceiling"]] & ~e.right[rows["supervisor"]] & e.right[rows["student"]],
     # scores
     "brier": _of_probs(lambda probs, e: brier_scores(probs, e.test.is_right)),
     "nll": _of_probs(lambda probs, e: log_losses(probs, e.test.is_right)),
@@ -339,7 +338,16 @@ MEASURES: dict[str, _Measure] = {
     "by-accuracy": _of_both(_by_accuracy),
     "by-share": _of_both(_by_share),
 }
-_WITH_SUPERVISOR = ("agrees", "agrees-right", "both-right", "misfit", "kl-misfit", "observed", "by-accuracy", "by-share")
+_WITH_SUPERVISOR = (
+    "agrees",
+    "agrees-right",
+    "both-right",
+    "misfit",
+    "kl-misfit",
+    "observed",
+    "by-accuracy",
+    "by-share",
+)
 _USES: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(_WITH_SUPERVISOR, ("student", "supervisor")),
     "reachable": ("ceiling", "supervisor"),

@@ -26,7 +26,10 @@ def render(results: Results) -> str:
     rows = [_line(row) for control in (False, True) for row in results.reported(control=control)]
     lines = aligned([_HEADS, *rows])
     covered = dict.fromkeys(row["interval_covers"] for row in results.summary)
-    lines += ["", f"Values in %; {100 * results.level:g}% confidence intervals over {'; '.join(covered) or 'nothing yet'}."]
+    lines += [
+        "",
+        f"Values in %; {100 * results.level:g}% confidence intervals over {'; '.join(covered) or 'nothing yet'}.",
+    ]
     lines += results.notes()
     if results.missing:
         total = len(results.missing) + results.n_judged

@@ -1,4 +1,4 @@
-"""A table of the results: its rows, its columns, and how it appears on a page, in a terminal, in frames and in files."""
+"""A table of the results: its rows, its columns, and its form on a page, in a terminal, in frames and in files."""
 
 from __future__ import annotations
 

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from w2slab.data.artifacts import write_task
-from w2slab.errors import DataError, StudyError, UnavailableError
+from w2slab.errors import DataError, JobError, StudyError, UnavailableError
 from w2slab.experiment.plan import Plan, plan
 from w2slab.experiment.preflight import check_data, jobs_at_once, require_bf16, require_device
 from w2slab.graph import runner
 from w2slab.graph.code import is_out_of_reach
+from w2slab.graph.codec import encode
 from w2slab.graph.executors import Executor, Inline, Processes
 from w2slab.graph.fingerprint import digest
 from w2slab.graph.job import Graph, JobContext
@@ -198,8 +199,10 @@ def _write_tables(graph: Graph, store: Store, options: RunOptions, tables: Mappi
         def note(message: Progress | End) -> None:
             if isinstance(message, End) and message.status == "done":
                 written.append(message.key)
+            elif isinstance(message, End):
+                raise JobError(f"{graph[message.key].title}: {message.message}")
 
-        perform([Ticket.of(graph[key], store, options)], work=write, on_message=note)
+        perform([Ticket.of(graph[key], store, encode(options))], work=write, on_message=note)
     return written
 
 

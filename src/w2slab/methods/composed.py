@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from w2slab.study.study import Study
 
 
+CROSS_ENTROPY = CrossEntropy()
+
+
 @dataclass(frozen=True)
 class Composed(Method):
     """Put relabelings and an objective together, one after another (naive in all else: Burns et al. 2023, section 3).
@@ -39,13 +42,13 @@ class Composed(Method):
     """
 
     relabelings: tuple[Relabeling, ...] = ()
-    objective: Objective = CrossEntropy()
+    objective: Objective = CROSS_ENTROPY
     recipe: tuple[RecipeChange, ...] = ()
 
     @property
     def part(self) -> Component | None:
         """Its only part, if it has one."""
-        objective = [] if self.objective == CrossEntropy() else [self.objective]
+        objective = [] if self.objective == CROSS_ENTROPY else [self.objective]
         parts: list[Component] = [*self.relabelings, *objective, *self.recipe]
         return parts[0] if len(parts) == 1 else None
 

@@ -26,8 +26,8 @@ class AuxiliaryConfidence(Objective):
     n_1 examples get class 1 whose log-odds are largest; of equals, those earlier in the batch. This is the paper's
     threshold t, and has an answer for ties and odd batches as well. For more classes, pairs of example and class are
     gone through from the most probable down; an example gets a class if it has none yet and the class is not yet given
-    n_c times. With two classes both rules are the same: the surest examples keep their likelier class until one of the
-    two is used up.
+    n_c times. With two classes both rules are the same: the most confident examples keep their likelier class until one
+    of the two is used up.
 
     Args:
         max_weight: Weight of the model's own predictions after the ramp.
@@ -129,15 +129,15 @@ def held_to(shares: Float64[Array, "*S K"], logits: Logits) -> Int64[Tensor, "*S
     if n_classes != 2:
         counts = apportion(shares, n_examples).reshape(-1, n_classes)
         log_probs = logits.log_softmax(dim=-1).cpu().numpy().reshape(-1, n_examples, n_classes)
-        classes = surest_first(log_probs, counts)
+        classes = most_probable_first(log_probs, counts)
         return logits.argmax(dim=-1).new_tensor(classes.reshape(logits.shape[:-1]))
     zeroth, first = logits.unbind(dim=-1)
-    surest_one_first = (first - zeroth).argsort(dim=-1, descending=True, stable=True)
+    ones_first = (first - zeroth).argsort(dim=-1, descending=True, stable=True)
     # Of two classes the largest remainder is one half or more: what `apportion` gives to the second of them.
     n_ones = np.floor(np.round(shares[..., 1:] * (n_examples / shares.sum(axis=-1, keepdims=True)), 5) + 0.5)
-    place = surest_one_first.new_ones(n_examples).cumsum(0)
-    is_one = (place <= surest_one_first.new_tensor(n_ones)).long()
-    return surest_one_first.new_zeros(surest_one_first.shape).scatter(-1, surest_one_first, is_one)
+    place = ones_first.new_ones(n_examples).cumsum(0)
+    is_one = (place <= ones_first.new_tensor(n_ones)).long()
+    return ones_first.new_zeros(ones_first.shape).scatter(-1, ones_first, is_one)
 
 
 def apportion(shares: Float64[Array, "*S K"], total: int) -> Int64[Array, "*S K"]:
@@ -152,7 +152,7 @@ def apportion(shares: Float64[Array, "*S K"], total: int) -> Int64[Array, "*S K"
     return counts
 
 
-def surest_first(log_probs: Float[Array, "H N K"], counts: Int64[Array, "H K"]) -> Int64[Array, "H N"]:
+def most_probable_first(log_probs: Float[Array, "H N K"], counts: Int64[Array, "H K"]) -> Int64[Array, "H N"]:
     """Assign class c to exactly `counts[c]` examples, going through pairs of example and class by their probability.
 
     Between two classes being used up, every example gets its likeliest class that is left, so that it takes at most one

@@ -89,11 +89,11 @@ def overlap_points(
         features: A row per example.
         n_candidates: Of each example.
     """
-    sure = confidence(probs, n_candidates)
-    threshold = change_point(sure)
+    confidences = confidence(probs, n_candidates)
+    threshold = change_point(confidences)
     if threshold is None:
         return None
-    is_hard = sure < threshold
+    is_hard = confidences < threshold
     lengths = np.linalg.norm(features, axis=1, keepdims=True)
     rows = (features / np.where(lengths > 0, lengths, 1)).astype(np.float32)
     scores = _largest_products(rows[~is_hard], rows[is_hard])

@@ -163,10 +163,10 @@ def confidence(probs: Float32[Array, "N K"], n_candidates: Int64[Array, " N"]) -
     For two candidates that is 2|p - 1/2|. A label of one candidate is certain.
     """
     others = np.maximum(n_candidates - 1, 1)
-    sure: np.ndarray = np.where(
+    found: np.ndarray = np.where(
         n_candidates > 1, (n_candidates * probs.max(axis=1).astype(np.float64) - 1) / others, 1.0
     )
-    return sure
+    return found
 
 
 def discord(batch: LabelBatch, found: Float32[Array, "N K"]) -> Float64[Array, " N"]:

@@ -76,14 +76,14 @@ def trust_scores(
     n_blocks = batch.probs.shape[1] if batch.shared_candidates else 1
     blocks = choices if batch.shared_candidates else np.zeros(len(batch), dtype=np.int64)
     rows = rows if batch.shared_candidates else rows[firsts(batch) + choices]
-    sure = confidence(batch.probs, batch.n_candidates)
+    confidences = confidence(batch.probs, batch.n_candidates)
     # A 1 beside the features is the block's own constant.
     seen = np.concatenate([rows, np.ones((len(batch), 1))], axis=1)
     width = seen.shape[1]
     learned = (one_hot(blocks[known], n_blocks)[:, :, None] * seen[known][:, None, :]).reshape(len(known), -1)
-    learned = np.concatenate([learned, sure[known][:, None]], axis=1)
+    learned = np.concatenate([learned, confidences[known][:, None]], axis=1)
     targets = np.stack([~is_right, is_right], axis=1)
     found = fit(learned, targets, True, np.full(len(known), 2), l2)
     weights = found.weights[:, 1] - found.weights[:, 0]
     scores: np.ndarray = (seen * weights[:-1].reshape(n_blocks, width)[blocks]).sum(axis=1)
-    return scores + weights[-1] * sure + found.bias[1] - found.bias[0]
+    return scores + weights[-1] * confidences + found.bias[1] - found.bias[0]

@@ -55,7 +55,8 @@ def _first(rows: Sequence[Row], base: str, level: float, sources: Mapping[str, s
     if len(defined) == 1:
         return (
             f"{who} recovered {percent(value, 0)}% of the gap between supervisor and ceiling{worse} "
-            f"({100 * level:g}% confidence interval {span(defined[0], 'pgr', 0)}%{'; one seed' if of_one_seed else ''})."
+            f"({100 * level:g}% confidence interval {span(defined[0], 'pgr', 0)}%"
+            f"{'; one seed' if of_one_seed else ''})."
         )
     above = sum(row["pgr_low"] > 0 for row in defined)
     n_tasks = len({row["task"] for row in defined})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from w2slab.analysis import Results
@@ -21,14 +21,14 @@ def caveats(results: Results) -> list[str]:
         )
     elif n_seeds and min(n_seeds) < FEW_SEEDS:
         notes.append(
-            f"Intervals cover test examples and seeds; {min(n_seeds)} seeds are few ({FEW_SEEDS} or more recommended), and "
-            "intervals are widened accordingly."
+            f"Intervals cover test examples and seeds; {min(n_seeds)} seeds are few ({FEW_SEEDS} or more recommended), "
+            "and intervals are widened accordingly."
         )
     if any(row["pgr_reason"] is not None for row in results.reported()):
         notes.append(
-            "PGR is undefined where the confidence interval of the gap between supervisor and ceiling includes 0, or the "
-            f"gap is smaller than {100 * results.min_gap:g}% of test examples. It is shown as undefined, never as 0 and "
-            "never left out; accuracies are given there as everywhere."
+            "PGR is undefined where the confidence interval of the gap between supervisor and ceiling includes 0, or "
+            f"where the gap is smaller than {100 * results.min_gap:g}% of test examples. It is shown as undefined, "
+            "never as 0 and never left out; accuracies are given there as everywhere."
         )
     notes += _noise(results)
     notes += results.notes()

@@ -79,7 +79,7 @@ def parts(context: _Context, results: Results, dots: Mapping[str, Drawing]) -> l
         results: The results.
         dots: Figures of tables, by the table's name.
     """
-    found = [Part(*each) for *each, has_data in _OWN if has_data(context)]
+    found = [Part(order, anchor, nav, name) for order, anchor, nav, name, has_data in _OWN if has_data(context)]
     for name, table in all_tables().items():
         rows = [row for row in results[name] if row.get("control") is None]
         if table.section is not None and rows:

@@ -42,5 +42,5 @@ def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[No
             uncertain = uncertain + (more * spread / n_seeds) ** 2 / (n_seeds - 1)
             scales[place] = scales[place] * sqrt(more)
     degrees = np.divide((examples + seeds) ** 2, uncertain, out=np.full(np.shape(uncertain), inf), where=uncertain > 0)
-    shared = [plain(each) for each in (examples, seeds, np.maximum(1.0, degrees))]
-    return Noise(*shared, plain(scales[0])), Noise(*shared, plain(scales[1]))
+    common = Noise(*map(plain, (examples, seeds, np.maximum(1.0, degrees), scales[0])))
+    return common, common._replace(seed_scale=plain(scales[1]))

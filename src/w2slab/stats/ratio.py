@@ -104,7 +104,8 @@ class Ratio:
         """
         n = draws.shape[-1]
         if n == 0:
-            return tuple(plain(np.full(draws.shape[:-1], nan)) for _ in range(2))  # type: ignore[return-value]
+            nothing = plain(np.full(draws.shape[:-1], nan))
+            return nothing, nothing
         ordered = np.sort(draws, axis=-1)
         value = np.asarray(self.value)[..., None]
         is_good = np.isfinite(draws).all(axis=-1) & (ordered[..., 0] != ordered[..., -1])
@@ -124,7 +125,7 @@ class Ratio:
             ends.append(np.take_along_axis(ordered, at[..., None], axis=-1)[..., 0])
         return plain(np.where(is_good, ends[0], nan)), plain(np.where(is_good, ends[1], nan))
 
-    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Float64[Array, "*C"]:
+    def _acceleration(self, unit_scores: Float64[Array, "*C U"]) -> Any:
         units = unit_scores - unit_scores.mean(axis=-1, keepdims=True)
         spread = np.asarray((units**2).sum(axis=-1))
         examples = np.asarray(self.error.examples)
@@ -140,7 +141,7 @@ class Ratio:
         return np.divide(skew, 6 * variance**1.5, out=np.zeros(variance.shape), where=variance > 0)
 
     def fieller(self) -> tuple[Any, Any]:
-        """Return Fieller's interval (1954): ratios r for which N - r D does not differ from 0; NaN where it has no ends.
+        """Return Fieller's interval (1954), the ratios r for which N - r D does not differ from 0; NaN without ends.
 
         It rests on the covariance of N and D and on no draw of the ratio. It has two ends only where D differs from 0,
         and none where the ratio has no error that could be seen.
@@ -158,7 +159,7 @@ class Ratio:
         low, high = (middle - root) / square, (middle + root) / square
         return plain(np.where(is_good, low, nan)), plain(np.where(is_good, high, nan))
 
-    def _covariance(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _covariance(self) -> tuple[Any, Any, Any]:
         """Variances of N and D and their covariance, by polarisation of the components of `noise`."""
         parts = (self.numerator + self.denominator, self.numerator, self.denominator)
         both, n, d = (noise(part, n_units=self.n_units) for part in parts)
@@ -169,7 +170,7 @@ class Ratio:
         return total_n, total_d, ((total - total_n - total_d) / 2).clip(-limit, limit)
 
 
-def _divided(a: Any, b: Any) -> np.ndarray:
-    """a / b, and NaN where b is 0."""
+def _divided(a: Any, b: Any) -> Any:
+    """A / b, and NaN where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     return np.divide(a, b, out=np.full(b.shape, nan), where=b != 0)

@@ -139,7 +139,7 @@ def mean_draws(
     return off
 
 
-def _variance(draws: Float64[Array, "*C R"]) -> Float64[Array, "*C"]:
+def _variance(draws: Float64[Array, "*C R"]) -> Any:
     """Return the variance over resamples, with few passes over the memory."""
     off = draws - draws.mean(axis=-1, keepdims=True)
     off *= off

@@ -41,6 +41,11 @@ class StudyMethod(Component, ABC):
         return self.called or registry.name_of(self)
 
     @property
+    def part(self) -> Component | None:
+        """The object by whose row a study file writes this method, where it is naive but for that one part."""
+        return None
+
+    @property
     def uses_truth(self) -> bool:
         """Whether its student is given ground truth of `student_train`; reports then set it apart."""
         return False

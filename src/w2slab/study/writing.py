@@ -13,9 +13,8 @@ from w2slab.data.splits import Splits
 from w2slab.fields import OBJECT, checker
 from w2slab.graph.code import reference
 from w2slab.graph.component import Component
-from w2slab.methods.composed import Composed
 from w2slab.study.parts import HeadTuning, Statistics, Supervision
-from w2slab.study.study import Study
+from w2slab.study.study import Study, StudyMethod
 from w2slab.training.recipe import PRESETS, Recipe
 
 _ABSENT_IF_NONE = ("called", "lr", "supervision", "tuning")
@@ -54,7 +53,7 @@ def _row(component: Component, base: Path) -> dict[str, Any]:
         name = f"{os.path.relpath(place, base) if place.endswith('.py') else place}:{attribute}"
     key = "family" if component.TABLE == "models" else "name"
     written = _fields(component, base)
-    if isinstance(component, Composed) and component.part is not None and name == "composed":
+    if isinstance(component, StudyMethod) and component.part is not None:
         part = _row(component.part, base)
         return part | ({} if component.called is None else {"called": component.called})
     return {"name": written.pop("name"), key: name, **written} if key == "family" else {key: name, **written}

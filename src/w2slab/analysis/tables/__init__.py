@@ -1,7 +1,7 @@
 """Every table of the results: a module of this package for each, found here.
 
-To add one, write a module with a `TABLES` tuple; its tables then stand in `load_results().frame`, on the page, and beside
-it as CSV and Parquet.
+To add one, write a module with a `TABLES` tuple; its tables then appear in `load_results().frame`, on the page, and
+beside it as CSV and Parquet.
 """
 
 from __future__ import annotations

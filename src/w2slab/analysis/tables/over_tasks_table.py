@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from w2slab.analysis.estimator import ROLES, Batch, Row, columns
-from w2slab.analysis.tabular import LEVEL, Column, Study, Table, TaskResults
 from w2slab.analysis.tables.students import pooled_rows
+from w2slab.analysis.tabular import LEVEL, Column, Study, Table, TaskResults
 from w2slab.stats.pgr import UNDEFINED, performance_gap_recovered, undefined_reason
 from w2slab.stats.ratio import ratio_draws
 from w2slab.stats.resampling import Estimate, interval
@@ -53,7 +53,7 @@ def _on_task(results: TaskResults) -> list[OnTask]:
 
 
 def _role_draws(batch: Batch) -> np.ndarray:
-    """Widened alike, so that the luck that roles share still cancels; each for itself where there is no gap: [3, C, R]."""
+    """Draws of the roles, [3, C, R], widened alike so that shared luck cancels; each for itself without a gap."""
     error = batch.pgr.ratio.error
     alike = [
         mean_draws(metric, batch.seed_draws, error, level=batch.level, n_units=batch.n_units) for metric in batch.roles
@@ -128,7 +128,7 @@ TABLES = (
             Column("n_tasks", "number", "Tasks", "How many tasks are judged."),
             Column("n_undefined", "number", "Undefined", "On how many of them PGR is undefined."),
             *(Column(f"{role}_accuracy", "share", "", "Median over tasks.") for role in ROLES),
-            Column("pgr", "share", "Median PGR", "Median of the tasks' PGRs where they are defined.", has_interval=True),
+            Column("pgr", "share", "Median PGR", "Median of the tasks' defined PGRs.", has_interval=True),
             Column("pgr_of_medians", "share", "PGR of the medians", "PGR of the median accuracies.", has_interval=True),
             Column("pgr_of_medians_reason", "text", "", "The reason why it is undefined."),
             LEVEL,

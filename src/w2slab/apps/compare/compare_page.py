@@ -6,7 +6,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2slab.analysis.table import write_csv
+from w2slab.analysis.table_files import write_csv, write_parquet
 from w2slab.apps.compare import compare_text
 from w2slab.apps.compare.compare_table import differing_references
 from w2slab.graph.atomic import write_atomically
@@ -15,10 +15,9 @@ from w2slab.report.figures.studio import Studio
 from w2slab.report.html import render
 from w2slab.report.look import Look
 from w2slab.report.svg import Drawing, settings
-from w2slab.report.tables import write_parquet
 
 if TYPE_CHECKING:
-    from w2slab.analysis.judge import Row
+    from w2slab.analysis.estimator import Row
     from w2slab.apps.compare.side_by_side import Compared
 
 _MOST_ROWS = 1000

@@ -5,13 +5,13 @@ from __future__ import annotations
 from math import isfinite, isnan
 from typing import TYPE_CHECKING, Any
 
-from w2slab.analysis.judge import IDENTITY
-from w2slab.analysis.table import aligned, percent, span
+from w2slab.analysis.estimator import IDENTITY
+from w2slab.analysis.plain_text import aligned, percent, span
 from w2slab.apps.compare import compare_text
 from w2slab.apps.compare.match_rows import SAME_JOB
 
 if TYPE_CHECKING:
-    from w2slab.analysis.judge import Row
+    from w2slab.analysis.estimator import Row
     from w2slab.apps.compare.side_by_side import Compared
 
 _STUDENTS = ("task", "weak → strong", "method", "student A", "B", "B − A", "PGR A", "B", "B − A", "verdict on B")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from w2slab.analysis.table import percent
+from w2slab.analysis.plain_text import percent
 from w2slab.report.words import count
 
 if TYPE_CHECKING:
-    from w2slab.analysis.judge import Row
+    from w2slab.analysis.estimator import Row
     from w2slab.apps.compare.matching import Identity
     from w2slab.apps.compare.side_by_side import Compared
 

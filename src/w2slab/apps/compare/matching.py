@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
-from w2slab.analysis.judge import IDENTITY
+from w2slab.analysis.estimator import IDENTITY
 from w2slab.apps.compare.sides import Side
 from w2slab.errors import StudyError
 from w2slab.jobs.comparison import Comparison

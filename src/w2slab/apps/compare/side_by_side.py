@@ -23,12 +23,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from w2slab.analysis.judge import Judge, Row
-from w2slab.apps.compare.match_rows import judged, match_row
-from w2slab.apps.compare.matching import Identity, Match, match
-from w2slab.apps.compare.shared_examples import SharedJudgement
-from w2slab.apps.compare.sides import Side, changed, open_side
-from w2slab.jobs.comparison import Comparison
+from w2slab.analysis.estimator import Cell, Estimator, Row
+from w2slab.apps.compare.match_rows import SAME_JOB, match_rows
+from w2slab.apps.compare.matching import Identity, match
+from w2slab.apps.compare.shared_evidence import shared_evidence
+from w2slab.apps.compare.sides import Side, differences, open_side
+from w2slab.stats.comparing import holm_verdicts
 from w2slab.stats.resampling import DEFAULT_RESAMPLES
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def compare(
         DataError: Their test examples do not fit together: none in common, or ground truth that differs.
     """
     first, second = open_side("A", a, settings_a, store_a), open_side("B", b, settings_b, store_b)
-    return compare_sides(first, second, **first.statistics)
+    of_a = first.plan.study.statistics
+    return compare_sides(first, second, resamples=of_a.resamples, level=of_a.level, min_gap=of_a.min_gap)
 
 
 def compare_sides(
@@ -119,18 +120,24 @@ def compare_sides(
     for task in dict.fromkeys(each.identity[0] for each in matching.matches):
         own = [each for each in matching.matches if each.identity[0] == task]
         done = [c for each in own for c in each.a], [c for each in own for c in each.b]
-        judgement = SharedJudgement(str(task), (a, b), done, n_resamples=resamples)
-        judge = Judge(judgement, level, min_gap)
-        sizes = {"n_test": len(judgement.test), "n_groups": judge.n_units}
-        sizes |= dict(zip(("n_test_a", "n_test_b"), judgement.shared.n_each, strict=True))
-        for each in own:
-            of_a, of_b = _on_shared_seeds(each)
-            row = match_row(judge, judgement.cell(0, of_a), judgement.cell(1, of_b))
-            rows.append({**row, "seeds_only_a": _rest(each.a, of_a), "seeds_only_b": _rest(each.b, of_b), **sizes})
+        shared = shared_evidence(str(task), (a, b), done, n_resamples=resamples)
+        estimator = Estimator(shared.evidence, level, min_gap)
+        n_each = dict(zip(("n_test_a", "n_test_b"), shared.n_each, strict=True))
+        sizes = {"n_test": len(shared.evidence.test), "n_groups": estimator.n_units, **n_each}
+        of_a, of_b = ([cells[each.identity] for each in own] for cells in (shared.a, shared.b))
+        cells = [_on_shared_seeds(*each) for each in zip(of_a, of_b, strict=True)]
+        found = match_rows(estimator, [cell for cell, _ in cells], [cell for _, cell in cells])
+        for row, whole_a, whole_b in zip(found, of_a, of_b, strict=True):
+            left = {"seeds_only_a": _rest(whole_a, row["seeds_a"]), "seeds_only_b": _rest(whole_b, row["seeds_b"])}
+            rows.append({**row, **left, **sizes})
+    shifts, p_values = ([row[name] for row in rows] for name in ("student_difference", "p"))
+    untested = [SAME_JOB if row["same_student"] else None for row in rows]
+    for row, verdict in zip(rows, holm_verdicts(shifts, p_values, level, untested), strict=True):
+        row |= verdict._asdict()
     return Compared(
         a=a,
         b=b,
-        rows=judged(rows),
+        rows=rows,
         only_a=matching.only_a,
         only_b=matching.only_b,
         waiting=matching.waiting,
@@ -138,17 +145,15 @@ def compare_sides(
         level=level,
         min_gap=min_gap,
         n_resamples=resamples,
-        changed=changed(a.values, b.values),
+        changed=differences(a, b),
     )
 
 
-def _on_shared_seeds(each: Match) -> tuple[list[Comparison], list[Comparison]]:
-    """A match on the seeds that both have; on all of each where there is none."""
-    shared = {c.seed for c in each.a} & {c.seed for c in each.b}
-    if not shared:
-        return each.a, each.b
-    return [c for c in each.a if c.seed in shared], [c for c in each.b if c.seed in shared]
+def _on_shared_seeds(a: Cell, b: Cell) -> tuple[Cell, Cell]:
+    """A student of both studies on the seeds that both have; on all of each where there is none."""
+    shared = set(a.seeds) & set(b.seeds)
+    return (a.on(shared), b.on(shared)) if shared else (a, b)
 
 
-def _rest(done: list[Comparison], kept: list[Comparison]) -> tuple[int, ...]:
-    return tuple(c.seed for c in done if c not in kept)
+def _rest(cell: Cell, kept: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(seed for seed in cell.seeds if seed not in kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,9 +25,9 @@ class Side:
     Args:
         name: Its name in tables: A or B.
         title: The study's file with its overrides, as a command has them; else the study's name.
-        plan: Its comparisons.
+        plan: The study and its comparisons.
         store: Where its results are.
-        values: The study with every default written out.
+        base: The folder of the study's file, from which its paths are shown.
         place: The folder of the store, where it was named.
     """
 
@@ -35,13 +35,8 @@ class Side:
     title: str
     plan: Planned
     store: Reading
-    values: Mapping[str, Any] = field(default_factory=dict)
+    base: Path = Path()
     place: Path | None = None
-
-    @property
-    def statistics(self) -> dict[str, Any]:
-        """The statistics of the study: `level`, `resamples` and `min_gap`, where it does."""
-        return dict(self.values.get("statistics", {}))
 
     def command(self, name: str) -> str:
         """`w2slab run` or another command on this study."""
@@ -58,24 +53,22 @@ def open_side(
         DataError: A task's file is missing.
         UnavailableError: A model is missing on this machine.
     """
-    import yaml
-
     from w2slab.experiment.plan import plan
-    from w2slab.study.writing import to_yaml
 
     try:
         source = open_source(study, settings, store)
     except StudyError as error:  # of which side an override is stands in no file
         option = f"--set-{name.lower()} "
         raise StudyError([Problem(p.place.replace("--set ", option, 1), p.message) for p in error.problems]) from None
-    values = yaml.safe_load(to_yaml(source.study, source.base))
     place = None if store is None else source.store.root
-    return Side(name, source.title, plan(source.study), source.store, values, place)
+    return Side(name, source.title, plan(source.study), source.store, source.base, place)
 
 
-def changed(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Fields in which two studies differ, with the value in each; `None` where one has no such field."""
-    values_a, values_b = dict(_leaves(a)), dict(_leaves(b))
+def differences(a: Side, b: Side) -> list[tuple[str, Any, Any]]:
+    """Fields in which two studies differ, by their dotted paths, with the value in each; `None` where it is unset."""
+    from w2slab.study.writing import plain
+
+    values_a, values_b = (dict(_leaves(plain(side.plan.study, side.base))) for side in (a, b))
     fields = dict.fromkeys([*values_a, *values_b])
     pairs = [(name, values_a.get(name), values_b.get(name)) for name in fields]
     return [pair for pair in pairs if pair[1] != pair[2]]

@@ -21,6 +21,7 @@ from w2slab.report.words import percent, span
 
 if TYPE_CHECKING:
     from w2slab.jobs.comparison import Comparison
+    from w2slab.study.parts import Supervision
     from w2slab.study.study import Study
 
 WEIGHTS = Path("checkpoint") / "model.safetensors"
@@ -170,7 +171,7 @@ def of_study(
         )
     figures, accuracy = _study_figures(study, opened, comparison)
     facts = {
-        "Supervisor": _supervisor(comparison),
+        "Supervisor": _supervisor(comparison, study.supervision),
         "Base model": comparison.strong,
         "Task": comparison.task,
         "Method": f"{comparison.method}, on {study.weak_labels} labels",
@@ -198,11 +199,11 @@ def _command(source: Study | Path | str, settings: Sequence[str]) -> str:
     return shlex.join(["w2slab", "run", Path(source).name, *overrides, "--keep-checkpoints"])
 
 
-def _supervisor(comparison: Comparison) -> str:
+def _supervisor(comparison: Comparison, supervision: Supervision | None) -> str:
     """The source of the student's labels."""
     from w2slab.analysis.sources import label_sources
 
-    source = label_sources([comparison]).get(comparison.weak)
+    source = label_sources([comparison], supervision).get(comparison.weak)
     if source is not None:
         return f"{comparison.weak}: {source} (not a model)"
     return f"{comparison.weak}, finetuned on ground truth; its predictions are the labels"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from w2slab.analysis.judge import Row
+from w2slab.analysis.estimator import Row
 from w2slab.apps.rank.rank_studies import BASELINE, NotRanked, finetuned_study, on_features
 from w2slab.apps.rank.ranking import Ranking, rank_agreement, ranking
 from w2slab.experiment import run as api

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from math import isnan
 from pathlib import Path
 
-from w2slab.analysis.judge import Row
-from w2slab.analysis.table import percent, span, write_csv
+from w2slab.analysis.estimator import Row
+from w2slab.analysis.plain_text import percent, span
+from w2slab.analysis.table_files import write_csv
 from w2slab.apps.rank.rank_run import MethodRanking, RankedStudy
 
 _HEADS = ("rank", "method", "accuracy", "difference to naive", "p (Holm)", "verdict", "pairs higher", "PGR")

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from w2slab.analysis.judge import Row, columns
+from w2slab.analysis.estimator import Row, columns
 from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError

@@ -60,10 +60,13 @@ def _curve(sheet: Sheet, rows: Sequence[Row], who: str, method: int | None, **lo
     many = [(100 * r["confidence"], 100 * r["accuracy"]) for r in rows if r["n"] >= few]
     if many:
         sheet.tell(sheet.axes.plot(*zip(*many, strict=True), zorder=2, **look), method)
+    sheet.intervals(
+        [(100 * r["confidence"], 100 * r["accuracy_low"], 100 * r["accuracy_high"]) for r in rows if r["n"] >= few],
+        look["color"],
+        method,
+    )
     for row in rows:
         x, y, is_faint = 100 * row["confidence"], 100 * row["accuracy"], row["n"] < few
-        if not is_faint:
-            sheet.interval(x, 100 * row["accuracy_low"], 100 * row["accuracy_high"], look["color"], method)
         faint = {"alpha": 0.3} if is_faint else {"zorder": 4}
         point = sheet.axes.plot(x, y, linestyle="none", color=look["color"], **marker, **faint)
         model = f"{tips.name(row['model'])}, {who}"

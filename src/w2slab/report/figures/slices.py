@@ -71,9 +71,10 @@ def _curve(
     if known and known[0]["slice_by"] == "difficulty":
         line = {"color": color, "linestyle": style.get("linestyle", "-"), "linewidth": style["linewidth"]}
         sheet.tell(sheet.axes.plot(places, [100 * r[column] for r in known], zorder=2, **line), method)
+    nan = float("nan")
+    ends = [tuple(100 * row.get(f"{column}_{end}", nan) for end in ("low", "high")) for row in known]
+    sheet.intervals([(x, low, high) for x, (low, high) in zip(places, ends, strict=True)], color, method)
     for x, row in zip(places, known, strict=True):
-        low, high = (100 * row.get(f"{column}_{end}", float("nan")) for end in ("low", "high"))
-        sheet.interval(x, low, high, color, method)
         point = sheet.axes.plot(x, 100 * row[column], linestyle="none", color=color, zorder=4, **marker)
         sheet.tell(point, method, _tip(row, role))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import isnan
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,15 @@ class Sheet:
             artist.set_gid(f"mark-{len(self.marks)}")
             self.marks.append(Mark(method, tip, is_key))
 
-    def interval(self, place: float, low: float, high: float, color: str, method: int | None = None) -> None:
-        """An upright bar from the low to the high end, faint."""
-        if not isnan(low):
-            bar = self.axes.plot(
-                [place, place], [low, high], color=color, alpha=0.38, linewidth=1.4, solid_capstyle="butt", zorder=1
-            )
-            self.tell(bar, method)
+    def intervals(self, ends: Sequence[tuple[float, float, float]], color: str, method: int | None = None) -> None:
+        """Draw faint upright bars, of a place and a low and a high end each, as one artist."""
+        from matplotlib.collections import LineCollection
+
+        segments = [[(place, low), (place, high)] for place, low, high in ends if isfinite(low) and isfinite(high)]
+        if segments:
+            bars = LineCollection(segments, colors=color, alpha=0.38, linewidths=1.4, capstyle="butt", zorder=1)
+            self.axes.add_collection(bars)
+            self.tell(bars, method)
 
 
 @dataclass(frozen=True)
@@ -134,9 +136,8 @@ class Studio:
         color, style, place = self.look.color(weak), self.look.line(method), self.look.place(method)
         at = {id(row): self.look.beside(row["strong"], weak, method) for row in own}
         nan = float("nan")
-        for row in own:
-            low, high = (100 * row.get(f"{name}_{end}", nan) for end in ("low", "high"))
-            sheet.interval(at[id(row)], low, high, color, place)
+        ends = [(at[id(row)], *(100 * row.get(f"{name}_{end}", nan) for end in ("low", "high"))) for row in own]
+        sheet.intervals(ends, color, place)
         points = ([] if start is None else [(self.look.x(weak), start)]) + [(at[id(r)], 100 * r[name]) for r in own]
         line = sheet.axes.plot(*zip(*points, strict=True), color=color, linestyle=style["linestyle"], zorder=2)
         sheet.tell(line, place)
