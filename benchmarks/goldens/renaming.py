@@ -33,6 +33,9 @@ RESULTS = (
     ("test examples only: there is one seed", "test examples only (one seed)"),
     ("is told true labels of", "uses ground truth of"),
     ("is held against a supervisor", "is compared with a supervisor"),
+    ("true labels made wrong", "ground truth made wrong"),
+    ("as many as (it|each) has itself", r"as many as \1 has"),
+    (r"(\d) % of them", r"\1% of them"),
 )
 # What is left after whole sentences are renamed.
 VERDICTS = (("no difference shown", "not significant"),)
