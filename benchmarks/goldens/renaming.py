@@ -79,9 +79,20 @@ ELICIT = (
 )
 RENAMING = Renaming(
     # Whole values: columns, tables, controls, stopping points, kinds of jobs.
-    names={"weak-is-strong": "self-training", "told_truth": "uses_truth"},
+    names={
+        "weak-is-strong": "self-training",
+        "told_truth": "uses_truth",
+        "no difference shown": "not significant",
+    },
     # Patterns in all text, in order, and what takes their place.
-    words=((r"weak-is-strong", "self-training"), *COMPARE, *RANKING, *ELICIT),
+    words=(
+        (r"weak-is-strong", "self-training"),
+        *COMPARE,
+        *RANKING,
+        *ELICIT,
+        ("no difference shown", "not significant"),
+        (r"(?<![\w.)-])(?<!gap, )-(?=\d)", "−"),
+    ),
 )
 # Words of the studies in this folder that the new tree writes otherwise.
 WRITTEN: dict[str, str] = {"weak-is-strong": "self-training"}
