@@ -30,6 +30,8 @@ from w2slab.data.labels import Labels
 from w2slab.graph.job import Graph, Job
 from w2slab.jobs.comparison import Comparison
 from w2slab.jobs.spec import FileDigests, LearningSpec, Spec, job
+from w2slab.tasks.chess.puzzle_task import Chess
+from w2slab.tasks.task import Task
 from w2slab.training.recipe import Recipe
 
 # Position after the set-up move, the set-up move, the solution, some other legal moves.
@@ -58,6 +60,7 @@ class TaskSpec(Spec):
     VERSION: ClassVar[int] = 1
     RUN: ClassVar[str] = "tests.report.fake_study:never"
     name: str
+    task: Task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,6 +137,7 @@ class FakeTask:
     examples: Examples
     truth: Truth
     hardness: np.ndarray
+    row: Task = field(default_factory=Task)
 
     @property
     def label(self) -> np.ndarray:
@@ -156,7 +160,7 @@ def chess_task(n_test: int, rng: np.random.Generator) -> FakeTask:
         }
     )
     right = [[options.index(row[2])] for options, row in zip(candidates, rows, strict=True)]
-    return FakeTask("chess-puzzles", Examples(table), Truth(ids, right), hardness)
+    return FakeTask("chess-puzzles", Examples(table), Truth(ids, right), hardness, Chess())
 
 
 def text_task(n_test: int, rng: np.random.Generator, texts: list[str] | None = None) -> FakeTask:
@@ -220,7 +224,7 @@ class Simulation:
         return job(spec, title=title, files=FileDigests(), **inputs)
 
     def _data(self, seed: int) -> Job:
-        of_task = self._made(TaskSpec(name=self.task.name), title=f"examples of {self.task.name}")
+        of_task = self._made(TaskSpec(name=self.task.name, task=self.task.row), title=f"examples of {self.task.name}")
         made = self._made(SplitSpec(seed=seed), title=f"data {self.task.name} seed {seed}", task=of_task)
         if not self.store.has(of_task.key):
             table = TaskTable(self.task.name, self.task.examples, self.task.truth, None, {"name": self.task.name})

@@ -14,6 +14,8 @@ from w2slab.data.labels import Labels
 from w2slab.report.exhibits import Judged
 from w2slab.report.gallery import Gallery, sort_out
 from w2slab.report.html import render
+from w2slab.tasks.chess.puzzle_task import Chess
+from w2slab.tasks.task import Task
 
 MATE = "6k1/5ppp/8/8/8/8/5PPP/R5K1 w - - 0 1"
 MOVES = ["a1a4", "a1a8", "a1c1", "g2g4"]
@@ -27,7 +29,7 @@ def judged(columns, right, supervisor, student, classes=None) -> Judged:
         Labels(np.arange(len(ids)), np.array(probs, dtype=np.float32).reshape(len(ids), -1), examples.n_candidates)
         for probs in (supervisor, student)
     ]
-    return Judged(examples, Truth(ids, right), *said)
+    return Judged(Chess() if "fen" in columns else Task(), examples, Truth(ids, right), *said)
 
 
 def reviews(right, supervisor, student, texts=None) -> Judged:
@@ -211,8 +213,8 @@ def test_each_kind_says_how_many_there_are():
     assert "Supervisor wrong, student right 1 of the 2 test examples that the supervisor got wrong." in said
     assert "Supervisor right, student wrong 1 of the 2 test examples that the supervisor got right." in said
     assert "Both sure and wrong 1 of the 1 test example that both got wrong. Sure means" in said
-    assert "✗ Supervisor 90 % negative ✓ Student 90 % positive" in said
-    assert "✗ Supervisor 90 % ✗ Student 90 % negative ✓ True class positive" in said
+    assert "✗ Supervisor 90% negative ✓ Student 90% positive" in said
+    assert "✗ Supervisor 90% ✗ Student 90% negative ✓ True class positive" in said
 
 
 def test_a_kind_without_examples_says_so():

@@ -64,6 +64,14 @@ class Examples:
         """The candidates of each example, where each has its own."""
         return self._column("candidates")
 
+    @cached_property
+    def features(self) -> np.ndarray | None:
+        """The numbers of each example, float32 [N, F]; `None` where the task has none."""
+        if "features" not in self.table.column_names:
+            return None
+        lists = self.table.column("features").combine_chunks()
+        return np.asarray(lists.flatten(), dtype=np.float32).reshape(len(self), -1)
+
     @property
     def texts(self) -> list[str] | None:
         """The text of each example that is read first; `None` where the task is not read as text."""

@@ -61,20 +61,19 @@ def relabel(spec: RelabelSpec, context: JobContext) -> dict[str, Any]:
     prepare_worker()
     relabeling = spec.relabeling
     data, weak = TaskData.of(context.inputs), context.inputs["labels"]
-    every_split = getattr(relabeling, "every_split", False)
     facts: dict[str, Any] = {"n_examples": {}}
     for split in LABELLED:
         if not has_predictions(weak, split):
             continue
         given = weak_labels(weak, data, split)
-        if every_split or split == LEARNED:
+        if relabeling.every_split or split == LEARNED:
             made = relabeling(_given(spec, split, data, given, context))
             _check(made, given, registry.name_of(spec.relabeling), split)
             weights = _with_earlier(made.weights, weak, split, given)
             if weights is not None:
                 write_weights(context.out, split, Weights(given.positions, weights))
                 facts["n_left_out"] = int((weights == 0).sum())
-            facts |= getattr(made, "facts", None) or {}
+            facts |= made.facts or {}
             given = Labels(given.positions, made.probs.astype(np.float32), given.n_candidates)
         write_predictions(context.out, split, given)
         facts["n_examples"][split] = len(given)

@@ -13,6 +13,7 @@ from w2slab.data.labels import Labels
 from w2slab.errors import DataError
 from w2slab.report.boards import Arrow, board_svg, move_words
 from w2slab.report.words import inert
+from w2slab.tasks.task import Shown, Task
 
 Form = Literal["board", "classes", "candidates"]
 """A position and moves; a text and the names of its classes; a text and candidates that are texts themselves."""
@@ -23,8 +24,9 @@ _MOST_UNCHOSEN = 3
 
 @dataclass(frozen=True)
 class Judged:
-    """Test examples, what is right, and what a supervisor and its student said; all in one order."""
+    """Test examples of a task, what is right, and what a supervisor and its student said; all in one order."""
 
+    task: Task
     examples: Examples
     truth: Truth
     supervisor: Labels
@@ -42,13 +44,17 @@ class Judged:
 
     @cached_property
     def form(self) -> Form | None:
-        """How the examples are shown; `None` where they are neither positions nor texts."""
-        has_candidates = self.examples.candidates is not None
-        if self.examples.chess_positions is not None and has_candidates:
-            return "board"
-        if self.examples.texts is None:
+        """The form in which examples are shown; `None` where the task shows none, or there are none."""
+        shown = self.task.show(self.row(0)) if len(self.examples) else None
+        if shown is None:
             return None
-        return "candidates" if has_candidates else "classes"
+        if shown.board is not None:
+            return "board"
+        return "classes" if self.examples.candidates is None else "candidates"
+
+    def shown(self, place: int) -> Shown:
+        """Return one example as its task shows it."""
+        return self.task.show(self.row(place)) or Shown()
 
     def row(self, place: int) -> dict[str, Any]:
         """One example, by column."""
@@ -91,11 +97,11 @@ class Exhibit:
 
 def asked(judged: Judged, place: int) -> tuple[str, str | None]:
     """What makes two examples the same to a reader: the question and, of answers, the student's choice."""
-    row = judged.row(place)
-    if judged.form == "board":
-        return row["fen"], None
-    own = row["candidates"][judged.student.choices[place]] if judged.form == "candidates" else None
-    return row["text"] + (row.get("answer") or ""), own
+    shown = judged.shown(place)
+    if shown.board is not None:
+        return shown.board, None
+    own = judged.row(place)["candidates"][judged.student.choices[place]] if judged.form == "candidates" else None
+    return shown.text, own
 
 
 def exhibit(judged: Judged, place: int) -> Exhibit | None:
@@ -108,9 +114,10 @@ def exhibit(judged: Judged, place: int) -> Exhibit | None:
     right = set(judged.truth.right[place])
     names = row["candidates"] if "candidates" in row else judged.examples.classes or ()
     options = [Option(names[candidate], candidate in right, by) for candidate, by in chosen.items()]
-    show = _position if judged.form == "board" else _text
+    shown = judged.shown(place)
+    longest = _LONGEST_CANDIDATE if judged.form == "candidates" else _LONGEST_CLASS
     try:
-        board, text, options = show(row, options)
+        board, text, options = _text(shown.text, options, longest) if shown.board is None else _position(shown, options)
     except DataError:
         return None
     return Exhibit(board, text, options, len(unchosen[_MOST_UNCHOSEN:]), _difficulty(row))
@@ -124,13 +131,13 @@ def _chosen(judged: Judged, place: int) -> dict[int, list[tuple[str, float]]]:
     return chosen
 
 
-def _position(row: dict[str, Any], moves: list[Option]) -> tuple[str, None, list[Option]]:
-    fen = row["fen"]
+def _position(shown: Shown, moves: list[Option]) -> tuple[str, None, list[Option]]:
+    fen = shown.board or ""
     arrows = [Arrow(move.words, f"{_line(move)} {'right' if move.right else 'wrong'}") for move in moves]
     options = [move._replace(words=move_words(fen, move.words)) for move in moves]
     who = [f"{' and '.join(name.lower() for name, _ in move.chosen_by) or 'right'}: {move.words}" for move in options]
     label = f"Chess position; {'; '.join(who)}"
-    return board_svg(fen, setup=row.get("setup"), arrows=arrows, label=label), None, options
+    return board_svg(fen, setup=shown.last_move, arrows=arrows, label=label), None, options
 
 
 def _line(move: Option) -> str:
@@ -138,10 +145,8 @@ def _line(move: Option) -> str:
     return move.chosen_by[-1][0].lower() if move.chosen_by else "neither"
 
 
-def _text(row: dict[str, Any], candidates: list[Option]) -> tuple[None, str, list[Option]]:
-    longest = _LONGEST_CANDIDATE if "candidates" in row else _LONGEST_CLASS
+def _text(text: str, candidates: list[Option], longest: int) -> tuple[None, str, list[Option]]:
     options = [candidate._replace(words=inert(candidate.words.strip(), longest)) for candidate in candidates]
-    text = row["text"] + (row.get("answer") or "")
     # What is asked, and what was said last, stand at the end of a long passage.
     ends = f"… {text[-_LONGEST_TEXT:]} ({len(text):,} characters)" if len(text) > _LONGEST_TEXT else text
     return None, inert(ends.strip(), 2 * _LONGEST_TEXT), options

@@ -100,7 +100,9 @@ def _read(comparison: Comparison, store: Reading) -> Judged:
     supervisor, student = (
         read_predictions(store.folder(job.key), "test") for job in (comparison.supervisor, comparison.student)
     )
-    return Judged(data.examples("test"), data.truth("test"), supervisor, student)
+    return Judged(
+        comparison.data.inputs["task"].spec.task, data.examples("test"), data.truth("test"), supervisor, student
+    )
 
 
 def sort_out(judged: Judged) -> Kinds | None:

@@ -40,10 +40,10 @@ class Linear(Model):
         """Refuse a task without common classes, without features or with too few of them."""
         if examples.classes is None:
             yield "linear models need common classes; this task's candidates differ by example"
-        elif "features" not in examples.table.column_names:
+        elif examples.features is None:
             yield "linear models read the column `features`; this task has none"
         elif self.n_features is not None and len(examples):
-            width = len(examples.table.column("features")[0])
+            width = examples.features.shape[1]
             if 2 * self.n_features > width:
                 yield (
                     f"n_features {self.n_features} needs a task of at least {2 * self.n_features} features, and there "
@@ -72,8 +72,8 @@ class Linear(Model):
 
         for problem in self.problems(examples):
             raise DataError(f"{self.name}: {problem}")
-        lists = examples.table.column("features").combine_chunks()
-        values = np.asarray(lists.flatten(), dtype=np.float32).reshape(len(examples), -1)
+        values = examples.features
+        assert values is not None
         if self.n_features is not None:
             values = values[:, self.n_features : 2 * self.n_features]
         return torch.from_numpy(values.copy())

@@ -52,4 +52,4 @@ class Chess(Task):
 
     def show(self, example: Mapping[str, Any]) -> Shown:
         """Return the position on a board."""
-        return Shown(board=example["fen"], last_move=example["setup"])
+        return Shown(board=example["fen"], last_move=example.get("setup"))
