@@ -50,6 +50,7 @@ RANKING = (
     ("Not ranked here: ", "Not ranked: "),
 )
 ELICIT = (
+    ("to look at again: ", "to check: "),
     (
         r"On (\d+) true labels the student is right on (.*) %, the labels it learned from on (.*) %: (no difference shown)?",
         r"On \1 ground-truth labels the accuracy of the student is \2%, that of the weak labels \3%: \4",
