@@ -61,6 +61,7 @@ RANKING = (
     ("Not ranked here: ", "Not ranked: "),
 )
 ELICIT = (
+    ("to look at again: ", "to check: "),
     (
         r"On (\d+) true labels the student is right on (.*) %, the labels it learned from on (.*) %: (no difference shown)?",
         r"On \1 ground-truth labels the accuracy of the student is \2%, that of the weak labels \3%: \4",
@@ -90,9 +91,22 @@ ELICIT = (
 )
 RENAMING = Renaming(
     # Whole values: columns, tables, controls, stopping points, kinds of jobs.
-    names={"weak-is-strong": "self-training", "told_truth": "uses_truth"},
+    names={
+        "weak-is-strong": "self-training",
+        "told_truth": "uses_truth",
+        "no difference shown": "not significant",
+    },
     # Patterns in all text, in order, and what takes their place.
-    words=((r"weak-is-strong", "self-training"), *RESULTS, *COMPARE, *RANKING, *ELICIT, *VERDICTS),
+    words=(
+        (r"weak-is-strong", "self-training"),
+        *RESULTS,
+        *COMPARE,
+        *RANKING,
+        *ELICIT,
+        *VERDICTS,
+        ("no difference shown", "not significant"),
+        (r"(?<![\w.)-])(?<!gap, )-(?=\d)", "−"),
+    ),
 )
 # Words of the studies in this folder that the new tree writes otherwise.
 WRITTEN: dict[str, str] = {"weak-is-strong": "self-training"}
