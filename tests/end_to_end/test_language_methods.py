@@ -62,7 +62,7 @@ def finished(tmp_path_factory):
     (folder / "study.yaml").write_text(STUDY)
     study = load_study(folder / "study.yaml")
     store = Store(folder / "store")
-    outcome = api.run(study, store, executor="inline", options=RunOptions(device="cpu"))
+    outcome = api.run(study, store, executor="inline", options=RunOptions(device="cpu")).outcome
     assert outcome.exit_code == 0, outcome.failed
     return study, store, outcome
 

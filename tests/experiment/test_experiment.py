@@ -351,25 +351,25 @@ def test_golden_keys_of_language_settings(writers):
 
 
 GOLDEN = {
-    "prepare": "prepare-5498e4404f74e1c8ed9aa4ae",
-    "supervisor": "finetune-007f95228add75c44764db8b",
-    "naive": "finetune-164fc1ef19fd9ebac1c74bb2",
-    "confidence": "finetune-cf36b193431cd6fe8e023aa1",
-    "relabel": "relabel-34c2fbbe24a8083d7fb7d2fd",
+    "task": "task-2c6e7ab2a88cc4d4e7482186",
+    "split": "split-ae2146974b89e4291a2c932c",
+    "supervisor": "finetune-46f964f660522e36e508e2f4",
+    "naive": "finetune-4827c458fea202dd52a2070d",
+    "confidence": "finetune-92ad93f538d7e49d45fba78d",
+    "relabel": "relabel-352ec40e39989d528e9dc020",
 }
 GOLDEN_OF_LANGUAGE = {
-    "generative": "generative-26e3b38c20bac9ebbd22397a",
-    "started": "finetune-06211febb7ed29cf9c215c25",
-    "prompt": "prompt-e433ffe6aad3579f1fee07eb",
-    "probe": "probe-14396631716297d29d46683b",
+    "generative": "generative-7b582020c5d781a3b9fc07c6",
+    "started": "finetune-5c62b3271b267d7269aec74e",
+    "prompt": "prompt-bb03bbd561874f550ee26297",
+    "probe": "probe-7754397ab7d442657b63b9ae",
 }
 GOLDEN_OF_HEADS = {
-    "head": "head-e76294d15202c2cb41bf4e73",
-    "embed": "embed-d1e2647968ef5b623ba323e8",
-    "pool": "pool-e0284c6f3493ebad2933427f",
-    "filter": "relabel-accd98efa5e7060b312ef4ca",
-    "combine": "combine-cc82e0e8ada08b755cecb055",
-    "bootstrap": "bootstrap-b16080385ab53c6ba9559fbb",
-    "reweight": "reweight-fae50ee01a04afbfb957f5d4",
-    "corrupt": "corrupt-9df8acca8dca5487d13f5824",
+    "head": "head-bd90895fdda0b05b835bda12",
+    "embed": "embed-a62e641f5dd95eff7c7e86c4",
+    "filter": "relabel-c4d8864df1d77d928b71051c",
+    "combine": "combine-b9ab91908a05cf85a49650e4",
+    "bootstrap": "bootstrap-ca54317288881c0f6a0a0a37",
+    "reweight": "reweight-9833f09de442330ceb66c060",
+    "corrupt": "corrupt-7e2fa34ebad2349f3aeaab5b",
 }

@@ -206,12 +206,12 @@ def test_a_source_of_its_own_teaches_every_rung_and_other_labels_stand_in_for_th
 
 
 def test_only_a_choice_by_the_ceiling_waits_for_one():
-    for choose, inputs in (("random", {"data", "like"}), ("least-sure", {"data", "like", "ceiling"})):
+    for choose, inputs in (("random", {"task", "data", "like"}), ("least-sure", {"task", "data", "like", "ceiling"})):
         planned = w2slab.plan(study_of(f"supervision: {{source: corrupted, choose: {choose}}}"))
         assert {frozenset(job.inputs) for job in planned.graph if job.kind == "corrupt"} == {frozenset(inputs)}
     planned = w2slab.plan(study_of("supervision: {source: corrupted, rate: 0.1}"))
     corrupted = [job for job in planned.graph if job.kind == "corrupt"]
-    assert [set(job.inputs) for job in corrupted] == [{"data"}]  # the same for all students
+    assert [set(job.inputs) for job in corrupted] == [{"task", "data"}]  # the same for all students
     assert not [job for job in planned.graph if "supervisor_train" in getattr(job.spec, "train_split", "")]
 
 
@@ -225,7 +225,7 @@ def test_bootstrapping_goes_from_a_source_up_the_ladder():
     while "labels" in steps[-1].inputs:
         steps.append(steps[-1].inputs["labels"])
     assert [step.title.partition(" ")[0] for step in steps[:-1]] == ["large", "middle", "small"]
-    assert steps[-1].title == "true labels made wrong, 10 % of them, at random"
+    assert steps[-1].title == "ground truth made wrong, 10% of them, at random"
     assert steps[-1].key == comparison.supervisor.key
 
 
@@ -278,7 +278,7 @@ def test_corrupted_labels_are_as_good_as_the_supervisor_on_every_split(tmp_path)
     assert accuracies[0] == accuracies[1] == accuracies[2]
     assert of_model.label_sources == {}
     assert source_notes(by_ceiling.label_sources) == [
-        "As supervisors, small, middle stand for true labels made wrong, as many as each has itself, where the ceiling "
+        "As supervisors, small, middle stand for ground truth made wrong, as many as each has, where the ceiling "
         "is most surely right; no model gave them."
     ]
     assert answer(by_ceiling)[0].startswith("A student trained on labels that no model gave recovered")
@@ -447,7 +447,7 @@ def test_a_file_is_replaced_only_when_asked_and_never_half(tmp_path, command, mo
     out.write_text("mine")
     code, _, told = command("examples", study, "--out", out)
     assert (code, out.read_text()) == (2, "mine")
-    assert "is there already; choose another name, or add --force" in told
+    assert "exists already; choose another name, or add --force" in told
     with monkeypatch.context() as broken:
         broken.setattr(cli_examples.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
         assert command("examples", study, "--out", out, "--force")[0] == 2

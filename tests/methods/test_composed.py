@@ -62,16 +62,16 @@ def test_every_mistake_is_named_with_its_place():
             "objective: {name: reverse-kl, epsilon: 2}"
         )
     )
-    assert 'relabelings[0]: unknown relabeling "confidence-filtr". Did you mean "confidence-filter"?' in said
-    assert "relabelings[1]: is the name of a row or a mapping with its `name`, not {'keep': 3}" in said
-    assert "relabelings[2].keep: input should be less than or equal to 1, not 3" in said
-    assert 'relabelings[2].kep: unknown field. Did you mean "keep"?' in said
-    assert "relabelings[3]: is the name of a row" in said
+    assert 'relabelings.0.name: unknown relabeling "confidence-filtr". Did you mean "confidence-filter"?' in said
+    assert "relabelings.1.name: is required and missing" in said
+    assert "relabelings.2.keep: input should be less than or equal to 1, not 3" in said
+    assert 'relabelings.2.kep: unknown field "kep". Did you mean "keep"?' in said
+    assert "relabelings.3: should be a name, or a mapping with its `name`, not 7" in said
     assert "objective.epsilon: input should be less than 1, not 2" in said
 
 
 def test_a_field_of_a_row_without_fields_is_refused():
-    assert "objective.x: unknown field. cross-entropy has no fields" in problems(
+    assert 'objective.x: unknown field "x". It has no fields.' in problems(
         composed("objective: {name: cross-entropy, x: 1}")
     )
 
@@ -94,9 +94,10 @@ def test_the_study_is_written_out_and_read_again(tmp_path):
 
 
 def test_the_schema_knows_bare_names_and_mappings():
-    rows = schema()["$defs"]["MethodEntry"]["anyOf"]
+    rows = schema()["$defs"]["StudyMethod"]["anyOf"]
     (row,) = [row for row in rows if row.get("properties", {}).get("name") == {"const": "composed"}]
-    assert {"type": "string"} in row["properties"]["objective"]["anyOf"]
+    assert row["properties"]["objective"]["$ref"] == "#/$defs/Objective"
+    assert {"type": "string"} in schema()["$defs"]["Objective"]["anyOf"]
     json.dumps(row)
 
 

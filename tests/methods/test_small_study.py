@@ -29,7 +29,7 @@ SETTINGS = (METHODS, "pairs=[[b, c]]", "recipe.epochs=2", "splits.reserve=0")
 def finished(folder, *settings):
     """The study run in this process: its plan, its store."""
     asked = study(*settings)
-    outcome = api.run(asked, folder / "store", executor="inline")
+    outcome = api.run(asked, folder / "store", executor="inline").outcome
     assert not outcome.failed
     return plan(asked), Store(folder / "store")
 

@@ -18,7 +18,7 @@ from w2slab.errors import StudyError, W2SError
 
 if TYPE_CHECKING:
     from w2slab.experiment.run import Run
-    from w2slab.jobs.options import RunOptions
+    from w2slab.jobs.ranks import Launch
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def init(
     from importlib.resources import files
 
     if path.exists() and not force:
-        raise StudyError(f"{path} is there already; choose another name, or add --force")
+        raise StudyError(f"{path} exists already; choose another name, or add --force")
     if not path.parent.is_dir():
         raise StudyError(f"{path}: the folder {path.parent} does not exist; make it first")
     path.write_text((files("w2slab") / "assets" / "study.yaml").read_text())
@@ -100,16 +100,15 @@ def run(
     from w2slab.jobs.options import RunOptions
     from w2slab.study.reading import load_study
 
-    options = _launched(
-        RunOptions(
-            device=device,
-            gpus_per_job=gpus_per_job,
-            sharded=sharded,
-            micro_batch=micro_batch,
-            gradient_checkpointing=gradient_checkpointing,
-            keep_checkpoint=keep_checkpoints,
-            checkpoint_every_s=checkpoint_every,
-        )
+    launch = _launch()
+    options = RunOptions(
+        device="cpu" if launch.on_cpu else device,
+        gpus_per_job=max(gpus_per_job, launch.processes),
+        sharded=_sharded(sharded or launch.sharded, max(gpus_per_job, launch.processes)),
+        micro_batch=micro_batch,
+        gradient_checkpointing=gradient_checkpointing,
+        keep_checkpoint=keep_checkpoints,
+        checkpoint_every_s=checkpoint_every,
     )
     loaded = load_study(study, settings or [])
     started = time.monotonic()
@@ -139,23 +138,20 @@ def run(
     sys.exit(outcome.exit_code)
 
 
-def _launched(options: RunOptions) -> RunOptions:
-    """The options as a launcher changes them; of its processes only the first goes on and starts others for jobs."""
-    from dataclasses import replace
-
+def _launch() -> Launch:
+    """How a launcher started this program, of whose processes only the first goes on and starts others for jobs."""
     from w2slab.jobs import ranks
 
     launch = ranks.taken_from_launcher(os.environ)
-    if launch is None:
-        return options
-    if launch.rank > 0:
+    if launch is not None and launch.rank > 0:
         sys.exit(0)
-    return replace(
-        options,
-        gpus_per_job=max(options.gpus_per_job, launch.processes),
-        device="cpu" if launch.on_cpu else options.device,
-        sharded=options.sharded or launch.sharded,
-    )
+    return launch or ranks.Launch()
+
+
+def _sharded(sharded: bool, gpus_per_job: int) -> bool:
+    if sharded and gpus_per_job == 1:
+        raise typer.BadParameter("it needs --gpus-per-job 2 or more", param_hint="--sharded")
+    return sharded
 
 
 def status(

@@ -55,10 +55,10 @@ class Launch:
         sharded: Whether it was told that each process keeps a part of the network (FSDP).
     """
 
-    rank: int
-    processes: int
-    on_cpu: bool
-    sharded: bool
+    rank: int = 0
+    processes: int = 1
+    on_cpu: bool = False
+    sharded: bool = False
 
 
 def taken_from_launcher(environment: MutableMapping[str, str]) -> Launch | None:

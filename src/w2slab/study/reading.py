@@ -128,7 +128,8 @@ class _Reader:
             if name in also and name not in known:
                 continue
             if name not in known:
-                hint = closest(name, [*[each for each in also if each not in known], *known])
+                names = [*[each for each in also if each not in known], *known]
+                hint = closest(name, names) if known else " It has no fields."
                 self._add((*path, str(name)), f'unknown field "{name}".{hint}', of_key=True)
                 is_broken = True
                 continue
