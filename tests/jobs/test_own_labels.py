@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from w2slab.specs import FoldSpec, OwnLabelsSpec
 
 from w2slab.data.artifacts import read_predictions, read_votes
 from w2slab.data.readers.texts import Layout
