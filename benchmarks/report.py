@@ -5,10 +5,10 @@
     python benchmarks/report.py --study examples/chess.yaml --store examples/.w2slab
 
 The first study is that of a toy: 7 rungs, 13 methods, 4 seeds, 2,000 test examples, three stopping points. The second
-has 20 tasks, 10 pairs and 10 methods. Their jobs were never run, but written as jobs would have written them. Each time is
-measured in a process of its own: seconds of wall clock and of the processor, and the largest memory above that of the
-imported libraries; medians over several times. Opening is measured in Chromium without a window: until the first paint,
-until the script is done, and until the page has loaded; it is left out where there is no Chromium or no playwright.
+has 20 tasks, 10 pairs and 10 methods. Their jobs were never run, but written as jobs would have written them. Each
+time is measured in a process of its own: seconds of wall clock and of the processor, and the largest memory above that
+of the imported libraries; medians over several times. Opening is measured in Chromium without a window: until the first
+paint, until the script is done, and until the page has loaded; it is left out where there is no Chromium or playwright.
 """
 
 from __future__ import annotations

@@ -51,7 +51,8 @@ def environment(folder: Path, wheel: Path) -> Path:
     python = folder / "env" / "bin" / "python"
     torch = folder / "torch.txt"
     torch.write_text(f"torch=={version('torch').partition('+')[0]}\n")
-    called(python, "-m", "pip", "install", "--quiet", "--constraint", torch, wheel, "pytest", "hypothesis", cwd=folder)
+    pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", torch]
+    called(*pip, wheel, "pytest", "hypothesis", cwd=folder)
     return python
 
 

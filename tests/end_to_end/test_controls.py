@@ -18,7 +18,7 @@ def rows(tmp_path_factory):
     (folder / "study.yaml").write_text(TOY.replace("\n    ", "\n"))
     settings = ["methods=[naive]", "controls=[shuffled, random, constant, self-training]", "seeds=[0, 1, 2, 3, 4]"]
     study = load_study(folder / "study.yaml", [*settings, "splits.student_train=1000", "splits.supervisor_train=1000"])
-    assert w2slab.run(study, folder / "store", executor="inline").exit_code == 0
+    assert w2slab.run(study, folder / "store", executor="inline").outcome.exit_code == 0
     return [row for row in w2slab.load_results(study, folder / "store").summary if row["is_reported"]]
 
 

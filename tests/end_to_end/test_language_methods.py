@@ -10,6 +10,7 @@ from tests.models import small_models
 from w2slab.analysis import render
 from w2slab.experiment import run as api
 from w2slab.graph.store import Store
+from w2slab.jobs.options import RunOptions
 from w2slab.study.reading import load_study
 
 pytestmark = pytest.mark.slow
@@ -61,7 +62,7 @@ def finished(tmp_path_factory):
     (folder / "study.yaml").write_text(STUDY)
     study = load_study(folder / "study.yaml")
     store = Store(folder / "store")
-    outcome = api.run(study, store, executor="inline", options={"device": "cpu"})
+    outcome = api.run(study, store, executor="inline", options=RunOptions(device="cpu"))
     assert outcome.exit_code == 0, outcome.failed
     return study, store, outcome
 
@@ -100,7 +101,7 @@ def test_a_finished_study_does_nothing_again_and_its_prompts_are_shared(finished
     kinds = [key.partition("-")[0] for key in outcome.done]
     # Small and large learn the texts of student_train, and for the variant `all` those of two splits: no small one of
     # the former; zero-shot, weak and true shots; probes with weak and true labels, and after finetuning.
-    per_task = {"prepare": 1, "generative": 3, "prompt": 3, "probe": 3}
+    per_task = {"task": 1, "generative": 3, "prompt": 3, "probe": 3}
     assert {kind: kinds.count(kind) for kind in per_task} == {kind: 2 * n for kind, n in per_task.items()}
-    again = api.run(study, store, executor="inline", options={"device": "cpu"})
-    assert (again.done, len(again.cached) > 0) == ([], True)
+    again = api.run(study, store, executor="inline", options=RunOptions(device="cpu"))
+    assert (again.outcome.done, len(again.outcome.cached) > 0) == ([], True)

@@ -8,20 +8,20 @@ import torch
 import w2slab
 from tests.conftest import w2slab as command
 from w2slab.errors import UnavailableError
-from w2slab.experiment import run as api
+from w2slab.experiment import preflight
 from w2slab.jobs.options import RunOptions
 from w2slab.study.reading import load_study
 
 
 def test_jobs_in_several_processes_share_the_cores(monkeypatch):
-    monkeypatch.setattr(api.os, "cpu_count", lambda: 8)
-    assert api.jobs_at_once(RunOptions(device="cpu", gpus_per_job=1)) == 8
-    assert api.jobs_at_once(RunOptions(device="cpu", gpus_per_job=3)) == 2
+    monkeypatch.setattr(preflight.os, "cpu_count", lambda: 8)
+    assert preflight.jobs_at_once(RunOptions(device="cpu", gpus_per_job=1)) == 8
+    assert preflight.jobs_at_once(RunOptions(device="cpu", gpus_per_job=3)) == 2
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    assert api.jobs_at_once(RunOptions(device="auto", gpus_per_job=2)) == 2
+    assert preflight.jobs_at_once(RunOptions(device="auto", gpus_per_job=2)) == 2
     with pytest.raises(UnavailableError, match="--gpus-per-job 5: this machine has 4 GPUs"):
-        api.jobs_at_once(RunOptions(device="auto", gpus_per_job=5))
+        preflight.jobs_at_once(RunOptions(device="auto", gpus_per_job=5))
 
 
 def test_a_gpu_without_bf16_is_told_before_the_first_job(toy_study, tmp_path, monkeypatch):

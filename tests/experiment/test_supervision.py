@@ -21,7 +21,7 @@ from w2slab.cli import examples_command as cli_examples
 from w2slab.cli.main import main
 from w2slab.errors import DataError, StudyError
 from w2slab.experiment import run as api
-from w2slab.report.words import answer
+from w2slab.report.answers import answer
 from w2slab.study.document import parse_document
 from w2slab.study.reading import check_study, load_study
 from w2slab.study.writing import schema, to_yaml
@@ -206,10 +206,10 @@ def test_a_source_of_its_own_teaches_every_rung_and_other_labels_stand_in_for_th
 
 
 def test_only_a_choice_by_the_ceiling_waits_for_one():
-    for choose, inputs in (("random", {"data", "like"}), ("least-sure", {"data", "like", "ceiling"})):
-        planned = api.plan(study_of(f"supervision: {{source: corrupted, choose: {choose}}}"))
+    for choose, inputs in (("random", {"task", "data", "like"}), ("least-sure", {"task", "data", "like", "ceiling"})):
+        planned = w2slab.plan(study_of(f"supervision: {{source: corrupted, choose: {choose}}}"))
         assert {frozenset(job.inputs) for job in planned.graph if job.kind == "corrupt"} == {frozenset(inputs)}
-    planned = api.plan(study_of("supervision: {source: corrupted, rate: 0.1}"))
+    planned = w2slab.plan(study_of("supervision: {source: corrupted, rate: 0.1}"))
     corrupted = [job for job in planned.graph if job.kind == "corrupt"]
     assert [set(job.inputs) for job in corrupted] == [{"data"}]  # the same for all students
     assert not [job for job in planned.graph if "supervisor_train" in getattr(job.spec, "train_split", "")]
@@ -220,18 +220,18 @@ def test_bootstrapping_goes_from_a_source_up_the_ladder():
         "supervision: {source: corrupted, rate: 0.1}\npairs: [[labels, large]]\n"
         "methods: [{name: bootstrapping, examples: same}]"
     )
-    (comparison,) = api.plan(study_of(text)).comparisons
+    (comparison,) = w2slab.plan(study_of(text)).comparisons
     steps = [comparison.student]
     while "labels" in steps[-1].inputs:
         steps.append(steps[-1].inputs["labels"])
     assert [step.title.partition(" ")[0] for step in steps[:-1]] == ["large", "middle", "small"]
-    assert steps[-1].title == "true labels made wrong, 10 % of them, at random"
+    assert steps[-1].title == "ground truth made wrong, 10% of them, at random"
     assert steps[-1].key == comparison.supervisor.key
 
 
 def test_a_file_that_is_not_there_is_told_when_the_study_is_planned(tmp_path):
     with pytest.raises(DataError, match=r"weak\.csv does not exist; mend the path in the study\. .* w2slab examples"):
-        api.plan(study_of("supervision: {source: file, path: weak.csv}", tmp_path))
+        w2slab.plan(study_of("supervision: {source: file, path: weak.csv}", tmp_path))
 
 
 # --- what is run ------------------------------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def write_study(folder: Path, text: str) -> Path:
 def test_corrupted_labels_are_as_good_as_the_supervisor_on_every_split(tmp_path):
     store, text = tmp_path / "store", "pairs: [[small, large], [middle, large]]\nsupervision: "
     for source in ("model", "corrupted", "{source: corrupted, choose: surely-right}"):
-        assert w2slab.run(study_of(text + source), store, executor="inline").exit_code == 0
+        assert w2slab.run(study_of(text + source), store, executor="inline").outcome.exit_code == 0
     of_model, at_random, by_ceiling = (
         api.load_results(study_of(text + source), store)
         for source in ("model", "corrupted", "{source: corrupted, choose: surely-right}")
@@ -278,7 +278,7 @@ def test_corrupted_labels_are_as_good_as_the_supervisor_on_every_split(tmp_path)
     assert accuracies[0] == accuracies[1] == accuracies[2]
     assert of_model.label_sources == {}
     assert source_notes(by_ceiling.label_sources) == [
-        "As supervisors, small, middle stand for true labels made wrong, as many as each has itself, where the ceiling "
+        "As supervisors, small, middle stand for ground truth made wrong, as many as each has, where the ceiling "
         "is most surely right; no model gave them."
     ]
     assert answer(by_ceiling)[0].startswith("A student trained on labels that no model gave recovered")
@@ -301,7 +301,7 @@ def labelled(tmp_path_factory):
             votes = [str(draws.choice(row["classes"])) for _ in range(3)]
             file.write(json.dumps({"id": row["id"], "votes": votes}) + "\n")
     store = folder / ".w2slab"
-    assert w2slab.run(study, store, executor="inline").exit_code == 0
+    assert w2slab.run(study, store, executor="inline").outcome.exit_code == 0
     api.write_report(study, store, folder / "report")
     return folder
 
@@ -342,15 +342,15 @@ def test_looking_at_such_a_study_works_from_the_command_line(labelled, command, 
 def test_running_it_again_makes_nothing_and_another_file_makes_its_students(labelled, tmp_path):
     study, store = load_study(labelled / "study.yaml"), labelled / ".w2slab"
     before = result_bytes(store)
-    assert w2slab.run(study, store, executor="inline").exit_code == 0
+    assert w2slab.run(study, store, executor="inline").outcome.exit_code == 0
     assert result_bytes(store) == before
     lines = (labelled / "votes.jsonl").read_text().splitlines(keepends=True)
     (labelled / "turned.jsonl").write_text("".join(reversed(lines)))
     other = load_study(labelled / "study.yaml", [f"supervision.path={labelled / 'turned.jsonl'}"])
-    states = {job.kind: [] for job in api.plan(other).graph}
-    for job in api.plan(other).graph:
+    states = {job.kind: [] for job in w2slab.plan(other).graph}
+    for job in w2slab.plan(other).graph:
         states[job.kind].append(api.open_store(store).has(job.key))
-    assert all(states["prepare"] + states["pool"])
+    assert all(states["task"] + states["split"])
     assert not any(states["label-file"])
 
 
@@ -381,16 +381,16 @@ def test_lengths_of_no_texts_are_told_before_anything_is_started(tmp_path):
 
 def test_the_card_of_an_exported_student_names_the_labels_it_learned(labelled):
     study = load_study(labelled / "study.yaml")
-    of_file = _supervisor(api.plan(study).comparisons[0], study.supervision)
+    of_file = _supervisor(w2slab.plan(study).comparisons[0], study.supervision)
     assert of_file == "crowd: labels of votes.jsonl (not a model)"
-    assert _supervisor(api.plan(study_of("")).comparisons[0], None).startswith("small, finetuned on ground truth")
+    assert _supervisor(w2slab.plan(study_of("")).comparisons[0], None).startswith("small, finetuned on ground truth")
 
 
 def test_heads_learn_from_a_file_as_well(labelled):
     study = load_study(labelled / "study.yaml", ["tuning={features_of: task}"])
-    assert w2slab.run(study, labelled / ".w2slab", executor="inline").exit_code == 0
-    kinds = [job.kind for job in api.plan(study).graph]
-    assert kinds.count("pool") == 1  # for features and for the file
+    assert w2slab.run(study, labelled / ".w2slab", executor="inline").outcome.exit_code == 0
+    kinds = [job.kind for job in w2slab.plan(study).graph]
+    assert kinds.count("task") == 1
 
 
 # --- w2slab examples --------------------------------------------------------------------------------------------------
@@ -439,7 +439,7 @@ def test_tables_can_be_labelled_in_place(tmp_path, command):
         writer = csv.DictWriter(file, [*rows[0], "label"])
         writer.writeheader()
         writer.writerows(row | {"label": json.loads(row["classes"])[i % 2]} for i, row in enumerate(rows))
-    api.check_data(api.plan(load_study(study)), api.open_store(tmp_path / "store"))
+    api.check_data(w2slab.plan(load_study(study)), api.open_store(tmp_path / "store"))
 
 
 def test_a_file_is_replaced_only_when_asked_and_never_half(tmp_path, command, monkeypatch):
@@ -447,7 +447,7 @@ def test_a_file_is_replaced_only_when_asked_and_never_half(tmp_path, command, mo
     out.write_text("mine")
     code, _, told = command("examples", study, "--out", out)
     assert (code, out.read_text()) == (2, "mine")
-    assert "is there already; choose another name, or add --force" in told
+    assert "exists already; choose another name, or add --force" in told
     with monkeypatch.context() as broken:
         broken.setattr(cli_examples.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
         assert command("examples", study, "--out", out, "--force")[0] == 2

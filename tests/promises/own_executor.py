@@ -72,7 +72,7 @@ class OneProcess:
 
 if __name__ == "__main__":
     executor = OneProcess()
-    outcome = w2slab.run(w2slab.load_study(sys.argv[1]), sys.argv[2], executor=executor)
+    outcome = w2slab.run(w2slab.load_study(sys.argv[1]), sys.argv[2], executor=executor).outcome
     executor.close()
     print(len(outcome.done))
     sys.exit(outcome.exit_code)

@@ -35,8 +35,8 @@ def n_results(store):
 def test_a_study_done_by_an_executor_of_ones_own_is_killed_and_resumes_to_the_same_bytes(toy_study, tmp_path):
     store, undisturbed = tmp_path / "store", tmp_path / "undisturbed"
     with Inline() as executor:
-        outcome = w2slab.run(w2slab.load_study(toy_study), undisturbed, executor=executor)
-    n_jobs = len(outcome.done)
+        w2slab.run(w2slab.load_study(toy_study), undisturbed, executor=executor)
+    n_jobs = n_results(undisturbed)
 
     killed = start(toy_study, store)
     deadline = time.monotonic() + 60

@@ -1,4 +1,4 @@
-"""What the page says of diagnostics without true labels, and whether it says how little they may be worth."""
+"""Diagnostics without ground truth on the page, and its words on how little they may be worth."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_the_page_says_how_well_misfit_ranks(chess, page):
     for ranking in rankings(chess[2]["diagnostics"]):
         assert verdict_words.ranked(ranking) in text
         assert ranking.n == 18
-    assert "A finetuned network is neither" in text
+    assert "Finetuned networks satisfy neither condition" in text
     assert "p-value" not in text
 
 

@@ -71,8 +71,8 @@ def row(method="naive", pgr=0.5, **more):
 def test_a_tip_tells_pair_method_accuracy_and_pgr_with_intervals():
     assert tips.student(row()).split("\n") == [
         "small → large, naive",
-        "accuracy 70.0 % (60.0 to 80.0)",
-        "PGR 50 % (25 to 75)",
+        "accuracy 70.0% (60.0 to 80.0)",
+        "PGR 50% (25 to 75)",
     ]
     undefined = tips.student(row(pgr_reason="the gap is too small"))
     assert undefined.endswith("PGR undefined: the gap is too small")

@@ -44,7 +44,7 @@ def test_the_answer_comes_first(page):
     text = visible(page.read_text())
     at = text.index("A student trained on its supervisor’s labels recovered a median of")
     assert at < 150
-    assert "pairs the interval is above 0" in text
+    assert "pairs the confidence interval is above 0" in text
 
 
 SECTIONS = ["sizes", "methods", "table", "agreement", "stopping", "calibration", "anatomy", "diagnostics", "slices"]
@@ -172,7 +172,7 @@ def test_an_undefined_pgr_is_visible_and_empty_sections_are_left_out(tmp_path):
     reason = next(r["pgr_reason"] for r in results.reported() if r["pgr_reason"])
     assert f"undefined: {reason}" in visible(html)
     assert "In 1 further pair PGR is undefined" in visible(html)
-    assert "one seed, so intervals and verdicts speak of test examples only" in visible(html)
+    assert "one seed, so that intervals and verdicts cover test examples only" in visible(html)
     assert "It is shown as undefined, never as 0 and never left out" in visible(html)
     for section in ("methods", "stopping", "slices", "controls"):
         assert f'<section id="{section}">' not in html
@@ -190,8 +190,9 @@ def test_what_was_cut_is_told_by_model(tmp_path):
             store.records[job.key]["facts"]["notes"] = notes
     results = collect(plan, store, resamples=200)
     html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
-    assert "Texts were cut to what medium reads: 12 % of test texts on the left, 3 answers at the end." in visible(html)
-    assert visible(html).count("Texts were cut") == 1
+    cut = "12% of test texts on the left, 3 answers at the end."
+    assert f"Inputs longer than the maximum length of medium were truncated: {cut}" in visible(html)
+    assert visible(html).count("were truncated") == 1
 
 
 def test_prompts_without_room_for_their_shots_are_told(tmp_path):
@@ -200,15 +201,15 @@ def test_prompts_without_room_for_their_shots_are_told(tmp_path):
         store.records[c.student.key]["facts"]["n_examples_that_lost_shots"] = {"test": 60}
     results = collect(plan, store, resamples=200)
     html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
-    assert "Prompts of naive had no room for all their shots for 20 % of test examples" in visible(html)
+    assert "Prompts of naive had no room for all their shots for 20% of test examples" in visible(html)
 
 
 def test_models_that_cut_alike_share_a_sentence():
     cut, whole = caveats.Cut(1, 0, 300), caveats.Cut(0, 0, 300)
     alike = {name: {"reviews": cut, "pairs": caveats.Cut(0, 1, 300)} for name in ("a", "b", "c")}
     assert caveats.cuts(alike | {"d": {"reviews": whole, "pairs": whole}}) == [
-        "Texts were cut to what a, b and c read: of reviews under 1 % of test texts on the left; of pairs 1 answer at "
-        "the end."
+        "Inputs longer than the maximum length of a, b and c were truncated: of reviews under 1% of test texts on the "
+        "left; of pairs 1 answer at the end."
     ]
 
 
@@ -219,7 +220,7 @@ def test_several_tasks_have_their_medians_first(tmp_path):
     html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
     assert re.findall(r"<h3>(.*?)</h3>", html)[:3] == ["Median over 2 tasks", "one", "two"]
     assert '<table id="over-tasks-table">' in html
-    assert "in all 4 pairs on 2 tasks the interval is above 0" in visible(html)
+    assert "in all 4 pairs on 2 tasks the confidence interval is above 0" in visible(html)
 
 
 def test_a_partial_study_says_so(tmp_path):
@@ -227,7 +228,7 @@ def test_a_partial_study_says_so(tmp_path):
     del store.records[plan.comparisons[-1].student.key]
     results = collect(plan, store, resamples=200)
     html = write_report(results, plan, store, tmp_path / "out", study_text="name: science\n").read_text()
-    assert "partial report: 1 of 3 comparisons are not finished" in visible(html)
+    assert "Partial report: 1 of 3 comparisons are not finished" in visible(html)
 
 
 def test_a_study_without_results_still_has_a_page(tmp_path):
@@ -254,7 +255,7 @@ def test_the_report_does_not_load_torch():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-# "`a difference of X points would have been found with 80 % power`"
+# "`a difference of X points is the minimum detectable effect (80% power)`"
 def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, page):
     lines = [row for row in chess[2].differences if row["verdict"] == "not significant"]
     told = re.findall(
@@ -278,7 +279,7 @@ def test_of_many_caveats_some_are_folded_and_none_is_left_out(chess, tmp_path):
     html = write_report(told, plan, store, tmp_path, study_text="name: x\n").read_text()
     top = html.partition("<nav")[0]
     assert all(f"method-{i} uses ground truth" in top for i in range(6))
-    assert top.index("more notes before you cite</summary>") < top.index("method-5 is told")
+    assert top.index("more notes before you cite</summary>") < top.index("method-5 uses")
 
 
 def rows(*pgrs: float | None, method: str = "naive", seeds: tuple[int, ...] = (0, 1)) -> list[dict]:
@@ -300,22 +301,22 @@ GAP = "of the gap between supervisor and ceiling"
         ([], "Nothing can be said yet"),
         (rows(None), "No gap to recover was shown: PGR is undefined in the only pair."),
         (rows(None, None), "No gap to recover was shown: PGR is undefined in both pairs."),
-        (rows(0.4), f"{WHO} 40 % {GAP} (95 % interval 30 to 50 %)."),
+        (rows(0.4), f"{WHO} 40% {GAP} (95% confidence interval 30 to 50%)."),
         (
             rows(-0.3, -0.2, -0.4),
-            f"{WHO} a median of −30 % {GAP}, which is to say that it did worse than its supervisor; "
-            "in no pair is the interval above 0.",
+            f"{WHO} a median of −30% {GAP}, that is, it did worse than its supervisor; "
+            "the confidence interval is above 0 in no pair.",
         ),
-        (rows(0.05, 0.4, 0.6), f"{WHO} a median of 40 % {GAP}; in 2 of 3 pairs the interval is above 0."),
-        (rows(0.4, seeds=(0,)), f"{WHO} 40 % {GAP} (95 % interval 30 to 50 %; one seed)."),
+        (rows(0.05, 0.4, 0.6), f"{WHO} a median of 40% {GAP}; in 2 of 3 pairs the confidence interval is above 0."),
+        (rows(0.4, seeds=(0,)), f"{WHO} 40% {GAP} (95% confidence interval 30 to 50%; one seed)."),
         (
             rows(0.4, 0.6, seeds=(0,)),
-            f"{WHO} a median of 50 % {GAP}; in both pairs the interval is above 0, under one seed.",
+            f"{WHO} a median of 50% {GAP}; in both pairs the confidence interval is above 0, under one seed.",
         ),
     ],
 )
 def test_the_first_sentence(chess, summary, start):
-    results = dataclasses.replace(chess[2], summary=summary, differences=[])
+    results = chess[2].replaced(summary=summary, differences=[])
     assert answers.answer(results)[0].startswith(start)
 
 
@@ -392,7 +393,7 @@ def test_the_same_student_twice_is_no_comparison(chess, tmp_path):
     n = sum(row["verdict"] != "same student" for row in rows)
     changed = results.replaced(differences=rows)
     html = write_report(changed, plan, store, tmp_path, study_text="name: x\n").read_text()
-    assert f"correction for {n} comparison" in visible(html)
+    assert f"(Holm-adjusted over {n} comparison" in visible(html)
 
 
 # Some figures tell methods apart by their marks alone

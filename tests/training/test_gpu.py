@@ -32,7 +32,9 @@ def test_a_gpu_gives_the_accuracies_of_the_cpu(toy_study, tmp_path):
     found = {}
     for device in ("cpu", "cuda"):
         store = tmp_path / device
-        assert w2slab.run(study, store, executor="inline", options={"device": device}).exit_code == 0
+        assert (
+            w2slab.run(study, store, executor="inline", options=w2slab.RunOptions(device=device)).outcome.exit_code == 0
+        )
         found[device] = [row["student_accuracy"] for row in w2slab.load_results(study, store).summary]
     assert found["cuda"] == pytest.approx(found["cpu"], abs=0.01)
 

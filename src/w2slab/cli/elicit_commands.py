@@ -1,4 +1,4 @@
-"""`w2slab elicit` and `w2slab export`: labels without truth, and students as ordinary Hugging Face folders. Thin."""
+"""`w2slab elicit` and `w2slab export`: labels without ground truth; students as Hugging Face folders. Thin."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ def elicit(
     data: Annotated[Path, typer.Option(help="Texts with ids: .jsonl, .csv, .tsv, .json or .parquet.")],
     labels: Annotated[Path, typer.Option(help="By id: label, probs, votes, or annotator and label.")],
     method: Annotated[str, typer.Option(help="How the student learns; see `w2slab list methods`.")] = "naive",
-    truth: Annotated[Path | None, typer.Option(help="A few true labels, by id.")] = None,
-    more: Annotated[Path | None, typer.Option(help="Texts without labels, which the student shall label.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Some ground-truth labels, by id.")] = None,
+    more: Annotated[Path | None, typer.Option(help="Texts without labels, for the student to label.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of labels and report. [DATA-elicit]")] = None,
     kind: Annotated[Literal["classification", "preference"], typer.Option()] = "classification",
     text: Annotated[str | None, typer.Option(help='Template of a text, "{title} {body}". ["{text}"]')] = None,
-    answer: Annotated[str | None, typer.Option(help="Template of what is read after it and never cut.")] = None,
+    answer: Annotated[str | None, typer.Option(help="Template of what is read after it, never truncated.")] = None,
     candidate: Annotated[
         list[str] | None, typer.Option(help="Field or template of a candidate; may be repeated. [list `candidates`]")
     ] = None,
-    group: Annotated[str | None, typer.Option(help="Template; equal values are never parted. [the text]")] = None,
+    group: Annotated[str | None, typer.Option(help="Template; equal values share a fold. [the text]")] = None,
     id_field: Annotated[str, typer.Option("--id", help="Field with the id, in the file of texts.")] = "id",
     classes: Annotated[str | None, typer.Option(help="Classes in order, a,b,c. [those that occur]")] = None,
-    weak_labels: Annotated[Literal["hard", "soft"] | None, typer.Option(help="How labels are learned. [soft]")] = None,
+    weak_labels: Annotated[Literal["hard", "soft"] | None, typer.Option(help="Form of the labels. [soft]")] = None,
     seeds: Annotated[str | None, typer.Option(help="Students are averaged over seeds, e.g. 0,1,2. [0]")] = None,
-    folds: Annotated[int | None, typer.Option(help="Parts whose labels a student does not learn. [3]")] = None,
+    folds: Annotated[int | None, typer.Option(help="Number of parts; a student is trained on all but one. [3]")] = None,
     settings: Settings = None,
     store: Annotated[Path, typer.Option(envvar="W2SLAB_STORE", help="Where results are kept.")] = Path(".w2slab"),
     executor: Annotated[Literal["processes", "inline"], typer.Option(help="Where jobs run.")] = "processes",
@@ -53,7 +53,7 @@ def elicit(
     max_hours: Annotated[float | None, typer.Option(min=0, help="Stop on purpose after this time (exit 75).")] = None,
     progress: Annotated[bool, typer.Option(help="Show a line per running job.")] = True,
 ) -> None:
-    """Learn from your own labels, and tell what can be known of them without truth. Resumes by itself."""
+    """Train students on your own labels, and report what can be known without ground truth. Resumes by itself."""
     from w2slab.apps.elicit import elicit_run as run
     from w2slab.apps.elicit import elicit_text as words
     from w2slab.apps.elicit.elicit_request import make_request
@@ -81,14 +81,14 @@ def elicit(
     for line in summary(outcome, elicited.plan.graph, time.monotonic() - started):
         typer.echo(line, err=True)
     if outcome.stopped:
-        typer.echo("stopped; what is done is kept. To go on, run the same command again", err=True)
+        typer.echo("stopped; completed jobs are kept. To resume, run the same command again", err=True)
     if outcome.exit_code:
         sys.exit(outcome.exit_code)
     folder = out or Path(f"{data.name.partition('.')[0]}-elicit")
     page, found = run.write(elicited, opened, folder, command=shlex.join(["w2slab", *sys.argv[1:]]))
     for sentence in words.answer(found):
         typer.echo(sentence)
-    typer.echo(f"labels: {folder / 'labels.jsonl'}\nto look at again: {folder / 'disagreements.jsonl'}\nreport: {page}")
+    typer.echo(f"labels: {folder / 'labels.jsonl'}\nto check: {folder / 'disagreements.jsonl'}\nreport: {page}")
 
 
 def _layout(kind: str, *, candidates: list[str] | None, **fields: Any) -> Any:
@@ -131,7 +131,7 @@ def export(
     seed: Annotated[int | None, typer.Option(help="The student's seed.")] = None,
     settings: Settings = None,
     store: Annotated[Path | None, typer.Option("--store", envvar="W2SLAB_STORE", help="Of the study.")] = None,
-    force: Annotated[bool, typer.Option(help="Replace a folder that is there.")] = False,
+    force: Annotated[bool, typer.Option(help="Replace a folder that exists.")] = False,
 ) -> None:
     """Write a student as an ordinary Hugging Face folder with a model card."""
     from w2slab.apps.export.exporting import export as write_folder

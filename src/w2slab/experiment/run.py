@@ -121,6 +121,9 @@ def run(
     require_device(options.device)
     planned, opened = plan(study), open_store(store)
     _require_reach(planned.graph, executor)
+    require_bf16(planned.graph, opened, options.device)
+    if executor == "processes":
+        jobs_at_once(options)  # refuses what this machine does not have
     written = _write_tables(planned.graph, opened, options, check_data(planned, opened))
     outcome = execute(
         planned.graph,

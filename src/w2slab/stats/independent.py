@@ -1,4 +1,4 @@
-"""Two sets of seeds that have nothing to do with each other, judged on the same test examples.
+"""Differences of two independent sets of seeds, evaluated on the same test examples.
 
 Test examples are paired, so that what both share of their luck cancels; seeds are not, and their variances add as those
 of two independent samples do (Welch 1947):
@@ -16,14 +16,14 @@ from w2slab.stats.seeds import BySeed, Noise, noise, plain
 
 
 def difference_noise(first: BySeed, second: BySeed, *, n_units: int) -> tuple[Noise, Noise]:
-    """The error of first minus second; once for the draws of each, which differ in `seed_scale` alone.
+    """Return the error of first minus second, once for the draws of each; they differ in `seed_scale` alone.
 
     A set of one seed says nothing of its variance over seeds; it is taken to vary as the other does. Where both have
     one seed there is none, and the error is of test examples only.
 
     Args:
-        first: A metric under each of S seeds, its draws [..., R, S].
-        second: The same under T other seeds, on the same resamples of examples: [..., R, T].
+        first: A metric under each of S seeds.
+        second: The same under T other seeds, on the same resamples of examples.
         n_units: Independent test examples, or groups of them; at least 2, or all is infinite.
     """
     own = [noise(metric, n_units=n_units) for metric in (first, second)]

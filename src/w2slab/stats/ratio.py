@@ -1,4 +1,4 @@
-"""Intervals of a ratio of two means, as PGR is one: percentile, BCa, and Fieller's as a check on both.
+"""Confidence intervals of a ratio of two means, such as PGR: percentile, BCa, and Fieller's as a check on both.
 
 To first order a ratio N / D errs as (N - ratio * D) / D does: that combination says how many degrees of freedom count,
 and how much of what seeds differ by is theirs.
@@ -38,10 +38,10 @@ class Ratio:
     """A ratio of two means over seeds and examples.
 
     Args:
-        numerator: What was recovered.
-        denominator: Of what.
+        numerator: The mean above the line.
+        denominator: The mean below the line.
         n_units: Independent test examples, or groups of them.
-        level: Coverage of intervals.
+        level: Coverage of confidence intervals.
     """
 
     numerator: BySeed
@@ -56,7 +56,7 @@ class Ratio:
 
     @cached_property
     def linear(self) -> BySeed:
-        """(N - ratio * D) / D: what the ratio errs by to first order."""
+        """(N - ratio * D) / D, the error of the ratio to first order."""
         return (self.numerator - self.denominator * self.value) * _divided(1.0, self.denominator.value)
 
     @cached_property
@@ -65,11 +65,11 @@ class Ratio:
         return noise(self.linear, n_units=self.n_units)
 
     def draws(self, seed_draws: Float64[Array, "R S"], error: Noise | None = None) -> Float64[Array, "*C R"]:
-        """Return resampled ratios, whose order statistics make an interval.
+        """Return resampled ratios, whose order statistics make a confidence interval.
 
         Args:
             seed_draws: Made by `resample_seeds`.
-            error: The error that counts where the ratio is part of something larger; otherwise its own.
+            error: The error of a larger quantity that the ratio is part of; `None` is its own.
         """
         of = error or self.error
         numerator, denominator = (
@@ -99,8 +99,8 @@ class Ratio:
 
         Args:
             draws: Made by `draws`.
-            unit_scores: The first-order error `linear` of each unit, summed over its examples and meaned over seeds,
-                any multiple of it.
+            unit_scores: The first-order error `linear` of each unit, summed over its examples and averaged over seeds,
+                or any multiple of it.
         """
         n = draws.shape[-1]
         if n == 0:
@@ -160,7 +160,7 @@ class Ratio:
         return plain(np.where(is_good, low, nan)), plain(np.where(is_good, high, nan))
 
     def _covariance(self) -> tuple[Any, Any, Any]:
-        """Variances of N and D and their covariance, by polarisation of the components of `noise`."""
+        """Return variances of N and D and their covariance, by polarisation of the components of `noise`."""
         parts = (self.numerator + self.denominator, self.numerator, self.denominator)
         both, n, d = (noise(part, n_units=self.n_units) for part in parts)
         total_n, total_d, total = (np.asarray(each.examples) + each.seeds for each in (n, d, both))
@@ -171,6 +171,6 @@ class Ratio:
 
 
 def _divided(a: Any, b: Any) -> Any:
-    """A / b, and NaN where b is 0."""
+    """Divide, with NaN where b is 0."""
     a, b = np.broadcast_arrays(np.asarray(a, dtype=float), np.asarray(b, dtype=float))
     return np.divide(a, b, out=np.full(b.shape, nan), where=b != 0)

@@ -1,8 +1,8 @@
-"""Intervals by resampling: test examples inside seeds, everything that is compared drawn together.
+"""Confidence intervals by resampling test examples and seeds; all that is compared is drawn together.
 
-Models are judged on the same examples, so one draw of examples serves them all: that is what pairs supervisor,
+Models are evaluated on the same examples, so one draw of examples serves them all: that is what pairs supervisor,
 student, ceiling and every method. Examples of one group (positions of one game, questions on one passage) are drawn
-together. How seeds come in stands in `stats.seeds`; with one seed an interval speaks of test examples only.
+together. `stats.seeds` adds seeds; with one seed an interval covers the variation of test examples only.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from w2slab.shapes import Array, Bool, Float, Float32, Float64, Int, Shaped
+from w2slab.shapes import Array, Bool, Float, Float32, Float64, Int, Num, Shaped
 
 DEFAULT_RESAMPLES = 2000
 FEW_SEEDS = 5
-# Up to here each example is drawn, so that an interval does not move when another method is judged beside it.
+# Up to here each example is drawn, so that an interval does not move when another method is evaluated beside it.
 _MANY_EXAMPLES = 20_000
 _SMALL_PRODUCT = 2_000_000  # multiplications, up to which a library may take another way
 _MOST_BESIDE = 2048
@@ -26,7 +26,7 @@ _MOST_WEIGHTS = 8_000_000  # at once, so that 2,000 resamples of 100,000 example
 
 
 class Estimate(NamedTuple):
-    """A number with its interval, or arrays of them; NaN where there is none."""
+    """A number with its confidence interval, or arrays of them; NaN if undefined."""
 
     value: Any
     low: Any
@@ -37,14 +37,14 @@ class ExampleResamples:
     """Resamples of test examples (or groups of them), drawn once and shared by everything that is compared.
 
     Args:
-        n_examples: How many examples there are.
-        rng: Where randomness comes from.
-        groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
-        n_resamples: How often examples are drawn.
+        n_examples: Number of examples.
+        rng: Source of randomness.
+        groups: The group of each example; a group is drawn as a whole. `None` where each is a single example.
+        n_resamples: Number of draws.
     """
 
     def __init__(
-        self, n_examples: int, *, rng: np.random.Generator, groups: np.ndarray | None = None, n_resamples: int
+        self, n_examples: int, *, rng: np.random.Generator, groups: Shaped[Array, " N"] | None = None, n_resamples: int
     ) -> None:
         self._n_resamples = n_resamples
         self._order: np.ndarray | None = None
@@ -59,8 +59,8 @@ class ExampleResamples:
         self._step = max(1, _MOST_WEIGHTS // max(1, len(self._sizes)))
         self._weights = self._drawn(rng) if n_examples else np.empty((n_resamples, 0), np.uint8)
 
-    def _drawn(self, rng: np.random.Generator) -> np.ndarray:
-        """How often each unit is in each resample, in as few bytes as hold it: [R, U]."""
+    def _drawn(self, rng: np.random.Generator) -> Num[Array, "R U"]:
+        """Draw the count of each unit in each resample, in as few bytes as hold it."""
         n_units = len(self._sizes)
         weights = np.empty((self._n_resamples, n_units), np.uint8 if n_units > 1 else np.int64)
         for start in range(0, self._n_resamples, self._step):
@@ -73,15 +73,15 @@ class ExampleResamples:
         return weights
 
     @cached_property
-    def sizes(self) -> np.ndarray:
-        """How many examples each resample has, float64 [R]."""
+    def sizes(self) -> Float64[Array, " R"]:
+        """The number of examples of each resample."""
         found = np.empty(self._n_resamples)
         for start in range(0, self._n_resamples, self._step):
             found[start : start + self._step] = self._part(start) @ self._sizes
         return found
 
     def sums(self, values: Shaped[Array, "M N"]) -> Float32[Array, "M R"]:
-        """Sums of every row of `values`, [M, N], in the resamples: float32 [M, R]."""
+        """Return sums of every row of `values` in the resamples."""
         if self._order is None:
             totals = values.astype(np.float32)
         else:
@@ -94,38 +94,40 @@ class ExampleResamples:
             found[:, start : start + self._step] = (self._part(start) @ beside.T).T[: len(values)]
         return found
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Means of every row of `values`, [M, N], over the resamples: float64 [M, R]."""
+    def means(self, values: Shaped[Array, "M N"]) -> Float64[Array, "M R"]:
+        """Return means of every row of `values` over the resamples."""
         if not len(self._sizes):
             return np.full((len(values), self._n_resamples), np.nan)
         return self.sums(values) / self.sizes
 
-    def _part(self, start: int) -> np.ndarray:
+    def _part(self, start: int) -> Float32[Array, "P U"]:
         return self._weights[start : start + self._step].astype(np.float32)
 
 
 class CellResamples:
-    """Resamples of very many examples, drawn as how often each distinct column of yes and no comes up.
+    """Resamples of very many examples, drawn as counts of the distinct columns of yes and no.
 
     Args:
-        first: The place of an example of each column, int [cells].
-        counts: How many examples have it, int [cells].
-        rng: Where randomness comes from.
-        n_resamples: How often examples are drawn.
+        first: The place of an example of each column.
+        counts: Number of examples of each column.
+        rng: Source of randomness.
+        n_resamples: Number of draws.
     """
 
-    def __init__(self, first: np.ndarray, counts: np.ndarray, *, rng: np.random.Generator, n_resamples: int) -> None:
+    def __init__(
+        self, first: Int[Array, " C"], counts: Int[Array, " C"], *, rng: np.random.Generator, n_resamples: int
+    ) -> None:
         self._first, n_examples = first, int(counts.sum())
         self._drawn = rng.multinomial(n_examples, counts / counts.sum(), size=n_resamples)
         self.sizes = np.full(n_resamples, float(n_examples))
 
-    def sums(self, values: np.ndarray) -> np.ndarray:
-        """How often every row of `values`, bool [M, N], is yes in the resamples: float64 [M, R]."""
+    def sums(self, values: Bool[Array, "M N"]) -> Float64[Array, "M R"]:
+        """Count the yes of every row of `values` in the resamples."""
         counts: np.ndarray = (self._drawn @ values[:, self._first].T.astype(float)).T
         return counts
 
-    def means(self, values: np.ndarray) -> np.ndarray:
-        """Means of every row of `values`, bool [M, N], over the resamples: float64 [M, R]."""
+    def means(self, values: Bool[Array, "M N"]) -> Float64[Array, "M R"]:
+        """Return means of every row of `values` over the resamples."""
         return self.sums(values) / self.sizes
 
 
@@ -133,19 +135,19 @@ def example_resamples(
     n_examples: int,
     *,
     rng: np.random.Generator,
-    groups: np.ndarray | None = None,
+    groups: Shaped[Array, " N"] | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
-    yes_or_no: Callable[[], np.ndarray] | None = None,
+    yes_or_no: Callable[[], Bool[Array, "M N"]] | None = None,
 ) -> ExampleResamples | CellResamples:
     """Draw resamples of test examples.
 
     Args:
-        n_examples: How many examples there are.
-        rng: Where randomness comes from.
-        groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
-        n_resamples: How often examples are drawn.
-        yes_or_no: All that will be resampled, bool [M, N], where it is yes or no: of very many examples those that are
-            alike are then drawn together.
+        n_examples: Number of examples.
+        rng: Source of randomness.
+        groups: The group of each example; a group is drawn as a whole. `None` where each is a single example.
+        n_resamples: Number of draws.
+        yes_or_no: Makes all that will be resampled, where it is yes or no: of very many examples those that are alike
+            are then drawn together.
     """
     has_groups = groups is not None and len(np.unique(groups)) < n_examples
     if yes_or_no is not None and n_examples > _MANY_EXAMPLES and not has_groups:
@@ -159,16 +161,16 @@ def resample_means(
     values: Shaped[Array, "M N"],
     *,
     rng: np.random.Generator,
-    groups: Int[Array, " N"] | None = None,
+    groups: Shaped[Array, " N"] | None = None,
     n_resamples: int = DEFAULT_RESAMPLES,
 ) -> Float64[Array, "{n_resamples} M"]:
-    """Means of every row of `values` over resampled examples: float64 [R, M]; a draw is shared by all rows.
+    """Return means of every row of `values` over resampled examples; a draw is shared by all rows.
 
     Args:
-        values: [M, N]: for each model and each test example, whether it was right (bool), or a score (float).
-        rng: Where randomness comes from.
-        groups: The group of each example, [N]; a group is drawn as a whole. `None` where each is a single example.
-        n_resamples: How often examples are drawn.
+        values: For each of M models and N test examples, true if it was right (bool), or a score (float).
+        rng: Source of randomness.
+        groups: The group of each example; a group is drawn as a whole. `None` where each is a single example.
+        n_resamples: Number of draws.
     """
     drawn = example_resamples(
         values.shape[1],
@@ -181,9 +183,9 @@ def resample_means(
 
 
 def _cells(values: Bool[Array, "M N"]) -> tuple[Int[Array, " C"], Int[Array, " C"]]:
-    """Distinct columns: the place of one example of each, and how often each occurs.
+    """Return the place of one example of each distinct column (cell), and the number of its examples.
 
-    Examples with equal columns are interchangeable, so that drawing how often each *cell* comes up is drawing the
+    Examples with equal columns are interchangeable, so that drawing counts of *cells* is drawing the
     examples: exact, and at three models there are eight cells however many examples.
     """
     packed = np.ascontiguousarray(np.packbits(values, axis=0).T)
@@ -196,7 +198,7 @@ def _cells(values: Bool[Array, "M N"]) -> tuple[Int[Array, " C"], Int[Array, " C
 def resample_seeds(
     n_seeds: int, *, rng: np.random.Generator, n_resamples: int = DEFAULT_RESAMPLES
 ) -> Float64[Array, "{n_resamples} {n_seeds}"]:
-    """By how much each seed's weight differs from 1/S in each resample: float64 [R, S], rows sum to zero.
+    """Draw the difference of each seed's weight from 1/S in each resample; rows sum to zero.
 
     Weights are normal rather than counts of draws from S seeds: a handful of seeds has few distinct draws, and they
     spread too little by (S - 1) / S. The weighted sum of the seeds' metrics has their variance over S.
@@ -210,7 +212,7 @@ def resample_seeds(
 
 
 def interval(draws: Float[Array, "*C R"], level: float) -> tuple[Any, Any]:
-    """The middle `level` of the draws, by order statistics, so that infinite draws stay at their end.
+    """Return the middle `level` of the draws, by order statistics, so that infinite draws stay at their end.
 
     Args:
         draws: Resampled numbers.
@@ -231,7 +233,7 @@ def percentile_estimate(value: Any, draws: Float[Array, "*C R"], level: float) -
 
 
 def largest_unseen(n_units: Any, level: float) -> Any:
-    """The exact bound of the share of something that n units never showed: a larger one shows itself more often."""
+    """Return the exact upper bound of the rate of an event that none of n units showed (Clopper & Pearson 1934)."""
     share = 1 - ((1 - level) / 2) ** (1 / np.asarray(n_units, dtype=float))
     return share if share.ndim else float(share)
 
@@ -239,7 +241,7 @@ def largest_unseen(n_units: Any, level: float) -> Any:
 def mean_estimate(
     value: Any, draws: Float[Array, "*C R"], *, level: float, n_units: Any, lowest: float = 0.0, highest: float = 1.0
 ) -> Estimate:
-    """A mean with its interval inside its bounds.
+    """Return a mean with its confidence interval, clipped to its bounds.
 
     Where all draws are equal (all right, all wrong, two methods that never differ) resampling cannot see that another
     sample would have differed; the exact bound for an event that n units never showed stands in its place: that share
@@ -248,7 +250,7 @@ def mean_estimate(
     Args:
         value: The observed mean, or an array of means.
         draws: Resampled means.
-        level: Coverage of the interval.
+        level: Coverage of the confidence interval.
         n_units: Independent examples, or groups of them; a number for all means, or one for each.
         lowest: Smallest possible mean.
         highest: Largest possible mean.

@@ -1,4 +1,4 @@
-"""Seeds and test examples together: how far the mean of a metric over seeds may be from its truth.
+"""Seeds and test examples together: the error of the mean of a metric over seeds.
 
 A metric y of S seeds on one test set of n examples varies for three reasons: seeds differ, test examples differ, and
 each seed errs on examples of its own. Their variances are those of a two-way layout with random rows and columns
@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.special import ndtri, stdtrit
 
-from w2slab.shapes import Array, Float64
+from w2slab.shapes import Array, Float, Float64
 from w2slab.stats.resampling import Estimate, mean_estimate
 
 
@@ -36,7 +36,7 @@ class BySeed:
         draws: In each of R resamples of test examples, which all seeds share.
     """
 
-    observed: Float64[Array, "*C S"]
+    observed: Float[Array, "*C S"]
     draws: Float64[Array, "*C R S"]
 
     @cached_property
@@ -69,9 +69,9 @@ class Noise(NamedTuple):
 
     Args:
         examples: Its variance from test examples.
-        seeds: Its variance from seeds, what each errs on alone left out.
+        seeds: Its variance from seeds, without the part that comes from each erring on its own examples.
         degrees: Degrees of freedom of the sum.
-        seed_scale: By how much draws of seeds are scaled to have that variance.
+        seed_scale: Factor of draws of seeds that gives them that variance.
     """
 
     examples: Any
@@ -85,7 +85,7 @@ class Noise(NamedTuple):
         return plain(np.sqrt(np.asarray(self.examples) + self.seeds))
 
     def stretch(self, level: float) -> Any:
-        """Student's quantile over the normal one: by how much an interval widens for few degrees."""
+        """Return Student's quantile over the normal one, the factor by which few degrees widen an interval."""
         tail = (1 + level) / 2
         degrees = np.asarray(self.degrees, dtype=float)
         is_finite = np.isfinite(degrees)
@@ -93,7 +93,7 @@ class Noise(NamedTuple):
 
 
 def noise(metric: BySeed, *, n_units: int) -> Noise:
-    """The components of a metric's error.
+    """Estimate the components of a metric's error.
 
     Args:
         metric: Of S seeds, or several such metrics stacked.
@@ -118,13 +118,13 @@ def noise(metric: BySeed, *, n_units: int) -> Noise:
 def mean_draws(
     metric: BySeed, seed_draws: Float64[Array, "R S"], error: Noise, *, level: float, n_units: int
 ) -> Float64[Array, "*C R"]:
-    """Return resampled means over seeds, whose order statistics make an interval at `level`.
+    """Return resampled means over seeds, whose order statistics make a confidence interval at `level`.
 
     Args:
         metric: Whose mean is resampled.
         seed_draws: Made by `resample_seeds`.
-        error: The noise of the metric, or of that linear combination of metrics which counts.
-        level: Coverage of the interval.
+        error: The `noise` of the metric, or of the linear combination of metrics that it is part of.
+        level: Coverage of the confidence interval.
         n_units: As for `noise`.
     """
     correction = sqrt(n_units / (n_units - 1)) if n_units > 1 else 1.0

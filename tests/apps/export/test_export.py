@@ -187,7 +187,9 @@ def test_a_student_of_a_study_is_exported_if_its_weights_were_kept(tmp_path):
     with pytest.raises(UnavailableError, match="--keep-checkpoints"):
         write(student, tmp_path / "out", command="")
     store.remove(student.key)
-    assert api.run(study, store, executor="inline", options=RunOptions(keep_checkpoint=True)).done == [student.key]
+    assert api.run(study, store, executor="inline", options=RunOptions(keep_checkpoint=True)).outcome.done == [
+        student.key
+    ]
     assert export(path, tmp_path / "out", method="naive", weak="one").is_classifier
     card = (tmp_path / "out" / "README.md").read_text()
     assert "Accuracy of student" in card

@@ -48,7 +48,7 @@ def study(tmp_path: Path) -> Path:
 
 def test_all_methods_that_fit_are_ranked_and_those_that_do_not_say_why(study):
     fast, left = on_features(load_study(study), None, 3)
-    names = [method.label for method in fast.methods]
+    names = [method.display_name for method in fast.methods]
     assert names[0] == "naive"
     assert {"bootstrapping", "wide", "window", "reverse-kl", "confidence-filter"} <= set(names)
     assert fast.seeds == (0, 1, 2)
@@ -69,7 +69,7 @@ def test_a_method_asked_for_by_name_must_fit(study):
 def test_the_finetuned_study_has_the_leading_methods_with_their_fields(study):
     fast, _ = on_features(load_study(study), None, 3)
     full, left = finetuned_study(load_study(study), fast, ["wide", "reverse-kl"], 2)
-    assert [method.label for method in full.methods] == ["naive", "reverse-kl", "wide"]
+    assert [method.display_name for method in full.methods] == ["naive", "reverse-kl", "wide"]
     assert full.methods[2].objective.radius == 0.4
     assert full.tuning is None
     assert full.seeds == (0, 1)
@@ -80,7 +80,7 @@ def test_what_heads_cannot_have_can_be_finetuned_and_an_unknown_name_is_told_fir
     loaded = load_study(study)
     fast, _ = on_features(loaded, ("reverse-kl",), 3)
     full, _ = finetuned_study(loaded, fast, ["lp-ft"], 2)
-    assert [method.label for method in full.methods] == ["naive", "lp-ft"]
+    assert [method.display_name for method in full.methods] == ["naive", "lp-ft"]
     assert "lp-ft" in dict(on_features(loaded, None, 3)[1])
     with pytest.raises(StudyError, match=r"unknown method \"lpft\""):
         finetuned_study(loaded, fast, ["lpft"], 2)
@@ -93,14 +93,14 @@ def test_what_a_study_puts_together_is_ranked_with_or_without_a_name_or_said_to_
     composed = "{name: composed, relabelings: [hard-labels]}, {name: lp-ft, called: early-head}, {name: window"
     study.write_text(study.read_text().replace("{name: window", composed))
     fast, left = on_features(load_study(study, ["tuning=full"]), None, 2)
-    assert "composed" in [method.label for method in fast.methods]
+    assert "composed" in [method.display_name for method in fast.methods]
     assert "tuning: head" in dict(left)["early-head"]
 
 
 def test_supervisor_and_ceiling_are_the_baselines_whatever_another_method_brings(study, tmp_path):
     loaded = load_study(study, ["methods=[naive]", "controls=[]", "pairs=[[a, b]]"])
     store = Store(tmp_path / "store")
-    assert api.run(loaded, store, workers=1).exit_code == 0
+    assert api.run(loaded, store, executor="inline").outcome.exit_code == 0
     comparisons = plan(loaded).comparisons
     own = [replace(each, method="own", ceiling=each.supervisor, supervisor=each.ceiling) for each in comparisons]
     alone, both = (read_scores(each, store, "toy", "naive") for each in (comparisons, comparisons + own))

@@ -65,7 +65,7 @@ def test_planted_differences_are_found_and_no_other(rows):
         "better": "better",
         "worse": "worse",
         "told": "reference",
-        "same": "no difference shown",
+        "same": "not significant",
         "naive": "baseline",
         "copy": "same student",
     }

@@ -55,8 +55,8 @@ def difference_columns(own: Batch, base: Batch) -> Columns:
     n_seeds, n_units = len(own.seeds), own.n_units
     is_same = _are_same(own, base, "student")
     difference = own.roles[1] - base.roles[1]
-    right = (batch.values("right").reshape(len(batch), -1) for batch in (own, base))
-    pairs = [Pairs.of(*each) for each in zip(*right, strict=True)]
+    right, base_right = (batch.values("right").reshape(len(batch), -1) for batch in (own, base))
+    pairs = [Pairs.of(*each) for each in zip(right, base_right, strict=True)]
     is_exact = n_seeds == 1 and n_units == len(own.estimator.evidence.test)
     error = noise(difference, n_units=n_units)
     p = (

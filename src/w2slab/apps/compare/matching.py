@@ -1,4 +1,4 @@
-"""Which students of two studies are the same student twice, and which are only in one."""
+"""The students of two studies matched: those in both, and those in only one."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def summarise(findings: Findings) -> Row:
         "label_quality": None if findings.joint is None else _quality(findings.joint, findings, classes or ()),
         "calibration_against_weak_labels": _calibrated(findings.weak_calibration),
         "annotators": findings.annotators(),
-        "truth": findings.judged(),
+        "truth": findings.on_truth(),
         "calibration_on_truth": _calibrated(findings.true_calibration),
     }
 

@@ -13,7 +13,7 @@ FEW_TRUE = 100
 
 def answer(summary: Row) -> list[str]:
     """The findings, the most important sentence first."""
-    sentences = [_judged(summary["truth"], summary["level"])] if summary["truth"] else []
+    sentences = [_on_truth(summary["truth"], summary["level"])] if summary["truth"] else []
     sentences.append(
         f"Students not trained on a text’s label agree with it on {percent(summary['agreement']['value'])}% of "
         f"{count(summary['n_texts'] - summary['n_tied'], 'text')} and contradict it with confidence on "
@@ -22,7 +22,7 @@ def answer(summary: Row) -> list[str]:
     return sentences + ([settle(summary["truth"])] if summary["truth"] else [])
 
 
-def _judged(truth: Row, level: float) -> str:
+def _on_truth(truth: Row, level: float) -> str:
     better = "better" if truth["difference"]["value"] > 0 else "worse"
     accuracies = (
         f"On {count(truth['n'], 'ground-truth label')} the accuracy of the student is "

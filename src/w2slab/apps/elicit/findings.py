@@ -144,7 +144,7 @@ class Findings:
         value = float(flags.mean()) if len(flags) else float("nan")
         return mean_estimate(value, draws, level=self.level, n_units=len(np.unique(groups)))
 
-    def judged(self) -> dict[str, Any] | None:
+    def on_truth(self) -> dict[str, Any] | None:
         """Student and labels on the ground truth, with confidence intervals; `None` where there is none.
 
         Where each text is a group of its own, intervals of accuracies are Clopper and Pearson's, that of the difference

@@ -1,7 +1,7 @@
 """Label quality from out-of-fold predictions, without ground truth: agreement, misfit, confident counts.
 
-Shapes: N examples, K classes or candidates. `student` holds probabilities of students that did not learn the label
-they are held against; `weak` holds the labels, as probabilities.
+Shapes: N examples, K classes or candidates. `student` holds probabilities of students that were not trained on the
+label with which they are compared; `weak` holds the labels, as probabilities.
 """
 
 from __future__ import annotations

@@ -90,7 +90,7 @@ def of_elicited(folder: Path) -> Student:
 
     Raises:
         StudyError: `elicit` has not written this folder, or by a method that has no weights.
-        UnavailableError: The store in which it stands is gone.
+        UnavailableError: Its store is gone.
     """
     path = folder / "summary.json"
     try:
@@ -225,9 +225,9 @@ def _one(comparisons: Sequence[Comparison], chosen: Mapping[str, str | int]) -> 
     said = "; ".join(
         f"--{name} {' | '.join(values)}" for name, values in left.items() if len(values) > 1 or not fitting
     )
-    asked = " ".join(f"--{name} {value}" for name, value in chosen.items()) or "the request"
+    request = " ".join(f"--{name} {value}" for name, value in chosen.items()) or "the request"
     found = f"{len(fitting)} students match" if fitting else "no student matches"
-    raise StudyError(f"{found} {asked}. Choose with: {said}")
+    raise StudyError(f"{found} {request}. Choose with: {said}")
 
 
 def _study_figures(study: Study, store: Store, of: Comparison) -> tuple[dict[str, str], tuple[float, str] | None]:

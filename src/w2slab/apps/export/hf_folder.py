@@ -168,6 +168,7 @@ class _Loaded:
 
     def _classifier(self) -> Any | None:
         """The class of transformers for this kind of model, our head in it; `None` where it has no place for that."""
+        from torch.nn import Linear
         from transformers import AutoModelForSequenceClassification
 
         network = self.network
@@ -182,9 +183,7 @@ class _Loaded:
         except ValueError:  # transformers has none for this architecture
             return None
         own = {name for name, _ in model.named_parameters() if not name.startswith(f"{model.base_model_prefix}.")}
-        heads = [
-            (name, m) for name, m in model.named_modules() if f"{name}.weight" in own and hasattr(m, "out_features")
-        ]
+        heads = [(name, m) for name, m in model.named_modules() if f"{name}.weight" in own and isinstance(m, Linear)]
         if len(heads) != 1 or own - {f"{heads[0][0]}.weight", f"{heads[0][0]}.bias"}:
             return None
         missing, unexpected = model.base_model.load_state_dict(network.base.state_dict(), strict=False)
@@ -212,6 +211,7 @@ class _Loaded:
     @property
     def _without_pooler(self) -> bool:
         """True if the base would make itself a new pooler unless it is loaded without one."""
+        # A class of transformers has `pooler` where its architecture has one, and None there if it was left out.
         return getattr(self.network.base, "pooler", False) is None
 
     def _largest(self, scores: np.ndarray) -> float:

@@ -41,9 +41,9 @@ class MethodRanking:
         study: The study on which methods were ranked: on frozen features, with the seeds of that.
         outcome: How the last run ended. A run that was stopped leaves `fast` or `full` empty and goes on when it is
             called again.
-        finetuned_seeds: Seeds of finetuning; 0 where none was asked for.
+        finetuned_seeds: Seeds of finetuning; 0 without finetuning.
         fast: The ranking on frozen features.
-        full: The ranking of the leading methods, finetuned; `None` where none was asked for.
+        full: The ranking of the leading methods, finetuned; `None` without finetuning.
     """
 
     study: Study

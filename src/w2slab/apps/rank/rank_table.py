@@ -85,12 +85,17 @@ def _line(row: Row) -> tuple[str, ...]:
         _rank(row),
         row["method"] + (" (uses ground truth)" if row["uses_truth"] else ""),
         f"{percent(row['accuracy'])} {span(row, 'accuracy')}",
-        "" if is_base else f"{100 * row['difference']:+.2f} {span(row, 'difference', 2)}",
+        "" if is_base else f"{_signed(row['difference'])} {span(row, 'difference', 2)}",
         "" if isnan(row["p_adjusted"]) else _p(row["p_adjusted"]),
         row["verdict"],
         "" if row["same_as_baseline"] else f"{row['n_pairs_higher']} of {row['n_pairs']}",
         pgr,
     )
+
+
+def _signed(difference: float) -> str:
+    text = percent(difference, 2)
+    return f"+{text}" if round(100 * difference, 2) >= 0 else text
 
 
 def _rank(row: Row) -> str:

@@ -1,8 +1,8 @@
-"""Methods ranked by their students' accuracy over all tasks and pairs, held against the naive one.
+"""Methods ranked by their students' accuracy over all tasks and pairs, compared with the naive one.
 
 Everything is paired: test examples and seeds are drawn once for all methods and pairs of a task (`stats.resampling`,
-`stats.seeds`). A method's figure is the plain mean over tasks and pairs; its PGR is the mean recovered over the mean
-gap, which stays defined where a single pair has no gap to speak of. Supervisor and ceiling are the baseline's, also for
+`stats.seeds`). A method's accuracy is the plain mean over tasks and pairs; its PGR is the mean recovered over the mean
+gap, which stays defined where a single pair has no gap. Supervisor and ceiling are the baseline's, also for
 methods that bring their own.
 """
 
@@ -17,8 +17,8 @@ from typing import NamedTuple
 import numpy as np
 
 from w2slab.analysis.estimator import Row, columns
-from w2slab.analysis.outcomes import Reading, TestSet, predictions_for
-from w2slab.data.task_data import TaskData
+from w2slab.analysis.evidence import read_evidence
+from w2slab.analysis.outcomes import Reading, TestSet
 from w2slab.errors import JobError
 from w2slab.jobs.comparison import Comparison
 from w2slab.randomness import rng
@@ -33,7 +33,7 @@ ROLES = ("supervisor", "ceiling")
 
 
 class Scores(NamedTuple):
-    """One task's students: for each method, whether right on each test example, meaned over pairs: [S, N]."""
+    """One task's students: by method, correctness on each test example, averaged over pairs: [S, N]."""
 
     task: str
     seeds: tuple[int, ...]
@@ -44,35 +44,30 @@ class Scores(NamedTuple):
 
 
 def read_scores(comparisons: Sequence[Comparison], store: Reading, task: str, baseline: str) -> Scores:
-    """What is in the store of a task; what lacks a pair or a seed is left out.
+    """The results of a task in the store; methods that lack a pair or a seed are left out.
 
     Raises:
+        JobError: Nothing of the task is done.
         DataError: Predictions are of other examples.
     """
     own = [c for c in comparisons if c.task == task and c.control is None]
-    test = TestSet(TaskData.made_by(own[0].data, store.folder))
-    known: dict[str, np.ndarray] = {}
-
-    def right(key: str) -> np.ndarray:
-        if key not in known:
-            choices = predictions_for(test, store.folder(key), task).choices
-            known[key] = test.is_right[np.arange(len(test)), choices]
-        return known[key]
-
+    done = [c for c in own if all(store.has(job.key) for job in (c.data, c.supervisor, c.student, c.ceiling))]
+    if not done:
+        raise JobError(f"{task}: every comparison lacks a job that failed; see why by running the same command again")
+    evidence = read_evidence(task, store, done, n_resamples=1)  # resampled over tasks and pairs together, below
     pairs = list(dict.fromkeys((c.weak, c.strong) for c in own))
     seeds = tuple(sorted({c.seed for c in own}))
     found: dict[str, dict[tuple[tuple[str, str], int], np.ndarray]] = {}
-    for c in own:
-        roles = zip(ROLES, (c.supervisor, c.ceiling), strict=True) if c.method == baseline else ()
-        for name, job in ((c.method, c.student), *roles):
-            if store.has(job.key):
-                found.setdefault(name, {})[(c.weak, c.strong), c.seed] = right(job.key)
+    for c, trio in zip(done, evidence.trios, strict=True):
+        roles = zip(ROLES, (trio.supervisor, trio.ceiling), strict=True) if c.method == baseline else ()
+        for name, row in ((c.method, trio.student), *roles):
+            found.setdefault(name, {})[(c.weak, c.strong), c.seed] = evidence.right[row]
     whole = {name: of for name, of in found.items() if len(of) == len(pairs) * len(seeds)}
     by_pair = {(name, *pair): np.stack([of[pair, s] for s in seeds]) for name, of in whole.items() for pair in pairs}
     means = {
         name: np.stack([by_pair[(name, *pair)] for pair in pairs]).mean(axis=0, dtype=np.float32) for name in whole
     }
-    return Scores(task, seeds, len(pairs), test, means, by_pair)
+    return Scores(task, seeds, len(pairs), evidence.test, means, by_pair)
 
 
 @dataclass(frozen=True)
@@ -81,10 +76,10 @@ class Ranking:
 
     Args:
         scores: One per task, all of the same seeds.
-        baseline: The method that others are held against.
-        level: Coverage of the intervals.
+        baseline: The method that others are compared with.
+        level: Coverage of the confidence intervals.
         min_gap: The smallest mean gap for which PGR is defined.
-        n_resamples: How often test examples and seeds are drawn.
+        n_resamples: Number of resamples of test examples and seeds.
     """
 
     scores: tuple[Scores, ...]
@@ -127,7 +122,7 @@ class Ranking:
             of_tasks.append(
                 [
                     BySeed(
-                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1, dtype=float),
+                        values[i * n_seeds : (i + 1) * n_seeds].mean(axis=1),
                         drawn[:, i * n_seeds : (i + 1) * n_seeds],
                     )
                     for i in range(len(names))
@@ -154,7 +149,7 @@ class Ranking:
         return {name: self._by_seed[name] - base for name in self.methods}
 
     def rows(self, uses_truth: Sequence[str] = ()) -> list[Row]:
-        """A row per method, the best first; verdicts are corrected (Holm) over all but the baseline and its equals.
+        """A row per method, the best first; verdicts are Holm-adjusted over all but the baseline and its equals.
 
         Args:
             uses_truth: Methods whose students use ground truth: references, which have no rank and no verdict.
@@ -259,18 +254,18 @@ def _tau(a: np.ndarray, b: np.ndarray) -> float:
 def ranking(
     comparisons: Sequence[Comparison], store: Reading, baseline: str, *, level: float, min_gap: float, n_resamples: int
 ) -> Ranking:
-    """The ranking of what is in the store.
+    """Rank the results in the store.
 
     Args:
         comparisons: Of a plan.
         store: Where results are.
-        baseline: The method that others are held against.
-        level: Coverage of the intervals.
+        baseline: The method that others are compared with.
+        level: Coverage of the confidence intervals.
         min_gap: The smallest mean gap for which PGR is defined.
-        n_resamples: How often test examples and seeds are drawn.
+        n_resamples: Number of resamples of test examples and seeds.
 
     Raises:
-        JobError: Of the baseline, a supervisor or a ceiling something is missing.
+        JobError: A result of the baseline, a supervisor or a ceiling is missing.
     """
     tasks = dict.fromkeys(c.task for c in comparisons)
     scores = tuple(read_scores(comparisons, store, task, baseline) for task in tasks)
