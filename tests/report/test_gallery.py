@@ -212,7 +212,7 @@ def test_each_kind_says_how_many_there_are():
     said = visible(section(reviews([1, 1, 1, 1], [0.1, 0.9, 0.1, 0.9], [0.9, 0.2, 0.1, 0.9])))
     assert "Supervisor wrong, student right 1 of the 2 test examples that the supervisor got wrong." in said
     assert "Supervisor right, student wrong 1 of the 2 test examples that the supervisor got right." in said
-    assert "Both sure and wrong 1 of the 1 test example that both got wrong. Sure means" in said
+    assert "Both confident and wrong 1 of the 1 test example that both got wrong. Confident means" in said
     assert "✗ Supervisor 90% negative ✓ Student 90% positive" in said
     assert "✗ Supervisor 90% ✗ Student 90% negative ✓ True class positive" in said
 

@@ -259,7 +259,7 @@ def test_the_report_does_not_load_torch():
 def test_what_would_have_been_found_stands_beside_no_difference_shown(chess, page):
     lines = [row for row in chess[2].differences if row["verdict"] == "not significant"]
     told = re.findall(
-        r"not significant<span class=\"fine\">minimum detectable effect: ([\d.]+) points \(80% power\)</span>",
+        r"not significant<span class=\"fine\">minimum detectable effect: ([\d.]+) points</span>",
         page.read_text(),
     )
     assert told == [words.percent(row["detectable_accuracy"]) for row in lines]
@@ -365,7 +365,7 @@ def test_long_names_and_tasks_unlike_any_of_the_paper(tmp_path, monkeypatch):
 # Verdicts in words: what is infinite, or more than accuracy has room for, is said so
 def test_what_would_have_been_found_is_never_more_than_there_is():
     row = {"verdict": "not significant", "detectable_accuracy": 0.034}
-    assert verdict_words.minimum_effect(row) == "minimum detectable effect: 3.4 points (80% power)"
+    assert verdict_words.minimum_effect(row) == "minimum detectable effect: 3.4 points"
     assert (
         verdict_words.minimum_effect(row | {"detectable_accuracy": float("inf")})
         == "too few seeds or examples to detect any effect"

@@ -18,7 +18,7 @@ def minimum_effect(row: Row) -> str:
         return ""
     if least > 1:
         return "too few seeds or examples to detect any effect"
-    return f"minimum detectable effect: {percent(least)} points (80% power)"
+    return f"minimum detectable effect: {percent(least)} points"
 
 
 def minimum_effects(rows: Sequence[Row]) -> str:
