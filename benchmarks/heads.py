@@ -24,7 +24,6 @@ from w2slab.jobs.setup import prepare_worker
 prepare_worker()
 
 import torch  # noqa: E402
-from w2slab.specs import HeadShape, RecipeSpec  # noqa: E402
 
 from w2slab import registry  # noqa: E402
 from w2slab.randomness import rng  # noqa: E402
@@ -32,6 +31,7 @@ from w2slab.training import batches, logistic, schedules  # noqa: E402
 from w2slab.training import stacked_heads as heads  # noqa: E402
 from w2slab.training.head_training import HeadTraining  # noqa: E402
 from w2slab.training.placement import Placement  # noqa: E402
+from w2slab.training.recipe import HeadShape, Recipe  # noqa: E402
 from w2slab.training.rows import Rows  # noqa: E402
 
 N_TEST = 2000
@@ -46,7 +46,7 @@ def grid(asked: argparse.Namespace) -> list[HeadTraining]:
     every = rows(values.astype(np.float32), total)
     learned = every.part(n)
     tested = Rows(every.ids[n:], every.values, every.firsts[n:], every.n_candidates[n:], True)
-    recipe = RecipeSpec(epochs=asked.epochs, batch_size=asked.batch_size, lr=1e-3, curve_points=0)
+    recipe = Recipe(epochs=asked.epochs, batch_size=asked.batch_size, lr=1e-3, curve_points=0)
     kept, trainings = np.arange(n), []
     labels = [relabelled(classes[:n], share, generator) for share in np.linspace(0.0, 0.3, asked.relabelings)]
     for name in list(registry.table("objectives"))[: 3 * asked.objectives]:

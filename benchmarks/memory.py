@@ -17,16 +17,20 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from w2slab.specs import FinetuneSpec, PluginSpec, PrepareSpec, RecipeSpec, job
-
+from w2slab.data.splits import Splits
 from w2slab.graph import runner
 from w2slab.graph.executors import Processes
-from w2slab.graph.fingerprint import LocalFile
 from w2slab.graph.job import Graph
 from w2slab.graph.store import Store
+from w2slab.jobs.finetune import FinetuneSpec
 from w2slab.jobs.options import RunOptions
+from w2slab.jobs.prepare import SplitSpec, TaskSpec
+from w2slab.jobs.spec import FileDigests, job
 from w2slab.models.hf.huggingface import HuggingFace
+from w2slab.objectives import CrossEntropy
 from w2slab.randomness import rng
+from w2slab.tasks.text.own import Text
+from w2slab.training.recipe import Recipe
 
 RUNG = "text-100k"
 
@@ -65,21 +69,21 @@ def make_texts(path: Path, n: int) -> None:
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
-def graph_of(texts: Path, model: PluginSpec, batch_size: int) -> Graph:
-    """One preparation, and one finetuning of one step."""
-    graph = Graph()
-    task = PluginSpec(name="text", fields={"data": str(texts)}, files=(LocalFile.of(texts),))
-    sizes = {"supervisor_train": 2, "student_train": batch_size, "validation": 2, "test": 4}
-    data = graph.add(job(PrepareSpec(task=task, sizes=sizes, seed=0), title="texts"))
+def graph_of(texts: Path, model: HuggingFace, batch_size: int) -> Graph:
+    """A task, its splits, and one finetuning of one step."""
+    graph, files = Graph(), FileDigests()
+    task = job(TaskSpec(task=Text(data=texts)), title="texts", files=files)
+    sizes = Splits(supervisor_train=2, student_train=batch_size, validation=2, test=4)
+    data = job(SplitSpec(sizes=sizes, seed=0), title="splits", files=files, task=task)
     spec = FinetuneSpec(
         model=model,
         train_split="student_train",
         labels="true",
-        objective=PluginSpec(name="cross-entropy"),
-        recipe=RecipeSpec(epochs=1, batch_size=batch_size, lr=1e-4, curve_points=0),
+        objective=CrossEntropy(),
+        recipe=Recipe(epochs=1, batch_size=batch_size, lr=1e-4, curve_points=0),
         seed=0,
     )
-    graph.add(job(spec, title="finetuning", data=data), wanted=True)
+    graph.add(job(spec, title="finetuning", files=files, task=task, data=data), wanted=True)
     return graph
 
 
@@ -117,11 +121,10 @@ def main() -> None:
         family = HuggingFace("large", path=root / "model", max_length=a.length)
         said = family.memory(a.batch)
         print(f"{family.n_parameters() / 1e6:.0f} M parameters, {a.batch} texts of {a.length} tokens, one step")
-        small = PluginSpec(name="hf", fields={"name": RUNG, "max_length": a.length})
-        large = PluginSpec(name="hf", fields={"name": "large", "path": str(root / "model"), "max_length": a.length})
+        small = HuggingFace(RUNG, max_length=a.length)
         base = record(graph_of(root / "texts.jsonl", small, 2), Store(root / "small"), worker)
         print(told("a worker by itself", base))
-        graph = graph_of(root / "texts.jsonl", large, a.batch)
+        graph = graph_of(root / "texts.jsonl", family, a.batch)
         peaks = {}
         for is_saving in (False, True):
             name = "with checkpointing" if is_saving else "without checkpointing"

@@ -21,6 +21,7 @@ from w2slab.cli import examples_command as cli_examples
 from w2slab.cli.main import main
 from w2slab.errors import DataError, StudyError
 from w2slab.experiment import run as api
+from w2slab.graph import atomic
 from w2slab.report.answers import answer
 from w2slab.study.document import parse_document
 from w2slab.study.reading import check_study, load_study
@@ -449,7 +450,7 @@ def test_a_file_is_replaced_only_when_asked_and_never_half(tmp_path, command, mo
     assert (code, out.read_text()) == (2, "mine")
     assert "exists already; choose another name, or add --force" in told
     with monkeypatch.context() as broken:
-        broken.setattr(cli_examples.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+        broken.setattr(atomic.os, "replace", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
         assert command("examples", study, "--out", out, "--force")[0] == 2
     assert out.read_text() == "mine"
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []

@@ -19,15 +19,15 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from w2slab.data.examples import Examples
 from w2slab.data.labels import Labels
 from w2slab.data.readers.files import read_rows
+from w2slab.data.readers.labellable import Labellable, OfTask
 from w2slab.data.readers.row import MOST_SHOWN, Row, converted, shown
 from w2slab.data.readers.texts import Texts, id_of, refuse
 from w2slab.errors import DataError
@@ -52,55 +52,6 @@ class Annotations:
     labels: Labels
     annotators: list[str]
     votes: np.ndarray | None
-
-
-class Labellable(Protocol):
-    """What labels are read for."""
-
-    @property
-    def where(self) -> str:
-        """Where an id is looked for, for messages."""
-        ...
-
-    @property
-    def row(self) -> Mapping[str, int]:
-        """Position by id."""
-        ...
-
-    @property
-    def n_candidates(self) -> np.ndarray | None:
-        """Candidates of each, int64 [N]; `None` where there are classes."""
-        ...
-
-    def called(self, index: int) -> Sequence[str]:
-        """What labels may call the candidates of one, beside their numbers."""
-        ...
-
-
-@dataclass(frozen=True)
-class OfTask:
-    """All examples of a task, in the form of what labels are read for."""
-
-    examples: Examples
-    where: str = "the examples of the task"
-
-    @cached_property
-    def row(self) -> dict[str, int]:
-        """Position by id."""
-        return {name: index for index, name in enumerate(self.examples.ids)}
-
-    @cached_property
-    def n_candidates(self) -> np.ndarray | None:
-        """Candidates of each example, int64 [N]; `None` where there are classes."""
-        return None if self.examples.classes is not None else self.examples.n_candidates
-
-    def called(self, index: int) -> list[str]:
-        """The texts of one example's candidates."""
-        return [text.strip() for text in self._candidates[index]]
-
-    @cached_property
-    def _candidates(self) -> list[list[str]]:
-        return self.examples.candidates or []
 
 
 @dataclass(frozen=True)
