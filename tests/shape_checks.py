@@ -11,7 +11,7 @@ from beartype import BeartypeConf, beartype
 
 from w2slab import shapes
 
-CHECKED = ["w2slab.stats", "w2slab.objectives", "w2slab.relabelings"]
+CHECKED = ["w2slab.stats", "w2slab.objectives", "w2slab.relabelings", "w2slab.data.labels", "w2slab.data.splitting"]
 # An int is a float, as for type checkers.
 _CONF = BeartypeConf(is_pep484_tower=True)
 

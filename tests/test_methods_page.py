@@ -18,6 +18,7 @@ BEGIN, END = "<!-- methods: begin -->\n", "<!-- methods: end -->"
 HEADS = {
     "objectives": "Another loss, the weak labels as they are",
     "relabelings": "Weak labels chosen or repaired, naive finetuning on what comes out",
+    "recipe-changes": "Another recipe, the weak labels as they are",
     "methods": "A structure of their own",
 }
 
@@ -25,7 +26,7 @@ HEADS = {
 def listed() -> str:
     """The rows as the page should show them."""
     rows = list(registry.table("methods"))
-    origin = {name: next((k for k in ("objectives", "relabelings") if name in registry.table(k)), "") for name in rows}
+    origin = {name: next((k for k in HEADS if k != "methods" and name in registry.table(k)), "") for name in rows}
     parts = []
     for kind, head in HEADS.items():
         own = [n for n in rows if (n in TABLE) == (kind == "methods") and (n in TABLE or origin[n] == kind)]

@@ -52,7 +52,7 @@ def environment(folder: Path, wheel: Path) -> Path:
     torch = folder / "torch.txt"
     torch.write_text(f"torch=={version('torch').partition('+')[0]}\n")
     pip = [python, "-m", "pip", "install", "--quiet", "--no-compile", "--constraint", torch]
-    called(*pip, wheel, "pytest", "hypothesis", cwd=folder)
+    called(*pip, wheel, "pytest", cwd=folder)
     return python
 
 

@@ -28,6 +28,17 @@ COMPARE = (
     (r"Values in %, ; ", "Values in %; "),
     (", ; 95%", "; 95%"),
 )
+RESULTS = (
+    (r"(\d+) seeds, fewer than 5", r"\1 seeds; 5 or more recommended"),
+    ("test examples only: there is one seed", "test examples only (one seed)"),
+    ("is told true labels of", "uses ground truth of"),
+    ("is held against a supervisor", "is compared with a supervisor"),
+    ("true labels made wrong", "ground truth made wrong"),
+    ("as many as (it|each) has itself", r"as many as \1 has"),
+    (r"(\d) % of them", r"\1% of them"),
+)
+# What is left after whole sentences are renamed.
+VERDICTS = (("no difference shown", "not significant"),)
 RANKING = (
     ("minus naive", "difference to naive"),
     ("Holm p", "p (Holm)"),
@@ -50,6 +61,7 @@ RANKING = (
     ("Not ranked here: ", "Not ranked: "),
 )
 ELICIT = (
+    ("to look at again: ", "to check: "),
     (
         r"On (\d+) true labels the student is right on (.*) %, the labels it learned from on (.*) %: (no difference shown)?",
         r"On \1 ground-truth labels the accuracy of the student is \2%, that of the weak labels \3%: \4",
@@ -79,9 +91,22 @@ ELICIT = (
 )
 RENAMING = Renaming(
     # Whole values: columns, tables, controls, stopping points, kinds of jobs.
-    names={"weak-is-strong": "self-training", "told_truth": "uses_truth"},
+    names={
+        "weak-is-strong": "self-training",
+        "told_truth": "uses_truth",
+        "no difference shown": "not significant",
+    },
     # Patterns in all text, in order, and what takes their place.
-    words=((r"weak-is-strong", "self-training"), *COMPARE, *RANKING, *ELICIT),
+    words=(
+        (r"weak-is-strong", "self-training"),
+        *RESULTS,
+        *COMPARE,
+        *RANKING,
+        *ELICIT,
+        *VERDICTS,
+        ("no difference shown", "not significant"),
+        (r"(?<![\w.)-])(?<!gap, )-(?=\d)", "−"),
+    ),
 )
 # Words of the studies in this folder that the new tree writes otherwise.
 WRITTEN: dict[str, str] = {"weak-is-strong": "self-training"}

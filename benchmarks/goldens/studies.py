@@ -175,6 +175,7 @@ def elicit(side: Side) -> None:
             lines = (side.work / name / f"{part}.jsonl").read_text().splitlines()
             side.keep(f"{name}-{part}", [json.loads(line) for line in lines])
         summary = json.loads((side.work / name / "summary.json").read_text())
+        summary["recipe"].pop("preset", None)  # the new tree's recipes have none: a preset is its fields
         side.keep(f"{name}-summary", {key: value for key, value in summary.items() if key not in VOLATILE})
 
 

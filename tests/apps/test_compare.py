@@ -36,6 +36,7 @@ from w2slab.jobs.comparison import Comparison
 from w2slab.jobs.spec import FileDigests, job
 from w2slab.objectives import CrossEntropy
 from w2slab.stats.comparing import holm
+from w2slab.tasks.task import Task
 from w2slab.training.recipe import Recipe
 
 ROLES = ("supervisor", "student", "ceiling")
@@ -81,7 +82,7 @@ def fake(
     table = pa.table({"id": names, "group": [f"g-{group(i)}" for i in ids], "text": names})
     truth = Truth(names, [[int(r)] for r in right])
     for task in tasks:
-        examples = put(TaskSpec(name=f"{task} {ids[0]} {len(ids)}"))
+        examples = put(TaskSpec(name=f"{task} {ids[0]} {len(ids)}", task=Task()))
         write_task(store.folder(examples.key), TaskTable(task, Examples(table, classes), truth, None, {"name": task}))
         for seed in seeds:
             data = put(SplitSpec(seed=seed), task=examples)

@@ -8,6 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from w2slab.errors import JobError
+from w2slab.shapes import Array, Float, Float32, Int
 
 
 @dataclass(frozen=True, eq=False)
@@ -15,28 +16,28 @@ class Labels:
     """Probabilities over the candidates of some examples.
 
     Args:
-        positions: Rows of the task's table, int64 [N]; no two are equal.
-        probs: float32 [N, K]; each row sums to one over its own candidates and is 0 beyond them.
-        n_candidates: int64 [N].
+        positions: Rows of the task's table; no two are equal.
+        probs: Each row sums to one over its own candidates and is 0 beyond them.
+        n_candidates: Of each example.
     """
 
-    positions: np.ndarray
-    probs: np.ndarray
-    n_candidates: np.ndarray
+    positions: Int[Array, " N"]
+    probs: Float[Array, "N K"]
+    n_candidates: Int[Array, " N"]
 
     def __len__(self) -> int:
         return len(self.positions)
 
     @cached_property
-    def choices(self) -> np.ndarray:
-        """The likeliest candidate of each example, the first of equals: int64 [N]."""
+    def choices(self) -> Int[Array, " N"]:
+        """The likeliest candidate of each example, the first of equals."""
         return self.probs.argmax(axis=1)
 
     def hard(self) -> Labels:
         """Return the same labels, certain of the likeliest candidate."""
         return Labels(self.positions, one_hot(self.choices, self.probs.shape[1]), self.n_candidates)
 
-    def at(self, positions: np.ndarray) -> Labels:
+    def at(self, positions: Int[Array, " M"]) -> Labels:
         """Return the labels of these examples, in their order.
 
         Raises:
@@ -51,17 +52,17 @@ class Weights:
     """What some examples count: those of weight 0 are left out.
 
     Args:
-        positions: Rows of the task's table, int64 [N].
-        values: 0 or more, float32 [N].
+        positions: Rows of the task's table.
+        values: 0 or more.
     """
 
-    positions: np.ndarray
-    values: np.ndarray
+    positions: Int[Array, " N"]
+    values: Float[Array, " N"]
 
     def __len__(self) -> int:
         return len(self.positions)
 
-    def at(self, positions: np.ndarray) -> Weights:
+    def at(self, positions: Int[Array, " M"]) -> Weights:
         """Return the weights of these examples, in their order.
 
         Raises:
@@ -71,15 +72,15 @@ class Weights:
         return self if rows is None else Weights(positions, self.values[rows])
 
 
-def one_hot(choices: np.ndarray, width: int) -> np.ndarray:
-    """Return rows with 1 at the choice: float32 [N, width]."""
+def one_hot(choices: Int[Array, " N"], width: int) -> Float32[Array, "N {width}"]:
+    """Return rows with 1 at the choice."""
     probs = np.zeros((len(choices), width), dtype=np.float32)
     probs[np.arange(len(choices)), choices] = 1.0
     return probs
 
 
-def rows_at(known: np.ndarray, wanted: np.ndarray, what: str) -> np.ndarray | None:
-    """Return the row of each wanted position among the known ones, int64 [N]; `None` where both are the same.
+def rows_at(known: Int[Array, " N"], wanted: Int[Array, " M"], what: str) -> Int[Array, " M"] | None:
+    """Return the row of each wanted position among the known ones; `None` where both are the same.
 
     Raises:
         JobError: One is not among them; the message says of what it has none.

@@ -135,9 +135,11 @@ def _verdicts(where: str, rows: Sequence[Row]) -> str:
 def _agreement(row: Row) -> str:
     if isnan(row["tau"]):
         return f"Rank agreement needs at least three methods that differ; there are {row['n_methods']}."
+    tau, rho = (
+        f"{row[name]:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]".replace("-", "\N{MINUS SIGN}")
+        for name in ("tau", "rho")
+    )
     return (
-        f"Rank agreement over {row['n_methods']} methods: Kendall's tau {row['tau']:.2f} "
-        f"[{row['tau_low']:.2f}, {row['tau_high']:.2f}], Spearman's rho {row['rho']:.2f} "
-        f"[{row['rho_low']:.2f}, {row['rho_high']:.2f}]. It is computed over methods selected for similar performance "
-        "on features, which lowers it."
+        f"Rank agreement over {row['n_methods']} methods: Kendall's tau {tau}, Spearman's rho {rho}. It is computed "
+        "over methods selected for similar performance on features, which lowers it."
     )
