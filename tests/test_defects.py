@@ -9,7 +9,6 @@ import json
 import subprocess
 import sys
 import textwrap
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -149,11 +148,11 @@ def test_features_are_of_one_layer_read_in_batches_and_mapped_from_disk(decoder,
         return counted(network, encoded, *more, **reading)
 
     monkeypatch.setattr(embed_job, "features", counting)
-    model = HuggingFace("tiny", path={"aside": str(decoder)})
+    model = HuggingFace("tiny", path=decoder)
     context = JobContext(
         {"task": data, "data": data}, out, tmp_path / "work", options=RunOptions(prediction_batch=16, device="cpu")
     )
-    facts = embed(asdict(EmbedSpec(model=model, layer=1)), context)
+    facts = embed(EmbedSpec(model=model, layer=1), context)
     assert max(calls) > 1
     assert sum(calls) == 50
     stored = read_features(out, "test")
@@ -195,7 +194,7 @@ def test_the_interval_of_pgr_holds_the_noise_of_supervisor_and_ceiling():
 
 def test_no_recipe_can_choose_by_true_labels_of_test(study):
     with pytest.raises(StudyError, match=r"recipe.stop_at"):
-        load_study(study, ["recipe.stop_at=true-labels"])
+        load_study(study, ["recipe.stop_at=oracle"])
 
 
 # "Stale results by folder name ... a student trained from given weak labels records only the weak *model size*, not the

@@ -45,7 +45,10 @@ study = w2s.Study(
     recipe=w2s.Recipe(epochs=1, curve_points=0),
 )
 """
-RUN = "run = w2s.run(study, 'store', executor=w2s.executors.Inline()); print(len(run.outcome.done), run.outcome.exit_code)"
+RUN = """\
+run = w2s.run(study, 'store', executor=w2s.executors.Inline())
+print(len(run.outcome.done), run.outcome.exit_code)
+"""
 WORKERS = """\
 try:
     w2s.run(study, "other", executor=w2s.executors.Processes(1))

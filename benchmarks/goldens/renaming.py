@@ -95,6 +95,7 @@ RENAMING = Renaming(
         "weak-is-strong": "self-training",
         "told_truth": "uses_truth",
         "no difference shown": "not significant",
+        "true-labels": "oracle",
     },
     # Patterns in all text, in order, and what takes their place.
     words=(

@@ -1,4 +1,4 @@
-"""Where jobs run, as an argument of `run`: this process, worker processes, or something of one's own.
+"""Executors of jobs, an argument of `run`: this process, worker processes, or one of your own.
 
 One of one's own is a class with the five methods of `Executor`, which brings `Ticket`s to where `perform` is called and
 `Progress` and `End` back.

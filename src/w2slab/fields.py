@@ -105,7 +105,7 @@ class Parameter(NamedTuple):
 
     @property
     def is_required(self) -> bool:
-        """Whether there is no default."""
+        """True if there is no default."""
         return self.default is inspect.Parameter.empty
 
 
@@ -233,7 +233,7 @@ def explained(error: Any) -> Mistake:
 
 
 def _is_other_branch(error: Any) -> bool:
-    """Whether a branch of a union complains that was not meant: a word about a list, or a list about a word."""
+    """True for an error of a branch of a union that was not meant: a word about a list, or a list about a word."""
     branch = str(error["loc"][1]) if len(error["loc"]) > 1 else ""
     if branch.startswith("literal"):
         return isinstance(error["input"], list | tuple)
@@ -243,7 +243,7 @@ def _is_other_branch(error: Any) -> bool:
 
 
 def _is_real(part: object) -> bool:
-    """Whether a part of pydantic's location stands in the object, and does not merely name a branch of a union."""
+    """True for a part of pydantic's location that is in the object, and does not merely name a branch of a union."""
     if isinstance(part, int):
         return True
     return (

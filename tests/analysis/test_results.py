@@ -62,7 +62,7 @@ def test_rows_hold_what_a_plain_loop_over_examples_finds(chess):
                 assert found == pytest.approx(list(agreed))
         assert sum(row["is_reported"] for row in own) == 1
         points = {row["stopping_point"] for row in own}
-        assert points == ({"last"} if comparison.control else {"last", "weak-labels", "true-labels"})
+        assert points == ({"last"} if comparison.control else {"last", "weak-labels", "oracle"})
 
 
 # "seeds pooled: accuracies are means over seeds, PGR is that of the means"

@@ -82,7 +82,7 @@ def test_every_method_is_judged_on_both_kinds_of_tasks(finished):
         assert plain["supervisor_accuracy"] == started["supervisor_accuracy"]
         assert plain["ceiling_accuracy"] == rows[task, "linear-probe"]["ceiling_accuracy"]
     points = {r["stopping_point"] for r in results.summary if r["method"] == "generative-finetuning"}
-    assert points == {"last", "weak-labels", "true-labels"}
+    assert points == {"last", "weak-labels", "oracle"}
 
 
 def test_the_report_sets_apart_who_was_told_the_truth_and_who_has_ends_of_its_own(finished, tmp_path):

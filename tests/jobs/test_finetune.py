@@ -35,7 +35,7 @@ def test_it_leaves_predictions_curve_and_stopping_points(bench):
     out = bench.finetune("model", {"data": data})
     files = {str(p.relative_to(out)) for p in out.rglob("*.*")}
     splits = {f"predictions/{s}.parquet" for s in ("student_train", "validation", "test", "reserve")}
-    points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "true-labels")}
+    points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "oracle")}
     assert files == splits | points | {"curve.json"}
     test = read_predictions(out, "test")
     np.testing.assert_array_equal(test.positions, data_in(data).positions("test"))
@@ -56,7 +56,7 @@ def test_without_a_curve_there_are_predictions_only(bench):
 def test_the_best_point_by_true_labels_is_the_best_of_the_curve(bench):
     data = bench.prepare()
     out = bench.finetune("model", {"data": data})
-    best = read_stopping(out, "true-labels")
+    best = read_stopping(out, "oracle")
     accuracy = data_in(data).truth("test").is_right(best.choices).mean()
     assert accuracy == max(row["test_accuracy"] for row in read_curve(out))
 

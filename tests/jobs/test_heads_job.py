@@ -68,7 +68,7 @@ def test_it_leaves_predictions_curve_and_stopping_points(bench, inputs):
     out = bench.run(head, SPEC, inputs, "head")
     files = {str(p.relative_to(out)) for p in out.rglob("*.*")}
     splits = {f"predictions/{s}.parquet" for s in ("student_train", "validation", "test", "reserve")}
-    points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "true-labels")}
+    points = {f"stopping/{p}.parquet" for p in ("last", "weak-labels", "oracle")}
     assert files == splits | points | {"curve.json"}
     test = read_predictions(out, "test")
     np.testing.assert_array_equal(test.positions, data_in(inputs["data"]).positions("test"))

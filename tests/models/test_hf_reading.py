@@ -16,6 +16,7 @@ from w2slab.errors import DataError
 from w2slab.models.hf import tokenizing
 from w2slab.models.hf.huggingface import HuggingFace
 from w2slab.models.hf.tokenizing import fit, split_by_length
+from w2slab.tasks.chess.puzzle_task import Chess
 
 
 @pytest.fixture(scope="module")
@@ -195,9 +196,10 @@ def test_a_chess_position_is_read_as_its_fen_and_a_move(decoder, tmp_path):
     reader = tokenizing.load(tmp_path, None, 128, False)
     fen = "6k1/5ppp/8/8/8/8/5PPP/3R2K1 w - - 0 1"
     table = pa.table({"id": ["c"], "fen": [fen], "candidates": [["d1d8", "g1f1"]]})
-    made = reader.read(Examples(table))
+    positions = Examples(table).with_texts(Chess().as_text(Examples(table)))
+    made = reader.read(positions)
     assert [text(reader, row(made, i)) for i in range(2)] == [f"{fen} d1d8", f"{fen} g1f1"]
-    assert list(HuggingFace("text", path=tmp_path).problems(Examples(table))) == []
+    assert list(HuggingFace("text", path=tmp_path).problems(positions)) == []
 
 
 def test_encoded_rows_come_back_from_disk_as_they_were(decoder, tmp_path):

@@ -319,7 +319,7 @@ class Simulation:
             for p, c, n, m in zip(points, course, *noise, strict=True)
         ]  # fmt: skip
         write_curve(folder, rows)
-        for point, gain in (("last", 0.0), ("weak-labels", 0.01), ("true-labels", 0.03)):
+        for point, gain in (("last", 0.0), ("weak-labels", 0.01), ("oracle", 0.03)):
             better = right if point == "last" else self._right(accuracy + gain, rng)
             write_stopping(folder, point, self._labels(better, wrong, rng))
 

@@ -98,9 +98,9 @@ def test_no_two_of_many_methods_look_alike():
 def test_the_three_stopping_points_of_a_course():
     on_test, on_weak = np.array([0.5, 0.8, 0.6, 0.7]), np.array([0.5, 0.6, 0.9, 0.9])
     course = Course(np.array([0.25, 0.5, 0.75, 1.0]), on_test, on_weak)
-    assert course.stops() == {"last": 3, "weak-labels": 2, "true-labels": 1}
+    assert course.stops() == {"last": 3, "weak-labels": 2, "oracle": 1}
     without = Course(course.progress, on_test, np.full(4, np.nan))
-    assert without.stops() == {"last": 3, "true-labels": 1}
+    assert without.stops() == {"last": 3, "oracle": 1}
 
 
 # Shares and accuracies that the figures say are those of the tables

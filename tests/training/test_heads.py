@@ -307,7 +307,7 @@ def test_the_curve_and_its_best_points():
     np.testing.assert_array_equal(last.probs["test"], last.stopping["last"])
     for head in (stopping, last):
         truth = np.arange(12) % 2
-        best = (head.stopping["true-labels"].argmax(axis=1) == truth).mean()
+        best = (head.stopping["oracle"].argmax(axis=1) == truth).mean()
         assert best == max(row["test_accuracy"] for row in head.curve)
         assert (head.stopping["last"].argmax(axis=1) == truth).mean() == head.curve[-1]["test_accuracy"]
     assert not np.array_equal(stopping.stopping["last"], stopping.stopping["weak-labels"])

@@ -192,7 +192,7 @@ def test_frozen_parameters_stay_and_are_not_copied():
     before = weights(model[0])
     trained = finetune(model, training(), running())
     assert all(torch.equal(a, b) for a, b in zip(before, weights(model[0]), strict=True))
-    assert set(trained.snapshots["true-labels"]) == {"3.weight", "3.bias"}
+    assert set(trained.snapshots["oracle"]) == {"3.weight", "3.bias"}
 
 
 def test_clipping_equals_that_of_torch():

@@ -71,7 +71,7 @@ class Cell:
 
     @property
     def is_reported(self) -> bool:
-        """Whether this is the stopping point that counts."""
+        """True for the stopping point that counts."""
         return bool(self.identity["is_reported"])
 
     def on(self, seeds: Collection[int]) -> Cell:
@@ -127,7 +127,7 @@ class Pgr:
 
     @cached_property
     def is_defined(self) -> np.ndarray:
-        """Which cells have one, bool [C]."""
+        """Mask of the cells that have one, bool [C]."""
         return np.array([reason is None for reason in self.reasons])
 
 

@@ -200,7 +200,7 @@ class Evidence:
 
     @cached_property
     def _right_sums(self) -> np.ndarray:
-        """How often each model is right in each resample, in as few bytes as hold it: [M, R]."""
+        """Count of right answers of each model in each resample, in as few bytes as hold it: [M, R]."""
         resamples = self._resamples_of_outcomes
         largest = int(resamples.sizes.max(initial=0.0))
         sums = np.empty((len(self.models), self.n_resamples), np.min_scalar_type(largest))

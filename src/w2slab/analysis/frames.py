@@ -114,7 +114,7 @@ def _names(planned: Sequence[Comparison], name: str) -> list[str]:
 
 
 class _Reader:
-    """What a task's test examples are, and what models say of them, each read once."""
+    """Test examples of a task and predictions of models on them, each read once."""
 
     def __init__(self, store: Reading) -> None:
         self._store = store

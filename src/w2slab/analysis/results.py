@@ -112,7 +112,7 @@ class Results:
 
     @property
     def n_judged(self) -> int:
-        """How many comparisons could be judged: each counts once, whatever its stopping points."""
+        """Number of comparisons that could be evaluated: each counts once, whatever its stopping points."""
         return sum(row["is_reported"] for row in self.rows)
 
     def notes(self) -> list[str]:

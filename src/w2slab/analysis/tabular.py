@@ -81,7 +81,7 @@ class Dots:
 
 @dataclass(frozen=True)
 class Study:
-    """What tables need to know of a study beyond one task.
+    """Facts of a study, beyond one task, that tables need.
 
     Args:
         n_tasks: How many tasks are judged.
@@ -121,7 +121,7 @@ class TaskResults:
         return [cell for cell in self.cells if cell.is_reported]
 
     def once(self, make: Callable[[TaskResults], Any]) -> Any:
-        """What a function makes of the task: made once, however many tables ask for it."""
+        """Return the result of a function of the task, computed once however many tables ask for it."""
         if make not in self._made:
             self._made[make] = make(self)
         return self._made[make]

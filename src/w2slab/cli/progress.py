@@ -1,4 +1,4 @@
-"""What a run shows of itself on stderr: a line per running job and a total on a terminal, plain lines elsewhere."""
+"""Progress of a run on stderr: a line per running job and a total on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Display:
 
 
 def summary(outcome: Outcome, graph: Graph, seconds: float) -> list[str]:
-    """How a run ended, in a few lines; failed jobs with their reason."""
+    """Return the outcome of a run in a few lines; failed jobs with their reason."""
     # A file that changed during the run gives the jobs that read it other keys now.
     titles = {key: graph[key].title if key in graph else "" for key in outcome.failed}
     lines = [f"failed  {key}  {titles[key]}: {words}" for key, words in outcome.failed.items()]

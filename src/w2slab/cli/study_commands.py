@@ -139,7 +139,7 @@ def run(
 
 
 def _launch() -> Launch:
-    """How a launcher started this program, of whose processes only the first goes on and starts others for jobs."""
+    """The way a launcher started this program; of its processes only the first goes on and starts others for jobs."""
     from w2slab.jobs import ranks
 
     launch = ranks.taken_from_launcher(os.environ)
@@ -213,7 +213,7 @@ def _report(made: Run, path: Path, settings: list[str] | None, out: Path | None,
 
 
 def _why_nothing(made: Run, path: Path, overrides: list[str]) -> str:
-    """Why there is nothing to report, and what to do about it."""
+    """The reason that there is nothing to report, and the remedy."""
     from w2slab.graph.runner import state
 
     name, states = made.study.name, state(made.plan.graph, made.store)

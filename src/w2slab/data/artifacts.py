@@ -134,7 +134,7 @@ def write_predictions(folder: Path, split: str, labels: Labels) -> None:
 
 
 def has_predictions(folder: Path, split: str) -> bool:
-    """Whether a job gave labels to a split."""
+    """Return true if a job gave labels to a split."""
     return layout.predictions(folder, split).exists()
 
 

@@ -19,7 +19,7 @@ _READ_OR_IDENTITY = {"id", "group", *_READ}
 
 @dataclass(frozen=True)
 class Examples:
-    """What a model may read: no label is in here.
+    """Examples as a model may read them: without labels.
 
     Args:
         table: One row per example. `id` (string, stable, from content) and `group` (examples of one passage,
@@ -43,7 +43,7 @@ class Examples:
 
     @cached_property
     def n_candidates(self) -> np.ndarray:
-        """How many candidates each example has, int64 of shape [N]."""
+        """Number of candidates of each example, int64 of shape [N]."""
         if self.classes is not None:
             return np.full(len(self), len(self.classes), dtype=np.int64)
         import pyarrow.compute as pc
@@ -125,7 +125,7 @@ class Truth:
         return Truth([self.ids[i] for i in indices], [list(self.right[i]) for i in indices])
 
     def is_right(self, choices: np.ndarray) -> np.ndarray:
-        """Whether each choice [N] counts as right, bool of shape [N]."""
+        """Return true for each choice [N] that counts as right, bool of shape [N]."""
         return np.fromiter((int(c) in r for c, r in zip(choices, self.right, strict=True)), bool, len(self.right))
 
     def probs(self, n_candidates: np.ndarray) -> np.ndarray:
@@ -175,5 +175,5 @@ class TaskTable:
 
     @property
     def chances(self) -> np.ndarray:
-        """How probable a random candidate of each example is to be right, [N]."""
+        """Probability that a random candidate of each example is right, [N]."""
         return np.array([len(right) for right in self.truth.right]) / self.examples.n_candidates

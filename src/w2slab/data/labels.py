@@ -49,7 +49,7 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Weights:
-    """What some examples count: those of weight 0 are left out.
+    """Weights of some examples: those of weight 0 are left out.
 
     Args:
         positions: Rows of the task's table.

@@ -7,7 +7,7 @@ task/      examples.parquet       the examples of a task, one row each: no label
 split/     positions.parquet      which examples of the task each split holds, in order
            split.json             counts and chance
 finetune/  predictions/{split}.parquet    at the recipe's stopping point, for every split but supervisor_train
-           stopping/{point}.parquet       test predictions at `last`, `weak-labels`, `true-labels`
+           stopping/{point}.parquet       test predictions at `last`, `weak-labels`, `oracle`
            curve.json                     one row per curve point
            checkpoint/                    weights, where another job reads them
 head/      as finetune/, without a checkpoint
@@ -28,7 +28,7 @@ from pathlib import Path
 
 SPLITS = ("supervisor_train", "student_train", "validation", "test", "reserve")
 UNSEEN_BY_SUPERVISOR = ("student_train", "validation", "test", "reserve")
-STOPPING_POINTS = ("last", "weak-labels", "true-labels")
+STOPPING_POINTS = ("last", "weak-labels", "oracle")
 
 
 def examples(folder: Path) -> Path:

@@ -48,7 +48,7 @@ def table_of(labelled: Labelled, name: str, *, balanced: bool) -> TaskTable:
 
 
 def check(labelled: Labelled, task: str) -> None:
-    """Whether ids are unique and each example has at least one right candidate.
+    """Check that ids are unique and each example has at least one right candidate.
 
     Raises:
         DataError: They are not; names the task and the first example concerned.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class TaskData:
-    """What jobs and reports read of a task; nothing is read before it is asked for, and the ground truth only then.
+    """A task as jobs and reports read it; nothing is read before it is asked for, nor is the ground truth.
 
     Args:
         task: Folder of the job that left the table of examples.
@@ -68,7 +68,7 @@ class TaskData:
         return artifacts.read_examples(self.task)
 
     def has(self, split: str) -> bool:
-        """Whether there is such a split."""
+        """Return true if there is such a split."""
         return split in self._positions
 
     def positions(self, split: str) -> np.ndarray:

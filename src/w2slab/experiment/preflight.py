@@ -1,4 +1,4 @@
-"""What is checked before the first job: the device, the processes, the data, the labels."""
+"""Checks before the first job: the device, the processes, the data, the labels."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def require_device(device: str) -> None:
 
 
 def jobs_at_once(options: RunOptions) -> int:
-    """How many jobs run side by side: one per core; in several processes each, as many as cores or GPUs allow.
+    """Return the number of jobs at once: one per core; in several processes each, as many as cores or GPUs allow.
 
     Raises:
         UnavailableError: A job needs more GPUs than there are, or a launcher has started this process.
@@ -138,7 +138,7 @@ def check_data(planned: Plan, store: Store) -> dict[str, TaskTable]:
 
 
 def _asks_for_data(job: Job) -> bool:
-    """Whether mistakes in the task's data, or in labels for them, would let this job fail."""
+    """True if mistakes in the task's data, or in labels for them, would let this job fail."""
     by_length = isinstance(job.spec, CorruptSpec) and job.spec.choose in ("longest", "shortest")
     return by_length or isinstance(job.spec, TaskSpec | SplitSpec | LabelFileSpec)
 

@@ -354,7 +354,7 @@ class Trial:
 
 
 def _changes(usual: Recipe, recipe: Recipe) -> str:
-    """What a recipe has otherwise, in the title of a job."""
+    """The changes of a recipe in the title of a job."""
     names = [each.name for each in fields(recipe) if getattr(recipe, each.name) != getattr(usual, each.name)]
     return "".join(f", {name} {getattr(recipe, name)}" for name in names)
 

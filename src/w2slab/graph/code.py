@@ -105,7 +105,7 @@ def class_of(name: str) -> type:
 
 
 def _is_of_notebook(kind: type) -> bool:
-    """Whether the source of a class is in no file."""
+    """True if the source of a class is in no file."""
     return kind.__module__ == "__main__" and _file_of(sys.modules["__main__"]) is None
 
 
@@ -142,7 +142,7 @@ def code_files(kind: type) -> tuple[Path, ...]:
 
 
 def _is_library(file: str, module: str) -> bool:
-    """Whether a file is Python's own; a distribution that was installed and plugs in counts as one's own code."""
+    """True if a file is Python's own; a distribution that was installed and plugs in counts as one's own code."""
     return module in sys.builtin_module_names or (file.startswith(_INSTALLED[2]) and "site-packages" not in file)
 
 

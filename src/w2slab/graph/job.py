@@ -115,7 +115,7 @@ class Stopped(Exception):
 
 @dataclass(frozen=True)
 class JobContext:
-    """What a job's function is given beside its spec.
+    """Context of a job's function beside its spec.
 
     Args:
         inputs: Folder of each input's result.

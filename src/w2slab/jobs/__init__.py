@@ -1,4 +1,4 @@
-"""What a worker does: plain functions of a spec and a context, one per kind of job.
+"""Kinds of jobs: of each its spec and the function of a spec and a context that does it.
 
 Inputs are folders, and so is the result.
 """

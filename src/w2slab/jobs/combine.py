@@ -132,7 +132,7 @@ def bootstrap(spec: BootstrapSpec, context: JobContext) -> dict[str, Any]:
 
 
 def _alpha(member: str, context: JobContext) -> float:
-    """What the vote of a member is worth; next to nothing if it is no better than chance."""
+    """Weight of the vote of a member; next to nothing if it is no better than chance."""
     data = TaskData.of(context.inputs)
     weights = _weights(context.inputs.get(f"weights_{member.removeprefix('member_')}"), data.positions(BOOSTED))
     alpha = _error(data, context.inputs[member], weights)[1]

@@ -25,7 +25,7 @@ BY_LENGTH = ("longest", "shortest")
 
 @dataclass(frozen=True, kw_only=True)
 class CorruptSpec(Spec):
-    """True labels with errors -> the predictions of a supervisor that makes just these errors.
+    """Ground truth with errors -> the predictions of a supervisor that makes just these errors.
 
     Inputs: `task` and `data`; `like`, a model that has as many errors, split by split, unless a rate is given; and
     `ceiling`, a model whose probabilities choose where they are.
@@ -97,7 +97,7 @@ def require_lengths(examples: Examples) -> None:
 
 
 def _n_wrong(rate: float | None, split: str, data: TaskData, truth: Truth, inputs: Mapping[str, Path]) -> int:
-    """How many labels of a split are to be wrong."""
+    """Number of labels of a split that are to be wrong."""
     if rate is not None:
         return round(rate * len(truth.right))
     return int((~truth.is_right(weak_labels(inputs["like"], data, split).choices)).sum())

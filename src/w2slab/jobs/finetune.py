@@ -39,7 +39,7 @@ Judge = tuple["Encoded", Callable[[np.ndarray], np.ndarray]]
 class FinetuneSpec(LearningSpec):
     """Model, examples and labels -> predictions.
 
-    Inputs: `task` and `data`, a `task` job and a `split` job of it; unless it learns on true labels, `labels` (a job
+    Inputs: `task` and `data`, a `task` job and a `split` job of it; unless it learns on ground truth, `labels` (a job
     that left predictions, and perhaps weights of examples); `start`, a `generative` job, where training starts from its
     weights; and `weights`, a job that left weights of examples, where those of `labels` do not count.
 

@@ -147,7 +147,7 @@ def folds(groups: np.ndarray, n_folds: int, seed: int) -> np.ndarray:
 
 
 def _aside(groups: np.ndarray, share: float, seed: int) -> np.ndarray:
-    """Whether an example is put aside, bool [N]; whole groups, at least one and never all."""
+    """Mask of the examples that are put aside, bool [N]; whole groups, at least one and never all."""
     names, members = np.unique(groups, return_inverse=True)
     if len(names) < 2:
         raise DataError("one group of texts cannot be parted for early stopping; use stop_at: last")

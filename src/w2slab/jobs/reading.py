@@ -94,8 +94,8 @@ def _put(unfinished: Path, folder: Path) -> None:
         with suppress(FileNotFoundError):
             if time.time() - other.stat().st_mtime > _ABANDONED_SECONDS:
                 shutil.rmtree(other, ignore_errors=True)
-    grave = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
+    trash = folder.with_name(f".{folder.name}.{uuid.uuid4().hex}")
     with suppress(FileNotFoundError):
-        os.rename(folder, grave)
-        shutil.rmtree(grave, ignore_errors=True)
+        os.rename(folder, trash)
+        shutil.rmtree(trash, ignore_errors=True)
     unfinished.rename(folder)

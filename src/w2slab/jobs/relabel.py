@@ -36,7 +36,7 @@ class RelabelSpec(Spec):
 
     Args:
         relabeling: A row of the relabelings' table.
-        n_trusted: How many examples of `student_train`, drawn at random, are told with their true labels.
+        n_trusted: Number of examples of `student_train`, drawn at random, that are given with their ground truth.
         seed: Decides what the relabeling draws.
     """
 
@@ -106,7 +106,7 @@ def _trusted(data: TaskData, split: str, choices: np.ndarray, spec: RelabelSpec)
     """
     if spec.n_trusted > len(choices):
         raise JobError(
-            f"n_trusted: {spec.n_trusted} true labels are asked for, and {split} has {len(choices)} examples"
+            f"n_trusted: ground truth of {spec.n_trusted} examples is asked for; {split} has {len(choices)} examples"
         )
     told = np.full(len(choices), -1, dtype=np.int64)
     right = data.truth(split).right
@@ -130,7 +130,7 @@ def _with_earlier(weights: np.ndarray | None, folder: Path, split: str, given: L
 
 
 def _check(made: Any, given: Labels, name: str, split: str) -> None:
-    """What another distribution's relabeling may have got wrong."""
+    """Check the result of a relabeling, which may be of another distribution."""
     beyond = np.arange(given.probs.shape[1]) >= given.n_candidates[:, None]
     if made.probs.shape != given.probs.shape or not np.isfinite(made.probs).all() or (made.probs < 0).any():
         raise JobError(f"{name}: labels of {split} must be finite, not negative, and of shape {given.probs.shape}")

@@ -17,7 +17,7 @@ from w2slab.training.recipe import Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Spec:
-    """What a job computes: frozen, and it enters the job's key. The functions that do the work stand beside it.
+    """The computation of a job: frozen, and it enters the job's key. The function that does the work is beside it.
 
     The version of a kind is raised when its results change; a change of defaults needs none, since defaults are written
     out.
@@ -39,7 +39,7 @@ class Spec:
 
 @dataclass(frozen=True, kw_only=True)
 class LearningSpec(Spec):
-    """What all trainings on labels have in common.
+    """Fields that all trainings on labels have in common.
 
     Args:
         train_split: The split learned on.

@@ -55,7 +55,7 @@ def __dir__() -> list[str]:
 
 
 def _of_parts() -> dict[str, Callable[..., Any]]:
-    """What makes methods of objectives, relabelings and changes of the recipe, by the name of their class."""
+    """Makers of methods from objectives, relabelings and changes of the recipe, by the name of their class."""
     from w2slab.methods.composed import parts
 
     return parts()

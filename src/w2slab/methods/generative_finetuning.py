@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 class GenerativeFinetuning(Method):
     """Before it meets a label, the model learns to write the task's texts (Burns et al. 2023, section 5.2.2).
 
-    Every text is learned, whichever candidate is right. The paper's early stopping by true labels (its figure 17)
-    needs no study of its own: it is the stopping point `true-labels` of the results.
+    Every text is learned, whichever candidate is right. The paper's early stopping by ground truth (its figure 17)
+    needs no study of its own: it is the stopping point `oracle` of the results.
 
     Args:
-        variant: Who begins so: student and ceiling, held against the usual supervisor (the paper's figure 10), or all
+        variant: Who begins so: student and ceiling, compared with the usual supervisor (the paper's figure 10), or all
             three, the student learning from the labels of that supervisor (figure 18).
         texts: The splits whose texts are learned.
         epochs: Passes over these texts.

@@ -1,4 +1,4 @@
-"""Weak labels repaired with what stands beside them: other supervisors, an early student, a few true labels.
+"""Label correction with further labels: of other supervisors, of an early student, or a little ground truth.
 
 Each applies the relabeling of its name, whose fields it has, and says where the further labels come from.
 """
@@ -137,15 +137,15 @@ class EarlyLearningRelabel(Method):
 class TrustFunction(Method):
     """Keep the labels that a model of a few true ones trusts, a variant (Uzunoglu et al. 2026, arXiv 2606.01000).
 
-    Procedure: some examples of `student_train`, drawn at random, are told with their true labels; on them a logistic
+    Procedure: some examples of `student_train`, drawn at random, are given with their ground truth; on them a logistic
     regression learns when the weak label is right; the naive student learns the weak labels of the most trusted share
-    of all examples. It is told true labels, so reports set it apart. What differs from the paper is said at the
+    of all examples. It uses ground truth, so reports set it apart. What differs from the paper is said at the
     relabeling `trust-function`.
 
     Args:
         keep: Share of the examples that is kept.
         l2: Weight of the squared norm of the regression's coefficients.
-        n_trusted: How many examples are told with their true labels.
+        n_trusted: Number of examples that are given with their ground truth.
     """
 
     keep: Annotated[float, Field(gt=0, le=1)] = 0.5
@@ -155,7 +155,7 @@ class TrustFunction(Method):
     uses_truth: ClassVar[bool] = True
 
     def problems(self, study: Study) -> Iterable[str]:
-        """Networks without features; more true labels than there are examples."""
+        """Iterate over networks without features, and more ground truth than there are examples."""
         yield from without_features(study)
         size = study.splits.student_train
         if size is not None and self.n_trusted > size:

@@ -89,7 +89,7 @@ def _rungs(study: Study, supervisors: bool) -> list[Model]:
 
 
 def _answer(model: Model, question: Callable[[Model], bool]) -> bool | None:
-    """What a model answers; `None` where it cannot tell here."""
+    """The answer of a model; `None` where it cannot tell here."""
     try:
         return question(model)
     except W2SError:

@@ -1,7 +1,7 @@
 """Probes: linear models on features of the strong one (Burns et al. 2023, section 5.2.3 and figure 11).
 
-The figure's five bars are `linear-probe` with weak and with true labels, the naive student, `finetune-then-probe`, and
-the ceiling.
+The figure's five bars are `linear-probe` with weak labels and with ground truth, the naive student,
+`finetune-then-probe`, and the ceiling.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class LinearProbe(Method):
     A probe is a logistic regression.
 
     Args:
-        labels: What the probe learns: weak labels, or the true labels of the same examples.
+        labels: What the probe learns: weak labels, or ground truth of the same examples.
         l2: Weight of the squared norm of the coefficients beside the mean loss; features are standardised.
     """
 
@@ -37,7 +37,7 @@ class LinearProbe(Method):
 
     @property
     def uses_truth(self) -> bool:
-        """Where the probe learns true labels."""
+        """True if the probe learns ground truth."""
         return self.labels == "true"
 
     def problems(self, study: Study) -> Iterable[str]:
@@ -45,7 +45,7 @@ class LinearProbe(Method):
         yield from without_features(study)
 
     def student(self, trial: Trial, weak: Model, strong: Model, labels: Job) -> Job:
-        """One probe; on true labels it is the same for every supervisor."""
+        """Return one probe; on ground truth it is the same for every supervisor."""
         return trial.probe(strong, labels=labels if self.labels == "weak" else None, l2=self.l2)
 
 
@@ -53,10 +53,10 @@ class LinearProbe(Method):
 class FinetuneThenProbe(Method):
     """Finetune on weak labels, then fit a probe on the finetuned model's features (Burns et al. 2023, section 5.2.3).
 
-    With true labels, as in the paper, it tells how plainly the task stands in what weak labels have taught.
+    With ground truth, as in the paper, it measures how much of the task the features hold after weak labels.
 
     Args:
-        labels: What the probe learns: the true labels of the same examples, or weak ones.
+        labels: What the probe learns: ground truth of the same examples, or weak labels.
         l2: Weight of the squared norm of the coefficients beside the mean loss; features are standardised.
     """
 
@@ -65,7 +65,7 @@ class FinetuneThenProbe(Method):
 
     @property
     def uses_truth(self) -> bool:
-        """Where the probe learns true labels."""
+        """True if the probe learns ground truth."""
         return self.labels == "true"
 
     def problems(self, study: Study) -> Iterable[str]:

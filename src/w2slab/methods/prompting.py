@@ -34,7 +34,7 @@ class Prompting(Method):
 
     @property
     def uses_truth(self) -> bool:
-        """Where shots have true labels."""
+        """True if shots have ground truth."""
         return self.shots > 0 and self.labels == "true"
 
     def problems(self, study: Study) -> Iterable[str]:

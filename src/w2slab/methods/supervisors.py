@@ -1,6 +1,6 @@
 """Several supervisors in place of one: their labels combined, or grown one after another.
 
-A student of several is held against the study's own, single supervisor, as all others are: what the ensemble gains
+A student of several is compared with the study's own, single supervisor, as all others are: what the ensemble gains
 counts as the method's.
 """
 
@@ -27,7 +27,7 @@ Count = Annotated[int, Field(ge=2, le=1000)]
 
 @dataclass(frozen=True)
 class Supervisors(Method):
-    """What methods with several supervisors share: who these are.
+    """Base of methods with several supervisors.
 
     Args:
         of: Further `copies` of the weak model, or the supervisors of all `rungs` up to the weak one.
@@ -74,7 +74,7 @@ def _up_to(study: Study, weak: Model) -> tuple[Model, ...]:
 class SupervisorEnsemble(Supervisors):
     """Learn the mean of several supervisors' probabilities, a variant of bagging (Sang et al. 2024, arXiv 2402.00667).
 
-    Procedure: several supervisors learn on true labels of `supervisor_train`; a label is the mean of their
+    Procedure: several supervisors learn on ground truth of `supervisor_train`; a label is the mean of their
     probabilities; the naive student learns it. Variant: the study's own supervisor is one of them, copies are drawn
     with weights and not with repeated examples, and there is none of the paper's oversight by further models. Where
     `rungs` leaves one supervisor, this is the naive method, and the very same job.

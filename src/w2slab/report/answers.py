@@ -11,7 +11,7 @@ from w2slab.report.words import count, duration, inert, of_pairs, percent, span
 
 
 def glance(results: Results, seconds: float) -> str:
-    """How large the study is, in a line."""
+    """Size of the study in a line."""
     rows = results.reported()
     if not rows:
         return ""

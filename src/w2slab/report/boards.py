@@ -124,7 +124,7 @@ def _coordinates(flipped: bool) -> str:
 
 
 def _asides(arrows: Sequence[Arrow]) -> list[float]:
-    """How far each arrow is moved to its side: two that leave one square the same way would cover each other."""
+    """Shift of each arrow to its side: two that leave one square the same way would cover each other."""
     ways = []
     for arrow in arrows:
         move = parse_move(arrow.move)

@@ -1,4 +1,4 @@
-"""What a study cost and how it was made, from the records of its jobs."""
+"""Compute and provenance of a study, from the records of its jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which figures a study has: chosen here, drawn in `figures/`."""
+"""Choice of the figures of a study; they are drawn in `figures/`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How one test example is shown: a board or a text, and below it what each model chose and what is right."""
+"""One test example as the page shows it: a board or a text, and below it each model's choice and the right answer."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Exhibit:
 
 
 def asked(judged: Judged, place: int) -> tuple[str, str | None]:
-    """What makes two examples the same to a reader: the question and, of answers, the student's choice."""
+    """Identity of an example to a reader: the question and, of answers, the student's choice."""
     shown = judged.shown(place)
     if shown.board is not None:
         return shown.board, None
@@ -141,7 +141,7 @@ def _position(shown: Shown, moves: list[Option]) -> tuple[str, None, list[Option
 
 
 def _line(move: Option) -> str:
-    """How its arrow is drawn: the supervisor's broken, the student's whole, that of neither thin."""
+    """Style of its arrow: the supervisor's broken, the student's whole, that of neither thin."""
     return move.chosen_by[-1][0].lower() if move.chosen_by else "neither"
 
 

@@ -1,4 +1,4 @@
-"""How supervisors, methods and sizes look: the same in every figure of a report."""
+"""Colours, marks and axes of supervisors, methods and sizes, the same in every figure of a report."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_DRAWN = 6
 
 @dataclass(frozen=True)
 class Look:
-    """How a study's supervisors, methods and sizes look, the same in every figure.
+    """Colours, marks and axes of a study's supervisors, methods and sizes, the same in every figure.
 
     Args:
         rungs: Models, weakest first.
@@ -49,7 +49,7 @@ class Look:
         return cls(rungs, supervisors, methods, known, drawn, frozenset(sources))
 
     def x(self, rung: str) -> float:
-        """Where a model stands on the axis of sizes."""
+        """Position of a model on the axis of sizes."""
         return float(self.parameters[rung]) if self.parameters else float(self.rungs.index(rung))
 
     def color(self, supervisor: str) -> str:
@@ -69,7 +69,7 @@ class Look:
         return {"linestyle": DASHES[place % len(DASHES)], "marker": MARKERS[place % len(MARKERS)]}
 
     def beside(self, rung: str, supervisor: str, method: str) -> float:
-        """Where a student stands: students of one size a little apart, so that intervals do not cover each other."""
+        """Position of a student: students of one size are dodged, so that intervals do not cover each other."""
         n_supervisors, n_methods = len(self.supervisors), len(self.drawn)
         place = self.supervisors.index(supervisor) * n_methods + self.drawn.index(method)
         shift = place / max(1, n_supervisors * n_methods - 1) - 0.5

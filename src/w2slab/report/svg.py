@@ -69,7 +69,7 @@ class Drawing:
 
 
 class Mark(NamedTuple):
-    """What the page knows of one part of a figure.
+    """Data of the page about one part of a figure.
 
     Args:
         method: The place of its method among the study's, by which it is hidden.

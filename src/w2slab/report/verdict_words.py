@@ -32,7 +32,7 @@ _RANKED = {"misfit": "misfit and gain in Brier score", "kl_misfit": "KL misfit a
 
 
 def ranked(ranking: Ranking) -> str:
-    """Whether a predicted gain ranks students as the true one does, with how many there are of each."""
+    """Agreement of the ranking of students by predicted and by true gain, with the number of each."""
     what = _RANKED[ranking.predicted]
     held = f"the gain is at least the misfit in {ranking.n_held} of {ranking.n}"
     if ranking.n < 3:

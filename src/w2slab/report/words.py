@@ -79,7 +79,7 @@ def listed(names: Sequence[str]) -> str:
 
 
 def of_pairs(some: int, all_of_them: int) -> str:
-    """How many of all pairs: `both pairs`, `all 3 pairs`, `1 of 3 pairs`."""
+    """Number of pairs in words: `both pairs`, `all 3 pairs`, `1 of 3 pairs`."""
     if some == all_of_them == 2:
         return "both pairs"
     return f"all {all_of_them} pairs" if some == all_of_them > 1 else f"{some} of {count(all_of_them, 'pair')}"

@@ -80,7 +80,7 @@ def low_modes(
         accuracies: Test accuracy of each run.
         standard_errors: Their standard errors over test examples.
         guessing: Accuracy of chance.
-        level: Coverage of the confidence interval that is held against it.
+        level: Coverage of the confidence interval that is compared with it.
     """
     if np.isnan(accuracies).any():
         return [None] * len(accuracies)

@@ -77,7 +77,7 @@ def holm_verdicts(
         differences: Observed differences; above 0 is better.
         p_values: Of the differences, not adjusted.
         level: One minus the two-sided level of the tests.
-        untested: The verdict of what is no test, such as a student held against itself, and `None` for tests. What is
+        untested: The verdict of what is no test, such as a student compared with itself, and `None` for tests. What is
             no test is not corrected for. `None` in place of the list: all are tests.
     """
     words = [None] * len(p_values) if untested is None else untested

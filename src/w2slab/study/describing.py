@@ -1,4 +1,4 @@
-"""What can be written of a row or of a part of a study: its fields with type, range, default and meaning."""
+"""Descriptions of rows and of parts of a study: fields with type, range, default and meaning."""
 
 from __future__ import annotations
 

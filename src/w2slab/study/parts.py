@@ -16,7 +16,7 @@ from w2slab.training.recipe import OF_HEADS, HeadShape, Recipe
 
 @dataclass(frozen=True, kw_only=True)
 class Statistics(Checked):
-    """How results are judged; changing it recomputes no model.
+    """Settings of the statistics; changing them recomputes no model.
 
     Args:
         level: Of confidence intervals.
@@ -116,7 +116,7 @@ class Supervision(Checked):
 
     @property
     def is_its_own_supervisor(self) -> bool:
-        """Whether no rung stands for it: then every rung is a student, compared with this source."""
+        """True if it is a supervisor of its own: then every rung is a student, compared with this source."""
         return self.source == "file" or self.rate is not None or self.errors_of is not None
 
     def words(self, weak: str) -> str:

@@ -154,7 +154,7 @@ class _Reader:
         return _BROKEN
 
     def _value(self, annotation: Any, written: Any, path: PathTuple) -> Any:
-        """What is written of one field, with objects and paths made of it."""
+        """The value of one field, with objects and paths made of what is written."""
         if mentions(annotation, Checked):
             kind, is_sequence = _class_in(annotation)
             if is_sequence:

@@ -47,7 +47,7 @@ class StudyMethod(Component, ABC):
 
     @property
     def uses_truth(self) -> bool:
-        """Whether its student is given ground truth of `student_train`; reports then set it apart."""
+        """True if its student is given ground truth of `student_train`; reports then set it apart."""
         return False
 
     def problems(self, study: Study) -> Iterable[str]:
@@ -187,7 +187,7 @@ def _pair_mistakes(study: Study) -> Iterator[Mistake]:
 
 
 def _tuning_mistakes(study: Study, tuning: HeadTuning) -> Iterator[Mistake]:
-    """What heads cannot have: models without features, or with other readouts."""
+    """Mistakes of studies of heads: models without features, or with other readouts."""
     for path, message, _ in tuning.mistakes():
         yield Mistake(("tuning", *path), message)
     for i, model in enumerate(study.ladder):
@@ -204,7 +204,7 @@ def _tuning_mistakes(study: Study, tuning: HeadTuning) -> Iterator[Mistake]:
 
 
 def _supervision_mistakes(study: Study, asked: Supervision) -> Iterator[Mistake]:
-    """What does not fit together where weak labels do not come from a weak model."""
+    """Mistakes of studies whose weak labels do not come from a weak model."""
     rungs = [rung.name for rung in study.ladder]
     for path, message, _ in asked.mistakes(rungs):
         yield Mistake(("supervision", *path), message)

@@ -29,7 +29,7 @@ class Toy(Task):
         n_features: Features of an example.
         separation: Distance of a feature's class means from their centre, in standard deviations of its noise.
         group_size: Examples in one group; a group shares its class and is never split.
-        label_noise: Share of examples whose true label is replaced by another class, in every split.
+        label_noise: Share of examples whose ground truth is replaced by another class, in every split.
         majority: Share of the first class; `None` makes all equally likely.
         seed: Decides the examples.
     """

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-STOPPING_METRICS = {"weak-labels": "validation_accuracy", "true-labels": "test_accuracy"}
+STOPPING_METRICS = {"weak-labels": "validation_accuracy", "oracle": "test_accuracy"}
 
 
 @dataclass(frozen=True)

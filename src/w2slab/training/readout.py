@@ -70,7 +70,7 @@ class Watch:
 
 
 class Anchor:
-    """Features as the network gave them before training: what `Objective.penalty` is held against."""
+    """Features as the network gave them before training: the reference of `Objective.penalty`."""
 
     def __init__(self, network: Any) -> None:
         self.network = copy.deepcopy(network)

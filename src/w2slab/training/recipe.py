@@ -1,4 +1,4 @@
-"""How models are trained: one recipe for networks and for heads, and the recipes of Burns et al. 2023 by name.
+"""Recipes of training, the same class for networks and for heads; and those of Burns et al. 2023 by name.
 
 What the paper states for its three settings:
 
@@ -39,7 +39,7 @@ OF_HEADS: Mapping[str, Any] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Checked):
-    """How a model is trained.
+    """A recipe of training.
 
     Args:
         epochs: Passes over the training examples.

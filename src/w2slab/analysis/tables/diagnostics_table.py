@@ -97,7 +97,7 @@ def overlap_density(student: Job, store: Reading) -> float:
 
 
 class Ranking(NamedTuple):
-    """Whether a predicted gain puts students in the order of their true gains: Spearman's rank correlations.
+    """Rank correlations (Spearman) of predicted and true gains of students.
 
     Args:
         predicted: Column of the predicted gain.
@@ -123,7 +123,7 @@ class Ranking(NamedTuple):
 
 
 def rankings(diagnostics: Sequence[Row], uses_truth: Collection[str] = ()) -> list[Ranking]:
-    """How well each predicted gain ranks students; controls, and methods that use ground truth, are left out.
+    """Rank correlation of each predicted gain; controls, and methods that use ground truth, are left out.
 
     Args:
         diagnostics: Rows of the table.

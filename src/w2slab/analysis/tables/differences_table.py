@@ -81,7 +81,7 @@ def difference_columns(own: Batch, base: Batch) -> Columns:
 
 
 def _are_same(own: Batch, base: Batch, role: str) -> np.ndarray:
-    """Which cells have the very same models in a role, bool [C]."""
+    """Mask of the cells with the very same models in a role, bool [C]."""
     same: np.ndarray = (own.rows[role] == base.rows[role]).all(axis=1)
     return same
 

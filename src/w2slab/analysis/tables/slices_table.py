@@ -59,7 +59,7 @@ def _columns(batch: Batch) -> Columns:
 
 
 def slices_of(examples: Examples) -> Iterator[Slice]:
-    """What test examples can be told apart by.
+    """Properties by which test examples are sliced.
 
     `difficulty`, where it is a number of at least five values: five bins of equal size, as far as equal values, which
     stay together, allow. Any column of 2 to 12 words, whole numbers, or yes and no, that is not the example itself:

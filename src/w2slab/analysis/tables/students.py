@@ -141,7 +141,7 @@ def _number(record: Row, name: str) -> float | None:
 
 _STOPPING = (
     Column("stopping_point", "text", "", "Where training stopped."),
-    Column("is_reported", "flag", "", "Whether this is the stopping point that counts."),
+    Column("is_reported", "flag", "", "True for the stopping point that counts."),
 )
 _NUMBERS = (
     Column("supervisor_accuracy", "share", "Supervisor", "Accuracy on test; likewise below.", has_interval=True),

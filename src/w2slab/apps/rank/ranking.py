@@ -112,12 +112,13 @@ class Ranking:
         of_tasks = []
         for each in self.scores:
             values = np.concatenate([each.of[name] for name in names])
-            drawn = resample_means(
-                values,
+            counted = resample_means(  # of whole numbers, which add up exactly
+                np.rint(values * each.n_pairs),
                 rng=rng(0, "ranking", each.task),
                 groups=each.test.groups,
                 n_resamples=self.n_resamples,
             )
+            drawn = counted / each.n_pairs
             n_seeds = len(each.seeds)
             of_tasks.append(
                 [

@@ -39,7 +39,7 @@ LONGEST_LIST = 80
 
 @dataclass(frozen=True)
 class Annotations:
-    """What people say of some examples.
+    """Labels that people gave to some examples.
 
     Args:
         classes: Names of the classes; `None` where each example has its own candidates.
@@ -174,14 +174,14 @@ def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple
     def convert(row: Row) -> tuple[int, int]:
         name = _known(row, texts)
         if name in seen:
-            raise row.error(f'id: "{name}" stands twice, first at {seen[name]}; one true label each')
+            raise row.error(f'id: "{name}" stands twice, first at {seen[name]}; one ground-truth label each')
         seen[name] = row.place
         which = _which(row, "label", row.value("label"), texts, texts.row[name], classes)
         return texts.row[name], which if classes is None else list(classes).index(which)
 
     made = np.array(converted(read_rows(path), convert), dtype=np.int64).reshape(-1, 2)
     if not len(made):
-        raise DataError(f"{path}: there is no true label in it; leave it out, or bring some")
+        raise DataError(f"{path}: there is no ground-truth label in it; leave it out, or bring some")
     return made[:, 0], made[:, 1]
 
 
@@ -189,7 +189,7 @@ def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple
 
 
 def converter(path: Path, texts: Labellable, classes: tuple[str, ...] | None) -> Callable[[Row], Annotation]:
-    """What reads one row of labels, and remembers those before it."""
+    """Reader of one row of labels, which remembers those before it."""
     seen: dict[tuple[str, str | None], str] = {}
     forms: list[str] = []
 

@@ -61,7 +61,7 @@ def data_files(path: Path) -> list[DataFile]:
 
 
 def part_of(name: str) -> Part:
-    """What a file's name says it holds, or else its folder's: `data/test-00000-of-00001.parquet` holds a test part."""
+    """The part stated by a file's name, or else by its folder's: `data/test-00000-of-00001.parquet` is a test part."""
     for each in reversed(PurePosixPath(name).parts):
         words = set(re.split(r"[^a-z]+", each.lower()))
         if "test" in words:

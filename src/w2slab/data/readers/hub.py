@@ -23,7 +23,7 @@ _LAYOUT = re.compile(
 
 @dataclass(frozen=True)
 class Source:
-    """Where on the hub a data set is.
+    """Place of a data set on the hub.
 
     Args:
         repo: `org/name`.

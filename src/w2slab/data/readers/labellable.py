@@ -13,11 +13,11 @@ from w2slab.data.examples import Examples
 
 
 class Labellable(Protocol):
-    """What labels are read for."""
+    """Examples for which labels are read."""
 
     @property
     def where(self) -> str:
-        """Where an id is looked for, for messages."""
+        """The place in which an id is looked up, for messages."""
         ...
 
     @property
@@ -31,7 +31,7 @@ class Labellable(Protocol):
         ...
 
     def called(self, index: int) -> Sequence[str]:
-        """What labels may call the candidates of one, beside their numbers."""
+        """Names that labels may use for the candidates of one, beside their numbers."""
         ...
 
 

@@ -16,7 +16,7 @@ MOST_SHOWN = 5
 
 
 class RowError(DataError):
-    """What is wrong with one row; the message begins with its place."""
+    """A mistake in one row; the message begins with its place."""
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ class Row:
 
 
 def converted(rows: Iterable[Row], convert: Callable[[Row], T]) -> list[T]:
-    """What `convert` makes of each row.
+    """Iterate over the results of `convert` for each row.
 
     Raises:
         DataError: Of the rows it refuses, the first five and how many they are.
@@ -180,6 +180,6 @@ def shown(value: Any) -> str:
 
 
 def kind_of(value: Any) -> str:
-    """What a value is, in words."""
+    """Return the kind of a value in words."""
     kinds = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
     return kinds.get(type(value), f"of the kind {type(value).__name__}")

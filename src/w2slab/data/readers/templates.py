@@ -14,7 +14,7 @@ MOST_SHOWN = 10
 
 
 def template(written: str) -> str:
-    """What was written, if it has braces; else a template of the field of that name."""
+    """Return the text itself if it has braces, else a template of the field of that name."""
     return written if "{" in written else "{" + written + "}"
 
 
@@ -51,12 +51,12 @@ def filled(written: str, row: Row) -> str:
 
 
 def joined(text: str, after: str) -> str:
-    """What is read after a text, with a space before it where neither of the two has one."""
+    """Return the text that is read after another, with a space before it where neither of the two has one."""
     return after if not text or not after or text[-1].isspace() or after[0].isspace() else f" {after}"
 
 
 def check_fields(templates: Sequence[str], names: Sequence[str], rows: Sequence[Row]) -> None:
-    """Whether the first row has all fields that are asked for: one error instead of one for each row.
+    """Check that the first row has all fields that are asked for: one error instead of one for each row.
 
     Raises:
         DataError: It has not; names the fields that there are.
@@ -95,6 +95,6 @@ def _speaker(message: Row) -> str:
 
 
 def _has(values: Mapping[str, Any], name: str) -> bool:
-    """Whether a row has a field, or a path `outer.inner` leads to one."""
+    """Return true if a row has a field, or a path `outer.inner` leads to one."""
     outer, dot, inner = name.partition(".")
     return name in values or bool(dot and isinstance(values.get(outer), Mapping) and _has(values[outer], inner))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Layout:
-    """Which fields of a row of texts are what; a template is text with fields in braces, `"{question} {answer}"`.
+    """Roles of the fields of a row of texts; a template is text with fields in braces, `"{question} {answer}"`.
 
     Args:
         id: The field with the id.
@@ -53,7 +53,7 @@ class Layout:
 
     @property
     def candidate_names(self) -> tuple[str, ...]:
-        """What a label may call the candidates, beside their numbers."""
+        """Names that a label may use for the candidates, beside their numbers."""
         return () if self.candidates is None or isinstance(self.candidates, str) else tuple(self.candidates)
 
 
@@ -83,11 +83,11 @@ class Texts:
 
     @property
     def where(self) -> str:
-        """Where an id is looked for."""
+        """The place in which an id is looked up."""
         return str(self.path)
 
     def called(self, index: int) -> tuple[str, ...]:
-        """What labels may call the candidates of one text, beside their numbers."""
+        """Names that labels may use for the candidates of one text, beside their numbers."""
         return self.names
 
     @cached_property

@@ -1,4 +1,4 @@
-"""Where jobs run: the protocol, and two executors that follow it."""
+"""The protocol of executors, and two that follow it."""
 
 from w2slab.graph.executors.executor import Executor
 from w2slab.graph.executors.inline import Inline

@@ -1,4 +1,4 @@
-"""What became of test examples between supervisor and student, as stacked bars."""
+"""Transitions of test examples between supervisor and student, as stacked bars."""
 
 from __future__ import annotations
 

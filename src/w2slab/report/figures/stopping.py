@@ -16,7 +16,7 @@ from w2slab.report.words import percent
 POINTS = {
     "last": "last step",
     "weak-labels": "early stopping\non weak labels",
-    "true-labels": "oracle early\nstopping",
+    "oracle": "oracle early\nstopping",
 }
 
 
@@ -34,22 +34,22 @@ class Course(NamedTuple):
     on_weak_labels: np.ndarray
 
     def stops(self) -> dict[str, int]:
-        """Where each way of stopping would stop, by the name of `POINTS`: the first of equals."""
+        """Step of each stopping rule, by the name of `POINTS`: the first of equals."""
         stops = {"last": len(self.progress) - 1}
         if not np.isnan(self.on_weak_labels).any():
             stops["weak-labels"] = int(self.on_weak_labels.argmax())
-        return stops | {"true-labels": int(self.on_test.argmax())}
+        return stops | {"oracle": int(self.on_test.argmax())}
 
 
 _MARKERS: dict[str, dict[str, Any]] = {
     "last": {"marker": "|", "markersize": 9.0, "markeredgewidth": 1.4},
     "weak-labels": {"marker": "o", "markersize": 6.5, "markeredgewidth": 1.4, "markerfacecolor": "none"},
-    "true-labels": {"marker": "*", "markersize": 9.0, "markeredgewidth": 0.0},
+    "oracle": {"marker": "*", "markersize": 9.0, "markeredgewidth": 0.0},
 }
 _SAID = {
     "last": "at the last step",
     "weak-labels": "early stopping (best agreement with weak labels)",
-    "true-labels": "oracle early stopping (uses ground truth)",
+    "oracle": "oracle early stopping (uses ground truth)",
 }
 
 
@@ -141,7 +141,7 @@ def _n_rows(studio: Studio, methods: Sequence[str]) -> int:
 
 
 def _levels(axes: Any, supervisor: float, ceiling: float) -> None:
-    """Where supervisor and ceiling stand, if that is near enough to leave the curves their room."""
+    """Lines of supervisor and ceiling, if they are near enough to leave the curves their room."""
     low, high = axes.get_ylim()
     room = max(3.0, high - low)
     for value, words, side in ((100 * supervisor, "supervisor", "bottom"), (100 * ceiling, "ceiling", "top")):

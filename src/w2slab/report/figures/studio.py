@@ -1,4 +1,4 @@
-"""What all figures share: sheets of paper, axes of sizes, keys, curves, and marks that the page can point at."""
+"""Shared parts of figures: sheets, axes of sizes, keys, curves, and marks with tooltips."""
 
 from __future__ import annotations
 
@@ -199,6 +199,6 @@ class Studio:
         return sheet.figure.legend(keys, words, **(usual | look))
 
     def columns(self, names: Sequence[str], width: float = 4.2) -> int:
-        """How many keys fit beside each other into so many inches."""
+        """Number of keys that fit beside each other into so many inches."""
         longest = max((min(len(name), LONGEST_NAME) for name in names), default=1)
         return max(1, min(len(names), int(64 * width / 4.2) // (longest + 6)))

@@ -29,7 +29,7 @@ def student(row: Row) -> str:
 
 
 def agreement(row: Row, of: str, title: str) -> str:
-    """How often student and supervisor choose alike."""
+    """Agreement of student and supervisor."""
     return "\n".join([heading(row), title.lower(), measured("agreement", row, f"agreement_{of}")])
 
 
@@ -58,7 +58,7 @@ def on_truth(model: str, value: float, row: Row, column: str) -> str:
 
 
 def heading(row: Row) -> str:
-    """Which students a row is of."""
+    """The students of a row."""
     return f"{pair(row)}, {name(row['method'])}"
 
 
@@ -70,7 +70,7 @@ def measured(what: str, row: Row, column: str, digits: int = 1, unit: str = "%")
 
 
 def of_examples(n: int) -> str:
-    """How many examples stand behind a mark."""
+    """Number of examples behind a mark."""
     return f"of {count(n, 'example')}"
 
 

@@ -1,4 +1,4 @@
-"""Who attacks whom on many boards at once, in NumPy: the relations a chess network reads.
+"""Attack relations on many boards at once, in NumPy, which a chess network reads.
 
 Everything is two table look-ups and a mask: where a piece could go on an empty board (`REACH`), and which squares
 would have to be empty (`BETWEEN`). Squares count from a1 = 0 to h8 = 63; pieces are 1-6 for the side to move
@@ -73,7 +73,7 @@ def occupancy(pieces: NDArray[np.integer], squares: NDArray[np.integer]) -> NDAr
 def piece_relations(
     pieces: NDArray[np.integer], squares: NDArray[np.integer]
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which piece attacks (or defends) which: `[B, P, P]` directly, and `[B, P, P]` through exactly one piece.
+    """Attacks (or defences) of pieces on pieces: `[B, P, P]` directly, and `[B, P, P]` through exactly one piece.
 
     The second holds pins, skewers, batteries and discovered attacks.
 
@@ -95,7 +95,7 @@ def move_relations(
     destinations: NDArray[np.integer],
     becomes: NDArray[np.integer],
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """What each move would touch: `[B, M, P]` pieces the moved one then attacks, `[B, M, P]` pieces that reach it.
+    """Relations of each move: `[B, M, P]` pieces the moved one then attacks, `[B, M, P]` pieces that reach it.
 
     The mover itself and a captured piece are in neither. Lines that the mover opens by leaving count as open.
 

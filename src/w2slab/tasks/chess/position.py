@@ -23,7 +23,7 @@ _EMPTY = frozenset("12345678")
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """What a FEN's first four fields say.
+    """Content of a FEN's first four fields.
 
     Args:
         pieces: 64 characters from a1 to h8: a FEN letter, or "." for an empty square.

@@ -25,7 +25,7 @@ COLUMNS = ("id", "group", "split", "fen", "setup", "moves", "right", "difficulty
 
 @dataclass(frozen=True)
 class Written:
-    """How many puzzles a table holds, and how many were left out as positions it already had."""
+    """Number of puzzles of a table, and of those left out as positions that it already had."""
 
     n_train: int
     n_test: int
@@ -185,7 +185,7 @@ def _check_rows(path: Path, table: pa.Table) -> None:
 
 
 def _check_uci(path: Path, table: pa.Table) -> None:
-    """Whether each move is UCI, asked of a whole column at once: there are thirty moves a row."""
+    """Check that each move is UCI, a whole column at once: there are thirty moves a row."""
     import pyarrow.compute as pc
 
     pattern = f"^(?:{UCI_PATTERN})$"

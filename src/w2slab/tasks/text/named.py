@@ -1,4 +1,4 @@
-"""What all named data sets share: where their rows come from, and how rows become examples.
+"""Base of all named data sets: the source of their rows, and how rows become examples.
 
 A named set is a class of a few lines. Its first docstring line is what `w2slab list tasks` shows:
 
@@ -114,7 +114,7 @@ class NamedTask(Task):
         return self.classes
 
     def hub_source(self) -> Source:
-        """Where it is on the hub; overridden where a field of the study decides it.
+        """Place on the hub; overridden where a field of the study decides it.
 
         Raises:
             UnavailableError: It is not there.
@@ -191,7 +191,7 @@ class NamedTask(Task):
         return next((Path(root, name) for name in FOLDERS if self._published(Path(root, name))), None)
 
     def _published(self, folder: Path) -> bool:
-        """Whether the set's original files are in a folder.
+        """True if the set's original files are in a folder.
 
         Raises:
             DataError: Only some of them are.

@@ -29,7 +29,7 @@ MOST_SHOWN = 10
 
 @dataclass(frozen=True)
 class OwnData(Task):
-    """Where the rows come from.
+    """Source of the rows.
 
     Args:
         data: A file (.jsonl, .json, .csv, .tsv, .parquet; also .gz or in a .zip) or a folder of such. In a folder,

@@ -20,7 +20,7 @@ TIE = Dropped("tie")
 
 @dataclass(frozen=True)
 class Preferences(NamedTask):
-    """What all of them share: each example has two candidates of its own."""
+    """Base of all of them: each example has two candidates of its own."""
 
     balanced: ClassVar[bool] = False
 

@@ -119,7 +119,7 @@ class _AnswerPerRow(MultipleChoice):
     passage = ""
 
     def judged(self, row: Row) -> int:
-        """Whether the answer of a row is right: 0 or 1."""
+        """Return 1 if the answer of a row is right, else 0."""
         return row.label("label", 2)
 
     def questions(self, rows: Iterable[Row]) -> Iterator[Question | Dropped]:
@@ -161,5 +161,5 @@ class McTaco(_AnswerPerRow):
     passage = "sentence"
 
     def judged(self, row: Row) -> int:
-        """Whether the answer of a row is right: 0 or 1."""
+        """Return 1 if the answer of a row is right, else 0."""
         return row.label("is_plausible", ("no", "yes")) if "is_plausible" in row.values else super().judged(row)
