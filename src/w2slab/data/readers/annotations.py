@@ -1,23 +1,11 @@
 """Labels that people bring in a file, found by ids: one label, probabilities, or votes for each example.
 
-A row of labels has an `id` and one of
-
-    label           a class, by name or number
-    probs           probabilities: a list in the order of the classes, or a mapping from class to number
-    votes           a list of classes, or a mapping from annotator to class; null is no vote
-    annotator, label    one vote; then an id may have several rows, one for each annotator
-
-In files whose cells are text (CSV, TSV), `probs` and `votes` are JSON within the cell. Where examples have candidates
-of their own, a class is the number of a candidate, from 0, or the name of the field that it came from; of a task, the
-candidate's text. A number may stand for a class where no class is called by a number.
+What a row holds is described in `annotation`.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,15 +14,12 @@ import numpy as np
 
 from w2slab.data.examples import Examples
 from w2slab.data.labels import Labels
+from w2slab.data.readers.annotation import Annotation, converter, known_id, which_class
 from w2slab.data.readers.files import read_rows
 from w2slab.data.readers.labellable import Labellable, OfTask
-from w2slab.data.readers.row import MOST_SHOWN, Row, converted, shown
-from w2slab.data.readers.texts import Texts, id_of, refuse
+from w2slab.data.readers.row import MOST_SHOWN, Row, converted
+from w2slab.data.readers.texts import Texts, refuse
 from w2slab.errors import DataError
-
-FORMS = ("probs", "votes", "label")
-SUM_TOLERANCE = 1e-3
-LONGEST_LIST = 80
 
 
 @dataclass(frozen=True)
@@ -88,15 +73,6 @@ class TaskLabels:
         return {split: _narrow(self.labels.at(positions)) for split, positions in splits.items()}
 
 
-@dataclass(frozen=True)
-class Annotation:
-    """One row of labels: weights by class name or position, and who gave them."""
-
-    id: str
-    weights: Mapping[Any, float]
-    votes: Mapping[str, Any] | None
-
-
 def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) -> Annotations:
     """Read labels of texts, at their positions.
 
@@ -109,7 +85,7 @@ def read_labels(path: Path, texts: Texts, classes: Sequence[str] | None = None) 
         DataError: A row is malformed, an id is unknown, stands twice or has no label; names file and line of the first
             five, and how many there are.
     """
-    rows = converted(read_rows(path), converter(path, texts, None if classes is None else tuple(classes)))
+    rows = converted(read_rows(path), converter(texts, None if classes is None else tuple(classes)))
     by_id = {label.id for label in rows}
     refuse(
         [f'{p}: "{i}" has no label in {path}' for i, p in zip(texts.row, texts.places, strict=True) if i not in by_id],
@@ -134,7 +110,7 @@ def read_task_labels(path: Path, examples: Examples) -> TaskLabels:
             many there are.
     """
     known = OfTask(examples)
-    rows = converted(read_rows(path), converter(path, known, examples.classes))
+    rows = converted(read_rows(path), converter(known, examples.classes))
     positions = np.array(list(dict.fromkeys(known.row[label.id] for label in rows)), dtype=np.int64)
     found = _in_order(rows, known, positions, examples.classes)
     return TaskLabels(path, examples, found.labels, found.annotators)
@@ -172,165 +148,17 @@ def read_truth(path: Path, texts: Texts, classes: Sequence[str] | None) -> tuple
     seen: dict[str, str] = {}
 
     def convert(row: Row) -> tuple[int, int]:
-        name = _known(row, texts)
+        name = known_id(row, texts)
         if name in seen:
             raise row.error(f'id: "{name}" stands twice, first at {seen[name]}; one ground-truth label each')
         seen[name] = row.place
-        which = _which(row, "label", row.value("label"), texts, texts.row[name], classes)
+        which = which_class(row, "label", row.value("label"), texts, texts.row[name], classes)
         return texts.row[name], which if classes is None else list(classes).index(which)
 
     made = np.array(converted(read_rows(path), convert), dtype=np.int64).reshape(-1, 2)
     if not len(made):
         raise DataError(f"{path}: there is no ground-truth label in it; leave it out, or bring some")
     return made[:, 0], made[:, 1]
-
-
-# --- labels -----------------------------------------------------------------------------------------------------------
-
-
-def converter(path: Path, texts: Labellable, classes: tuple[str, ...] | None) -> Callable[[Row], Annotation]:
-    """Reader of one row of labels, which remembers those before it."""
-    seen: dict[tuple[str, str | None], str] = {}
-    forms: list[str] = []
-
-    def convert(row: Row) -> Annotation:
-        name = _known(row, texts)
-        annotator = None if row.get("annotator") is None else str(row.get("annotator"))
-        if (name, annotator) in seen:
-            whose = "" if annotator is None else f' with a label by "{annotator}"'
-            raise row.error(f'id: "{name}" stands twice{whose}, first at {seen[name, annotator]}; keep one')
-        seen[name, annotator] = row.place
-        form = next((form for form in FORMS if row.get(form) is not None), None)
-        if form is None:
-            raise row.error(f"no label: one of the fields {', '.join(FORMS)} is needed; there are: {_fields(row)}")
-        if not forms:
-            forms.append(form)
-        if form != forms[0]:
-            raise row.error(f"{form}: the rows before have {forms[0]}; keep to one of them in a file")
-        index = texts.row[name]
-        if form == "probs":
-            return Annotation(name, _probs(row, texts, index, classes), None)
-        if form == "votes":
-            votes = _votes(row, texts, index, classes)
-            return Annotation(name, _counted(votes.values()), votes)
-        which = _which(row, "label", row.value("label"), texts, index, classes)
-        return Annotation(name, {which: 1.0}, None if annotator is None else {annotator: which})
-
-    return convert
-
-
-def _known(row: Row, texts: Labellable) -> str:
-    name = id_of(row, "id")
-    if name not in texts.row:
-        raise row.error(f'id: "{name}" is not in {texts.where}')
-    return name
-
-
-def _fields(row: Row) -> str:
-    return ", ".join(map(str, row.values)) or "none"
-
-
-def _which(row: Row, field: str, value: Any, texts: Labellable, index: int, classes: Sequence[str] | None) -> Any:
-    """A class by name, or a candidate by position."""
-    if isinstance(value, bool):
-        value = str(value).lower()
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if not isinstance(value, int | str):
-        raise row.error(f"{field}: {shown(value)} is no class; a name or a whole number is needed")
-    name = row.but(**{field: str(value)}).text(field)
-    if texts.n_candidates is None:
-        return _class(row, field, name, classes)
-    n, named = int(texts.n_candidates[index]), list(texts.called(index))
-    found = {i for i, text in enumerate(named) if text == name.strip()} if isinstance(value, str) else set()
-    if len(found) > 1:
-        raise row.error(f"{field}: {shown(name)} is the text of several candidates; write the number of one")
-    number = _number(name, n)
-    if number is not None and found - {number}:
-        raise row.error(
-            f"{field}: {shown(name)} is the text of candidate {found.pop()} and the number of another; write a list of "
-            "probabilities, or in JSON Lines the number without quotes"
-        )
-    if number is None and not found:
-        listed = ", ".join(named)
-        told = "" if not named else f", or {listed}" if len(listed) <= LONGEST_LIST else ", or a candidate's text"
-        raise row.error(f"{field}: {shown(name)}; allowed: 0 to {n - 1}{told}")
-    return found.pop() if found else number
-
-
-def _class(row: Row, field: str, name: str, classes: Sequence[str] | None) -> str:
-    """A class by name, or by number where no class is called by one; any name where classes are not known."""
-    if classes is None or name in classes:
-        return name
-    number = _number(name, len(classes))
-    if number is None or any(each.isdecimal() for each in classes):
-        raise row.error(f"{field}: {shown(name)} is no class; allowed: {', '.join(classes)}")
-    return classes[number]
-
-
-def _number(text: str, n: int) -> int | None:
-    """A whole number from 0 to below n, if it is one."""
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) and int(text) < n else None
-
-
-def _parsed(row: Row, field: str) -> Any:
-    """A field that is a list or a mapping, or JSON text of one."""
-    value = row.value(field)
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            raise row.error(f"{field}: {shown(value)} is not JSON; a list or a mapping is needed") from None
-    if isinstance(value, np.ndarray | tuple):
-        value = list(value)
-    if isinstance(value, list) and value and all(isinstance(each, tuple) for each in value):
-        value = dict(value)  # as Parquet gives a map
-    if not isinstance(value, list | dict) or not value:
-        raise row.error(f"{field}: {shown(value)}; a list or a mapping is needed, and not an empty one")
-    return value
-
-
-def _probs(row: Row, texts: Labellable, index: int, classes: Sequence[str] | None) -> dict[Any, float]:
-    value = _parsed(row, "probs")
-    if isinstance(value, dict):
-        value = {name: number for name, number in value.items() if number is not None}  # absent names, in Parquet
-    else:
-        expected = len(classes) if classes is not None else None
-        expected = expected if texts.n_candidates is None else int(texts.n_candidates[index])
-        if expected is not None and len(value) != expected:
-            what = "classes" if texts.n_candidates is None else "candidates"
-            raise row.error(f"probs: {len(value)} numbers for {expected} {what}")
-        names: Iterable[Any] = range(len(value))
-        value = dict(zip(names if texts.n_candidates is not None or classes is None else classes, value, strict=True))
-    numbers: dict[Any, float] = {}
-    for name, number in value.items():
-        if isinstance(number, bool) or not isinstance(number, int | float) or not 0 <= number <= 1:
-            raise row.error(f"probs: {shown(number)} is no probability; allowed: 0 to 1")
-        if number or texts.n_candidates is None:
-            numbers[_which(row, "probs", name, texts, index, classes)] = float(number)
-    total = math.fsum(numbers.values())
-    if abs(total - 1) > SUM_TOLERANCE:
-        raise row.error(f"probs: they sum to {total:g}, not to 1")
-    return numbers
-
-
-def _votes(row: Row, texts: Labellable, index: int, classes: Sequence[str] | None) -> dict[str, Any]:
-    value = _parsed(row, "votes")
-    if isinstance(value, list):
-        value = {f"annotator {number}": each for number, each in enumerate(value, 1)}
-    votes = {
-        str(name): _which(row, "votes", each, texts, index, classes) for name, each in value.items() if each is not None
-    }
-    if not votes:
-        raise row.error("votes: nobody voted; leave the text out, or bring it as one without a label")
-    return votes
-
-
-def _counted(votes: Iterable[Any]) -> dict[Any, float]:
-    counts: dict[Any, float] = {}
-    for which in votes:
-        counts[which] = counts.get(which, 0.0) + 1.0
-    return counts
 
 
 def _classes(rows: Sequence[Annotation], path: Path) -> tuple[str, ...]:
