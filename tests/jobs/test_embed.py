@@ -15,7 +15,7 @@ from w2slab.data.artifacts import read_examples, read_task_facts, write_position
 from w2slab.data.layout import SPLITS
 from w2slab.errors import DataError, JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import reading
+from w2slab.jobs import encoded_cache
 from w2slab.jobs.embed import EmbedSpec, embed
 from w2slab.jobs.features import features, read_features
 from w2slab.jobs.prepare import TaskSpec, task
@@ -115,7 +115,7 @@ def test_texts_are_read_where_it_was_asked(bench, llama, task):
     examples = data_in(data).examples("test")
     family = llama
     running = running_of(JobContext(inputs={}, out=bench.root, work=bench.root), "fp32")
-    encoded = reading.encoded(family, examples, None)
+    encoded = encoded_cache.encoded(family, examples, None)
     found = {}
     for readout, layer in (("head", None), ("last", None), ("mean", None), ("first", None), ("last", 1), ("last", 2)):
         spec = EmbedSpec(model=llama, readout=readout, layer=layer)

@@ -55,13 +55,13 @@ def test_three_of_eleven_are_found():
 
 def test_one_seed_that_guesses_is_told():
     (reason,) = low_modes(np.array([0.512]), np.array([0.01]), 0.5)
-    assert reason == "its 51.2 % are not shown to be above guessing, 50.0 %"
+    assert reason == "its 51.2% are not significantly above guessing, 50.0%"
     assert low_modes(np.array([0.55]), np.array([0.01]), 0.5) == [None]
 
 
 def test_one_of_two_is_flagged_with_the_doubt():
     low, high = low_modes(np.array([0.7, 0.91]), np.array([0.006, 0.006]), 0.5)
-    assert low == "21.0 points below the other seed, 91.0 %; two seeds cannot tell which is the usual one"
+    assert low == "21.0 points below the other seed, 91.0%; two seeds cannot tell which is the usual one"
     assert high is None
 
 
@@ -69,7 +69,7 @@ def test_the_lower_half_is_flagged_with_the_doubt():
     reasons = low_modes(np.array([0.9, 0.7, 0.71, 0.91]), np.full(4, 0.006), 0.5)
     assert [reason is None for reason in reasons] == [True, False, False, True]
     assert reasons[1] == (
-        "20.5 points below the mean of the 2 seeds above it, 90.5 %; as many seeds are low as are not, so that nobody "
+        "20.5 points below the mean of the 2 seeds above it, 90.5%; as many seeds are low as are not, so that nobody "
         "can tell which is the usual"
     )
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from w2slab.stats.ranks import ranks, spearman
+from w2slab.stats.rank_correlation import ranks, spearman
 
 
 def test_ranks_by_hand():

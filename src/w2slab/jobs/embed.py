@@ -16,7 +16,7 @@ from w2slab.data.examples import Examples
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import reading
+from w2slab.jobs import encoded_cache
 from w2slab.jobs.features import WHOLE, features
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.jobs.spec import Spec
@@ -65,7 +65,7 @@ def embed(spec: EmbedSpec, context: JobContext) -> dict[str, Any]:
     for done, (name, its) in enumerate(examples.items()):
         context.progress(done / len(examples), name)
         row_per_example = its.classes is not None or spec.readout in model.example_readouts
-        encoded = reading.encoded(model, its, context.shared)
+        encoded = encoded_cache.encoded(model, its, context.shared)
         found = features(network, encoded, row_per_example, running, **where)
         counts = np.ones(len(its), dtype=np.int64) if row_per_example else its.n_candidates
         write_features(context.out, name, Features(splits[name][0], counts, found))

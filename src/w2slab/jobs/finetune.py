@@ -17,7 +17,7 @@ from w2slab.data import layout
 from w2slab.data.artifacts import write_curve, write_predictions, write_stopping
 from w2slab.data.labels import Labels
 from w2slab.graph.job import JobContext, Stopped
-from w2slab.jobs import ranks, reading, targets
+from w2slab.jobs import encoded_cache, ranks, targets
 from w2slab.jobs.material import Material
 from w2slab.jobs.setup import options_of, prepare_worker, running_of
 from w2slab.jobs.spec import LearningSpec
@@ -133,7 +133,7 @@ class _Finetuning(Material):
     def encoded(self, split: str) -> Encoded:
         """Return the examples of a split as the model encodes them."""
         if split not in self._encoded:
-            self._encoded[split] = reading.encoded(self.model, self.data.examples(split), self.shared)
+            self._encoded[split] = encoded_cache.encoded(self.model, self.data.examples(split), self.shared)
         return self._encoded[split]
 
     def notes(self) -> dict[str, dict[str, int]]:

@@ -17,7 +17,7 @@ from w2slab.data.layout import UNSEEN_BY_SUPERVISOR
 from w2slab.data.task_data import TaskData
 from w2slab.errors import JobError
 from w2slab.graph.job import JobContext
-from w2slab.jobs import reading
+from w2slab.jobs import encoded_cache
 from w2slab.jobs.features import features
 from w2slab.jobs.setup import prepare_worker, running_of
 from w2slab.jobs.spec import Spec
@@ -75,7 +75,7 @@ def probe(spec: ProbeSpec, context: JobContext) -> dict[str, Any]:
     network = running.placement.place(_network(model, learned, spec.seed, context.inputs.get("start"))).eval()
 
     def read(split: str) -> NDArray[np.float64]:
-        encoded = reading.encoded(model, examples[split], context.shared)
+        encoded = encoded_cache.encoded(model, examples[split], context.shared)
         return features(network, encoded, learned.classes is not None, running).astype(np.float64)
 
     own = read(spec.train_split)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from w2slab.objectives.anchor import RepresentationAnchor
     from w2slab.objectives.confidence import AuxiliaryConfidence, AuxiliaryConfidenceReleased
-    from w2slab.objectives.evidence import DirichletEvidence
+    from w2slab.objectives.dirichlet_evidence import DirichletEvidence
     from w2slab.objectives.generalized import GeneralizedCrossEntropy
     from w2slab.objectives.loss_terms import (
         cross_entropy,
@@ -75,7 +75,7 @@ TABLE: dict[str, str] = {
     "auxiliary-confidence-released": "w2slab.objectives.confidence:AuxiliaryConfidenceReleased",
     "cace": "w2slab.objectives.reverse:CACE",
     "cross-entropy": "w2slab.objectives.plain_losses:CrossEntropy",
-    "dirichlet-evidence": "w2slab.objectives.evidence:DirichletEvidence",
+    "dirichlet-evidence": "w2slab.objectives.dirichlet_evidence:DirichletEvidence",
     "entropy-minimisation": "w2slab.objectives.sharpening:EntropyMinimisation",
     "generalized-cross-entropy": "w2slab.objectives.generalized:GeneralizedCrossEntropy",
     "geometric-mean": "w2slab.objectives.pooled:GeometricMean",

@@ -60,8 +60,8 @@ def low_modes(
 
     Two rules, of which either is enough:
 
-    1. It is not shown to be above guessing, which reaches the lower end of its interval; a run that is right on all
-       examples has not failed, however few they are.
+    1. It is not significantly above guessing, which reaches the lower end of its confidence interval; a run that is
+       right on all examples has not failed, however few they are.
     2. It is one of at most half of the runs that lie far below all others. The k lowest are such runs if each lies
        below the mean of the m = S - k others by all of:
 
@@ -91,7 +91,7 @@ def low_modes(
         low = accuracies[seed] - float(ndtri((1 + level) / 2)) * standard_errors[seed]
         if low <= guessing and accuracies[seed] < 1:
             reasons[seed] = (
-                f"its {100 * accuracies[seed]:.1f} % are not shown to be above guessing, {100 * guessing:.1f} %"
+                f"its {100 * accuracies[seed]:.1f}% are not significantly above guessing, {100 * guessing:.1f}%"
             )
         elif rank < n_low:
             reasons[seed] = _reason(float(accuracies[seed]), accuracies[order[n_low:]], n_low)
@@ -116,8 +116,8 @@ def _n_low(accuracies: Float[Array, " S"], standard_errors: Float[Array, " S"]) 
 def _reason(accuracy: float, others: Float[Array, " M"], n_low: int) -> str:
     drop, mean = 100 * (others.mean() - accuracy), 100 * others.mean()
     if len(others) == 1:
-        return f"{drop:.1f} points below the other seed, {mean:.1f} %; two seeds cannot tell which is the usual one"
-    words = f"{drop:.1f} points below the mean of the {len(others)} seeds above it, {mean:.1f} %"
+        return f"{drop:.1f} points below the other seed, {mean:.1f}%; two seeds cannot tell which is the usual one"
+    words = f"{drop:.1f} points below the mean of the {len(others)} seeds above it, {mean:.1f}%"
     if n_low == len(others):
         words += "; as many seeds are low as are not, so that nobody can tell which is the usual"
     return words

@@ -18,7 +18,7 @@ from w2slab.analysis.outcomes import Reading
 from w2slab.analysis.tables.anatomy_table import anatomy_rows
 from w2slab.analysis.tables.calibration_table import WORST_BRIER, WORST_NLL, calibration_error
 from w2slab.analysis.tabular import IDENTITY_COLUMNS, LEVEL, SEEDS, Column, Table, TaskResults
-from w2slab.stats.ranks import spearman
+from w2slab.stats.rank_correlation import spearman
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, mean_estimate
 

@@ -24,7 +24,7 @@ from w2slab.jobs.comparison import Comparison
 from w2slab.randomness import rng
 from w2slab.stats.comparing import holm_verdicts, p_value
 from w2slab.stats.pgr import UNDEFINED, undefined_reason
-from w2slab.stats.ranks import spearman
+from w2slab.stats.rank_correlation import spearman
 from w2slab.stats.ratio import Ratio
 from w2slab.stats.resampling import Estimate, resample_means, resample_seeds
 from w2slab.stats.seeds import BySeed, mean_draws, mean_over_seeds, noise

@@ -16,7 +16,7 @@ from tests.jobs.language import folder_of, plugin, reviews
 from tests.models import small_models
 from tests.small_data import data_in
 from w2slab.errors import DataError
-from w2slab.jobs import reading
+from w2slab.jobs import encoded_cache
 from w2slab.models.hf.huggingface import HuggingFace
 
 
@@ -46,7 +46,7 @@ def family(tmp_path):
 
 
 def read(family, data: Path, shared: Path | None, split: str = "test"):
-    return reading.encoded(family, data_in(data).examples(split), shared)
+    return encoded_cache.encoded(family, data_in(data).examples(split), shared)
 
 
 def entries(shared: Path) -> list[Path]:
@@ -97,7 +97,7 @@ def test_a_damaged_entry_is_made_again(family, data, tmp_path, harm):
     shared = tmp_path / "shared"
     expected = read(family, data, shared).batch(np.arange(3))
     (entry,) = entries(shared)
-    file = max((p for p in entry.iterdir() if p.name != reading.WHOLE), key=lambda p: p.stat().st_size)
+    file = max((p for p in entry.iterdir() if p.name != encoded_cache.WHOLE), key=lambda p: p.stat().st_size)
     content = file.read_bytes()
     if harm == "cut":
         file.write_bytes(content[:-4])
@@ -106,11 +106,11 @@ def test_a_damaged_entry_is_made_again(family, data, tmp_path, harm):
     elif harm == "flipped":
         file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     elif harm == "unfinished":
-        (entry / reading.WHOLE).unlink()
+        (entry / encoded_cache.WHOLE).unlink()
     else:
         for other in entry.iterdir():
             other.unlink()
-        (entry / reading.WHOLE).write_text("{}")
+        (entry / encoded_cache.WHOLE).write_text("{}")
     found = read(family, data, shared).batch(np.arange(3))
     assert all((expected[name] == found[name]).all() for name in expected)
     assert family.n_read == 2
@@ -161,7 +161,7 @@ class Plain:
 BOTH = """
 import os, shutil, sys
 from pathlib import Path
-from tests.jobs.test_reading import Plain, entries, read
+from tests.jobs.test_encoded_cache import Plain, entries, read
 root = Path(sys.argv[1])
 (root / f"ready.{os.getpid()}").write_text("")
 while len(list(root.glob("ready.*"))) < 2:
