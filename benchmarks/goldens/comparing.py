@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,10 +25,12 @@ class Renaming:
     Args:
         names: Whole values: names of columns, tables, controls, roles, kinds of jobs, stopping points.
         words: Patterns and what takes their place, in order, in all text.
+        left_out: Keys whose values are not compared, each noted.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
     words: tuple[tuple[str, str], ...] = ()
+    left_out: Set[str] = frozenset()
 
     def __call__(self, text: str) -> str:
         """The text as the new tree would write it."""
@@ -139,7 +141,9 @@ def compare_values(
     if isinstance(old, dict) and isinstance(new, dict):
         renamed = {renaming.parts(key): value for key, value in old.items()}
         for key, value in renamed.items():
-            if key in new:
+            if key in renaming.left_out:
+                found.notes.append(f"{place}: {key}: left out")
+            elif key in new:
                 compare_values(value, new[key], f"{place}: {key}", renaming, found, is_exact=is_exact)
             else:
                 found.differences.append(f"{place}: {key}: only the old side has it")

@@ -6,6 +6,9 @@ from comparing import Renaming
 
 COMPARE = (
     ("B - A", "B − A"),
+    ("in A, nothing in B", "in A, unset in B"),
+    # A relabeling of two is written with its name as a field, as everywhere.
+    ("and 53 more fields", "and 59 more fields"),
     (r"no difference shown \(detectable: ", "no difference shown (MDE: "),
     ("No difference between A and B is shown for", "No significant difference between A and B for"),
     ("; no difference is shown for the other", "; not significant for the other"),
@@ -90,12 +93,15 @@ ELICIT = (
     ),
 )
 RENAMING = Renaming(
+    # The fields in which two studies differ, in the order of the document: the second version writes its documents anew.
+    left_out={"changed"},
     # Whole values: columns, tables, controls, stopping points, kinds of jobs.
     names={
         "weak-is-strong": "self-training",
         "told_truth": "uses_truth",
         "no difference shown": "not significant",
         "true-labels": "oracle",
+        "stopped true-labels": "stopped oracle",
     },
     # Patterns in all text, in order, and what takes their place.
     words=(
@@ -107,6 +113,7 @@ RENAMING = Renaming(
         *VERDICTS,
         ("no difference shown", "not significant"),
         (r"(?<![\w.)-])(?<!gap, )-(?=\d)", "−"),
+        (r"(?<=\[)-(?=inf)", "−"),
     ),
 )
 # Words of the studies in this folder that the new tree writes otherwise.
