@@ -14,7 +14,7 @@ HEAVY = {"torch", "transformers", "accelerate", "ray"}
 
 # Layers from the lowest up: each may import at its top what stands below it, itself and errors.
 LAYERS: list[set[str]] = [
-    {"errors", "shapes"},
+    {"errors", "lazy", "shapes"},
     {"randomness", "fields"},
     {"graph", "stats"},
     {"registry", "executors"},

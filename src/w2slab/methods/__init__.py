@@ -7,8 +7,9 @@ labels: a row of those tables is all they need.
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
+
+from w2slab.lazy import classes_of, names_of, public
 
 TABLE = {
     "bagged-students": "w2slab.methods.several_students:BaggedStudents",
@@ -32,26 +33,23 @@ TABLE = {
     "trust-function": "w2slab.methods.label_correction:TrustFunction",
 }
 
-_BASES = {
-    "Method": "w2slab.methods.method:Method",
-    "RecipeChange": "w2slab.methods.recipe_changes:RecipeChange",
-    "StudentWithReferences": "w2slab.jobs.comparison:StudentWithReferences",
-}
-_CLASSES = _BASES | {place.rpartition(":")[2]: place for place in TABLE.values()}
+_PLACES = (
+    classes_of(TABLE)
+    | names_of("w2slab.methods.method", "Method")
+    | names_of("w2slab.methods.recipe_changes", "RecipeChange")
+    | names_of("w2slab.jobs.comparison", "StudentWithReferences")
+)
 
 
 def __getattr__(name: str) -> Any:
     """Import a public class when it is first used; one of a part, such as an objective, makes a method of that part."""
-    if name in _CLASSES:
-        module, _, attribute = _CLASSES[name].partition(":")
-        return getattr(import_module(module), attribute)
-    if name.startswith("_") or name not in _of_parts():
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _PLACES or name.startswith("_") or name not in _of_parts():
+        return public(__name__, _PLACES, name)
     return _of_parts()[name]
 
 
 def __dir__() -> list[str]:
-    return sorted({*_CLASSES, *_of_parts()})
+    return sorted({*_PLACES, *_of_parts()})
 
 
 def _of_parts() -> dict[str, Callable[..., Any]]:

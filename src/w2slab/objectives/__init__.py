@@ -9,14 +9,11 @@ Written with the methods of tensors alone, so that a study can be checked withou
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from w2slab.lazy import classes_of, names_of, public
+
 if TYPE_CHECKING:
-    from w2slab.objectives.anchor import RepresentationAnchor
-    from w2slab.objectives.confidence import AuxiliaryConfidence, AuxiliaryConfidenceReleased
-    from w2slab.objectives.dirichlet_evidence import DirichletEvidence
-    from w2slab.objectives.generalized import GeneralizedCrossEntropy
     from w2slab.objectives.loss_terms import (
         cross_entropy,
         entropy,
@@ -28,44 +25,6 @@ if TYPE_CHECKING:
         smoothed,
     )
     from w2slab.objectives.objective import Objective
-    from w2slab.objectives.own_prediction import AdaptiveConfidence, AugConf, HardBootstrapping, SoftBootstrapping
-    from w2slab.objectives.plain_losses import CrossEntropy, LabelSmoothing
-    from w2slab.objectives.pooled import GeometricMean, ProductOfExperts
-    from w2slab.objectives.reverse import CACE, ReverseCrossEntropy, ReverseKL, SymmetricCrossEntropy
-    from w2slab.objectives.sharpening import EntropyMinimisation, L2Confidence
-    from w2slab.objectives.window import Window
-
-__all__ = [
-    "CACE",
-    "AdaptiveConfidence",
-    "AugConf",
-    "AuxiliaryConfidence",
-    "AuxiliaryConfidenceReleased",
-    "CrossEntropy",
-    "DirichletEvidence",
-    "EntropyMinimisation",
-    "GeneralizedCrossEntropy",
-    "GeometricMean",
-    "HardBootstrapping",
-    "L2Confidence",
-    "LabelSmoothing",
-    "Objective",
-    "ProductOfExperts",
-    "RepresentationAnchor",
-    "ReverseCrossEntropy",
-    "ReverseKL",
-    "SoftBootstrapping",
-    "SymmetricCrossEntropy",
-    "Window",
-    "cross_entropy",
-    "entropy",
-    "hardened",
-    "mixed_cross_entropy",
-    "own_count",
-    "padded",
-    "ramped",
-    "smoothed",
-]
 
 # A row per objective; other distributions add rows through the entry-point group `w2slab.objectives`.
 TABLE: dict[str, str] = {
@@ -91,12 +50,39 @@ TABLE: dict[str, str] = {
     "window": "w2slab.objectives.window:Window",
 }
 
-_MODULES = {row.partition(":")[2]: row.partition(":")[0] for row in TABLE.values()}
+_PLACES = (
+    classes_of(TABLE)
+    | names_of("w2slab.objectives.objective", "Objective")
+    | names_of(
+        "w2slab.objectives.loss_terms",
+        "cross_entropy",
+        "entropy",
+        "hardened",
+        "mixed_cross_entropy",
+        "own_count",
+        "padded",
+        "ramped",
+        "smoothed",
+    )
+)
+
+__all__ = [
+    "Objective",
+    "cross_entropy",
+    "entropy",
+    "hardened",
+    "mixed_cross_entropy",
+    "own_count",
+    "padded",
+    "ramped",
+    "smoothed",
+]
+__all__ += classes_of(TABLE)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that the table is read without its rows."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _MODULES.get(name, "w2slab.objectives." + ("objective" if name == "Objective" else "loss_terms"))
-    return getattr(import_module(home), name)
+    return public(__name__, _PLACES, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_PLACES)

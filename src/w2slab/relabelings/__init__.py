@@ -6,19 +6,11 @@ rows through the entry-point group `w2slab.relabelings`.
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from w2slab.lazy import classes_of, names_of, public
+
 if TYPE_CHECKING:
-    from w2slab.relabelings.co_supervised import CoSupervised
-    from w2slab.relabelings.co_teaching import CoTeaching
-    from w2slab.relabelings.confidence_filter import ConfidenceFilter, HardLabels
-    from w2slab.relabelings.confident_learning import ConfidentLearning
-    from w2slab.relabelings.controls import Constant, Random, Shuffled
-    from w2slab.relabelings.feature_classifier import LogisticFilter, LogisticRelabel
-    from w2slab.relabelings.graph_smoothing import GraphSmoothing
-    from w2slab.relabelings.neighbours import NeighbourFilter, NeighbourRelabel
-    from w2slab.relabelings.overlap import OverlapSelection
     from w2slab.relabelings.relabeling import (
         LabelBatch,
         Relabeling,
@@ -30,42 +22,6 @@ if TYPE_CHECKING:
         one_hot,
         others_of,
     )
-    from w2slab.relabelings.reliability import ReliabilityFilter, ReliabilityWeights
-    from w2slab.relabelings.student_labels import EarlyLearningRelabel, SelfRelabel
-    from w2slab.relabelings.topological import TopologicalFilter
-    from w2slab.relabelings.trust import TrustFunction
-
-__all__ = [
-    "CoSupervised",
-    "CoTeaching",
-    "ConfidenceFilter",
-    "ConfidentLearning",
-    "Constant",
-    "EarlyLearningRelabel",
-    "GraphSmoothing",
-    "HardLabels",
-    "LabelBatch",
-    "LogisticFilter",
-    "LogisticRelabel",
-    "NeighbourFilter",
-    "NeighbourRelabel",
-    "OverlapSelection",
-    "Random",
-    "RelabelResult",
-    "Relabeling",
-    "ReliabilityFilter",
-    "ReliabilityWeights",
-    "SelfRelabel",
-    "Shuffled",
-    "TopologicalFilter",
-    "TrustFunction",
-    "confidence",
-    "features_of",
-    "kept",
-    "lowest",
-    "one_hot",
-    "others_of",
-]
 
 TABLE: dict[str, str] = {
     "co-supervised": "w2slab.relabelings.co_supervised:CoSupervised",
@@ -90,11 +46,36 @@ TABLE: dict[str, str] = {
     "trust-function": "w2slab.relabelings.trust:TrustFunction",
 }
 
-_MODULES = {row.partition(":")[2]: row.partition(":")[0] for row in TABLE.values()}
+_PLACES = classes_of(TABLE) | names_of(
+    "w2slab.relabelings.relabeling",
+    "LabelBatch",
+    "RelabelResult",
+    "Relabeling",
+    "confidence",
+    "features_of",
+    "kept",
+    "lowest",
+    "one_hot",
+    "others_of",
+)
+
+__all__ = [
+    "LabelBatch",
+    "RelabelResult",
+    "Relabeling",
+    "confidence",
+    "features_of",
+    "kept",
+    "lowest",
+    "one_hot",
+    "others_of",
+]
+__all__ += classes_of(TABLE)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name when it is first used, so that the table is read without its rows."""
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_MODULES.get(name, "w2slab.relabelings.relabeling")), name)
+    return public(__name__, _PLACES, name)
+
+
+def __dir__() -> list[str]:
+    return sorted(_PLACES)

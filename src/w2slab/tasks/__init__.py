@@ -5,8 +5,12 @@ Other distributions add rows through the entry-point group `w2slab.tasks`.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from w2slab.lazy import classes_of, names_of, public
+
+if TYPE_CHECKING:
+    from w2slab.tasks.task import Task
 
 TABLE: dict[str, str] = {
     "ag-news": "w2slab.tasks.text.sentiment:AgNews",
@@ -57,19 +61,15 @@ TABLE: dict[str, str] = {
     "wic": "w2slab.tasks.text.sentence_pairs:Wic",
 }
 
-_BASES = {"Task": "w2slab.tasks.task:Task"}
-_CLASSES = _BASES | {place.rpartition(":")[2]: place for place in TABLE.values()}
+_PLACES = classes_of(TABLE) | names_of("w2slab.tasks.task", "Task")
 
-__all__ = sorted(_CLASSES)
+__all__ = ["Task"]
+__all__ += classes_of(TABLE)
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public class when it is first used."""
-    if name not in _CLASSES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _CLASSES[name].partition(":")
-    return getattr(import_module(module), attribute)
+    return public(__name__, _PLACES, name)
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return sorted(_PLACES)
