@@ -50,22 +50,6 @@ TABLE: dict[str, str] = {
     "window": "w2slab.objectives.window:Window",
 }
 
-_PLACES = (
-    classes_of(TABLE)
-    | names_of("w2slab.objectives.objective", "Objective")
-    | names_of(
-        "w2slab.objectives.loss_terms",
-        "cross_entropy",
-        "entropy",
-        "hardened",
-        "mixed_cross_entropy",
-        "own_count",
-        "padded",
-        "ramped",
-        "smoothed",
-    )
-)
-
 __all__ = [
     "Objective",
     "cross_entropy",
@@ -77,6 +61,11 @@ __all__ = [
     "ramped",
     "smoothed",
 ]
+_PLACES = (
+    classes_of(TABLE)
+    | names_of("w2slab.objectives.loss_terms", *__all__)
+    | names_of("w2slab.objectives.objective", "Objective")
+)
 __all__ += classes_of(TABLE)
 
 

@@ -46,19 +46,6 @@ TABLE: dict[str, str] = {
     "trust-function": "w2slab.relabelings.trust:TrustFunction",
 }
 
-_PLACES = classes_of(TABLE) | names_of(
-    "w2slab.relabelings.relabeling",
-    "LabelBatch",
-    "RelabelResult",
-    "Relabeling",
-    "confidence",
-    "features_of",
-    "kept",
-    "lowest",
-    "one_hot",
-    "others_of",
-)
-
 __all__ = [
     "LabelBatch",
     "RelabelResult",
@@ -70,6 +57,7 @@ __all__ = [
     "one_hot",
     "others_of",
 ]
+_PLACES = classes_of(TABLE) | names_of("w2slab.relabelings.relabeling", *__all__)
 __all__ += classes_of(TABLE)
 
 

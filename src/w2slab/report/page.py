@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Protocol
 
+from w2slab import analysis
 from w2slab.analysis import Results
 from w2slab.analysis.tables.diagnostics_table import rankings
 from w2slab.report import answers, caveats, costs, words
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from w2slab.analysis.outcomes import Reading
     from w2slab.graph.job import Job
     from w2slab.jobs.comparison import Comparison
-    from w2slab.study.study import Study
 
 Row = dict[str, Any]
 _LONGEST_STUDY = 40_000
@@ -33,22 +33,12 @@ _LONGEST_STUDY = 40_000
 _MOST_ROWS, _MOST_NUMBERS, _MOST_JOBS, _MOST_CAVEATS = 200, 3_000, 200, 4
 
 
-class Planned(Protocol):
+class Planned(analysis.Planned, Protocol):
     """The part of a plan that the report uses."""
-
-    @property
-    def study(self) -> Study:
-        """The study."""
-        ...
 
     @property
     def graph(self) -> Iterable[Job]:
         """Every job of the study."""
-        ...
-
-    @property
-    def comparisons(self) -> Sequence[Comparison]:
-        """Students beside their supervisors and ceilings."""
         ...
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import ClassVar
 
 from w2slab.tasks.text.named import Dropped, LocalPart, MultipleChoice, Question, Row, Source, read_rows
 
@@ -83,7 +84,19 @@ class Sciq(MultipleChoice):
         return Question(text, options, right=[0], group=row.text("question"))
 
 
-class OpenBookQa(MultipleChoice):
+class LetteredQuestions(MultipleChoice):
+    """Questions whose options have letters, one of which is the key."""
+
+    asks: ClassVar[str] = "question"
+
+    def question(self, row: Row) -> Question | Dropped:
+        """The question of one row."""
+        options, right = lettered(row)
+        stem = row.text(self.asks)
+        return Question(asked(stem), options, [right], group=stem)
+
+
+class OpenBookQa(LetteredQuestions):
     """OpenBookQA: elementary science questions that need a fact and common sense (Mihaylov et al. 2018).
 
     Test: test part; the validation part is learned from; the local files have none. Group: the question.
@@ -94,14 +107,10 @@ class OpenBookQa(MultipleChoice):
         LocalPart("openbookqa_train.json.gz", "train", adapt=partial(from_instruction, question="question_stem")),
         LocalPart("openbookqa_test.json.gz", "test", adapt=partial(from_instruction, question="question_stem")),
     )
-
-    def question(self, row: Row) -> Question | Dropped:
-        """The question of one row."""
-        options, right = lettered(row)
-        return Question(asked(row.text("question_stem")), options, [right], group=row.text("question_stem"))
+    asks = "question_stem"
 
 
-class ArcEasy(MultipleChoice):
+class ArcEasy(LetteredQuestions):
     """ARC-Easy: school science questions that simple retrieval answers, three to five options (Clark et al. 2018).
 
     Test: test part; the validation part is learned from; the local files have none. Group: the question.
@@ -112,11 +121,6 @@ class ArcEasy(MultipleChoice):
         LocalPart("arc_easy_train.json.gz", "train", adapt=partial(from_instruction, question="question")),
         LocalPart("arc_easy_test.json.gz", "test", adapt=partial(from_instruction, question="question")),
     )
-
-    def question(self, row: Row) -> Question | Dropped:
-        """The question of one row."""
-        options, right = lettered(row)
-        return Question(asked(row.text("question")), options, [right], group=row.text("question"))
 
 
 class Hellaswag(MultipleChoice):
