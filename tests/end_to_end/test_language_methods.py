@@ -85,13 +85,13 @@ def test_every_method_is_judged_on_both_kinds_of_tasks(finished):
     assert points == {"last", "weak-labels", "oracle"}
 
 
-def test_the_report_sets_apart_who_was_told_the_truth_and_who_has_ends_of_its_own(finished, tmp_path):
+def test_the_report_sets_apart_what_uses_ground_truth_and_what_has_references_of_its_own(finished, tmp_path):
     study, store, _ = finished
     results = api.load_results(study, store)
-    assert set(results.told_truth) == {"prompting-true", "linear-probe-true", "finetune-then-probe"}
+    assert set(results.uses_truth) == {"prompting-true", "linear-probe-true", "finetune-then-probe"}
     assert set(results.own_references) == {"generative-finetuning", "all-generative"}
-    page = api.write_report(study, store, tmp_path / "report", results).read_text()
-    for said in ("linear-probe-true is told true labels", "all-generative is held against"):
+    page = api.write_report(study, store, tmp_path / "report").read_text()
+    for said in ("linear-probe-true uses ground truth", "all-generative is compared with"):
         assert said in render(results)
         assert said in page
 

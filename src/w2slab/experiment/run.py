@@ -195,14 +195,13 @@ def _write_tables(graph: Graph, store: Store, options: RunOptions, tables: Mappi
         store.open()
     for key, table in new.items():
 
-        def write(context: JobContext, table: TaskTable = table) -> dict[str, Any]:
+        def write(context: JobContext, key: str = key, table: TaskTable = table) -> dict[str, Any]:
             write_task(context.out, table)
+            written.append(key)  # no run beside this one has done it
             return dict(table.facts)
 
         def note(message: Progress | End) -> None:
-            if isinstance(message, End) and message.status == "done":
-                written.append(message.key)
-            elif isinstance(message, End):
+            if isinstance(message, End) and message.status != "done":
                 raise JobError(f"{graph[message.key].title}: {message.message}")
 
         perform([Ticket.of(graph[key], store, encode(options))], work=write, on_message=note)
