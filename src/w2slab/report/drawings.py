@@ -16,7 +16,7 @@ from w2slab.report.figures import sizes
 from w2slab.report.figures.dots import MOST_DOTS, dots
 from w2slab.report.figures.fates import MOST_BARS, fates
 from w2slab.report.figures.methods import differences
-from w2slab.report.figures.reliability import reliability
+from w2slab.report.figures.reliability_diagram import reliability
 from w2slab.report.figures.slices import MOST_SLICES, by_slice
 from w2slab.report.figures.stopping import POINTS, Course, courses, stopping
 from w2slab.report.figures.studio import Studio

@@ -7,7 +7,7 @@ from math import isnan
 from typing import Any
 
 from w2slab.report.figures import tips
-from w2slab.report.figures.reliability import role_key
+from w2slab.report.figures.reliability_diagram import role_key
 from w2slab.report.figures.studio import RING, Row, Sheet, Studio
 from w2slab.report.svg import INK, Drawing
 from w2slab.report.words import short
