@@ -159,7 +159,8 @@ def test_only_a_budget_of_true_labels_is_told_and_none_without(bench, weak):
     right = np.array([r[0] for r in data_in(weak["data"]).truth("student_train").right])
     assert (trusted >= 0).sum() == 30
     assert (trusted[trusted >= 0] == right[trusted >= 0]).all()
-    with pytest.raises(JobError, match="of 999 examples is asked for; student_train has 200 examples"):
+    asked = "n_trusted: ground truth of 999 examples is asked for; student_train has 200 examples"
+    with pytest.raises(JobError, match=asked):
         told(bench, weak, n_trusted=999)
 
 
